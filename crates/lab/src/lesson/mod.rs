@@ -1,0 +1,160 @@
+//! The lessons: each makes one phenomenon of TCP happen in a lab of its own, tells the story,
+//! draws the ladder, prints the figures, and fails if the phenomenon did not happen. One file per
+//! lesson; what several of them need is in `guest` (Handfast in the lab) and `by_hand` (frames made
+//! without any stack).
+
+mod by_hand;
+mod claim;
+mod close;
+mod guest;
+mod handshake;
+mod kernel_reset;
+mod lost_segment;
+mod page;
+mod slow_ack;
+
+use std::fmt;
+use std::io::{self, Write};
+
+use crate::error::LabError;
+
+/// One lesson.
+#[derive(Clone, Copy, Debug)]
+pub struct Lesson {
+    /// The word that chooses it.
+    pub name: &'static str,
+    /// What it shows, in one line.
+    pub summary: &'static str,
+    run: fn(&mut Context<'_>) -> Result<LessonReport, LessonError>,
+}
+
+/// All lessons, in the order in which they build on each other.
+pub const LESSONS: &[Lesson] = &[
+    kernel_reset::LESSON,
+    claim::LESSON,
+    handshake::LESSON,
+    page::LESSON,
+    slow_ack::LESSON,
+    lost_segment::LESSON,
+    close::LESSON,
+];
+
+impl Lesson {
+    /// The lesson of that name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        LESSONS.iter().find(|lesson| lesson.name == name)
+    }
+
+    /// Runs it. Call [`enter`](crate::enter) first.
+    ///
+    /// # Errors
+    /// When there is no lab, when the story cannot be written, and above all when the phenomenon
+    /// did not happen.
+    pub fn run(&self, context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
+        let report = (self.run)(context)?;
+        context.say("")?;
+        for figure in &report.figures {
+            context.say(&format!("  {figure}"))?;
+        }
+        Ok(report)
+    }
+}
+
+/// What a lesson works with.
+pub struct Context<'a> {
+    /// Where the story, the ladder and the figures go.
+    pub out: &'a mut dyn Write,
+    /// Seed of the stacks: ports and sequence numbers follow from it.
+    pub seed: u64,
+}
+
+impl Context<'_> {
+    /// Tells a piece of the story.
+    fn say(&mut self, text: &str) -> Result<(), LessonError> {
+        writeln!(self.out, "{text}").map_err(LessonError::Output)
+    }
+}
+
+/// What a lesson found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LessonReport {
+    /// The figures in the order of the story.
+    pub figures: Vec<Figure>,
+}
+
+impl LessonReport {
+    fn add(&mut self, name: &'static str, value: impl fmt::Display) {
+        self.figures.push(Figure { name, value: value.to_string() });
+    }
+}
+
+/// One measured fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// What was measured.
+    pub name: &'static str,
+    /// The value with its unit.
+    pub value: String,
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<48} {}", self.name, self.value)
+    }
+}
+
+/// Why a lesson failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LessonError {
+    /// There is no lab.
+    Lab(LabError),
+    /// The story could not be written.
+    Output(io::Error),
+    /// A step that is only the way to the phenomenon failed.
+    Step {
+        /// What was being done.
+        step: &'static str,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The phenomenon did not happen: what was expected and what was seen.
+    NotSeen(String),
+}
+
+impl fmt::Display for LessonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lab(error) => error.fmt(f),
+            Self::Output(error) => write!(f, "cannot write the lesson: {error}"),
+            Self::Step { step, source } => write!(f, "{step} failed: {source}"),
+            Self::NotSeen(what) => write!(f, "the lesson failed: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for LessonError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Lab(error) => Some(error),
+            Self::Output(source) | Self::Step { source, .. } => Some(source),
+            Self::NotSeen(_) => None,
+        }
+    }
+}
+
+impl From<LabError> for LessonError {
+    fn from(error: LabError) -> Self {
+        Self::Lab(error)
+    }
+}
+
+/// Fails the lesson unless `happened`; `what` says what was expected and what was seen.
+fn expect(happened: bool, what: impl FnOnce() -> String) -> Result<(), LessonError> {
+    if happened { Ok(()) } else { Err(LessonError::NotSeen(what())) }
+}
+
+/// Turns a failed step into the lesson's error.
+fn step<T>(step: &'static str, outcome: io::Result<T>) -> Result<T, LessonError> {
+    outcome.map_err(|source| LessonError::Step { step, source })
+}

@@ -1,0 +1,378 @@
+//! The lab itself, tried with the kernel's TCP at both ends: the scene, every page, the figures.
+//! What Handfast does in it is tested by the lessons.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use handfast_lab::content::Verifier;
+use handfast_lab::http::{Answer, FetchError};
+use handfast_lab::kernel_client::{fetch, run_command, upload};
+use handfast_lab::server::{ConnectionEnd, Service};
+use handfast_lab::{Counters, HOME_HOST_V4, Lab, QuietPort, ServerOptions, WEB_V6};
+
+/// A limit for things that take milliseconds: reached only when they never happen.
+const LONG: Duration = Duration::from_secs(20);
+
+fn main() -> ExitCode {
+    common::run(&[
+        ("the_index_is_a_small_page", the_index_is_a_small_page),
+        (
+            "content_arrives_verified_over_both_families",
+            content_over_both_families,
+        ),
+        ("packets_are_numbered", packets_are_numbered),
+        ("uploads_are_verified", uploads_are_verified),
+        (
+            "reset_resets_without_an_answer",
+            reset_resets_without_an_answer,
+        ),
+        ("a_bad_server_is_bad_in_the_way_asked_for", bad_servers),
+        ("slow_dribbles_its_lines", slow_dribbles_its_lines),
+        ("statuses_and_unknown_pages", statuses_and_unknown_pages),
+        (
+            "the_route_sets_the_congestion_control",
+            the_route_sets_the_congestion_control,
+        ),
+        (
+            "a_socket_may_have_its_own_congestion_control",
+            own_congestion_control,
+        ),
+        ("a_half_closed_client_gets_its_answer", half_close),
+        ("sink_echo_and_source", sink_echo_and_source),
+        (
+            "patience_runs_out_with_a_reset",
+            patience_runs_out_with_a_reset,
+        ),
+        (
+            "a_port_without_a_server_refuses",
+            a_port_without_a_server_refuses,
+        ),
+        (
+            "a_quiet_port_is_silent_as_long_as_it_is_held",
+            a_quiet_port_is_silent,
+        ),
+        ("counters_count", counters_count),
+        ("commands_run_inside", commands_run_inside),
+        ("names_resolve", names_resolve),
+    ])
+}
+
+fn get(lab: &Lab, path: &str) -> Answer {
+    let fetched = fetch(lab.home(), lab.web_socket(), path);
+    fetched
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
+        .answer
+}
+
+fn the_index_is_a_small_page(lab: &Lab) {
+    let page = get(lab, "/");
+    assert_eq!(page.status, 200);
+    assert!(
+        page.text().contains("<h1>It works!</h1>"),
+        "{}",
+        page.text()
+    );
+}
+
+fn content_over_both_families(lab: &Lab) {
+    assert_eq!(
+        lab.web_addresses().len(),
+        if lab.has_ipv6() { 2 } else { 1 }
+    );
+    for address in lab.web_addresses() {
+        let before = lab.server().totals();
+        let server = SocketAddr::new(address, 80);
+        let fetched = fetch(lab.home(), server, "/bytes/5000001").expect("the server answers");
+        let content = fetched.answer;
+        assert_eq!(
+            (content.len, content.mismatch),
+            (5_000_001, None),
+            "{address}"
+        );
+
+        let report = lab
+            .server()
+            .wait_for_end(before.connections + 1, LONG)
+            .expect("it closed");
+        assert_eq!(report.end, ConnectionEnd::Closed, "{report:?}");
+        assert_eq!(report.peer.is_ipv6(), address.is_ipv6());
+        assert!(
+            report.bytes_written > 5_000_001 && report.bytes_read > 0,
+            "{report:?}"
+        );
+        assert!(report.info.bytes_acknowledged > 5_000_001, "{report:?}");
+    }
+}
+
+fn packets_are_numbered(lab: &Lab) {
+    let page = get(lab, "/packets/40");
+    assert_eq!(page.len, 40 * 1_448);
+    for (index, block) in page.start.chunks(1_448).enumerate() {
+        let label = format!("packet {} of 40\n", index + 1);
+        assert!(block.starts_with(label.as_bytes()), "block {index}");
+    }
+}
+
+fn uploads_are_verified(lab: &Lab) {
+    let sent = upload(lab.home(), lab.web_socket(), 3_000_001).expect("the server answers");
+    let answer = sent.answer;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (200, "received 3000001 bytes: ok\n".to_owned())
+    );
+
+    let request = "POST /upload HTTP/1.1\r\nHost: web.lab\r\nConnection: close\r\n\
+                   Content-Length: 5\r\n\r\n\0\0\0x\0";
+    let answer = exchange(lab, 80, request.as_bytes());
+    assert!(
+        answer.ends_with("received 5 bytes: first mismatch at 3\n"),
+        "{answer}"
+    );
+}
+
+fn reset_resets_without_an_answer(lab: &Lab) {
+    let before = lab.server().totals();
+    let counters = Counters::of(lab.web()).expect("counters can be read");
+    match fetch(lab.home(), lab.web_socket(), "/reset") {
+        Err(FetchError::Broken { after: 0, source }) => {
+            assert_eq!(source.kind(), ErrorKind::ConnectionReset);
+        }
+        other => panic!("{other:?}"),
+    }
+    let report = lab
+        .server()
+        .wait_for_end(before.connections + 1, LONG)
+        .expect("it closed");
+    assert_eq!(report.end, ConnectionEnd::ResetOnRequest);
+    assert_eq!(lab.server().totals().resets, before.resets + 1);
+    let growth = Counters::of(lab.web())
+        .expect("counters can be read")
+        .since(&counters);
+    assert_eq!(growth.get("Tcp.OutRsts"), 1, "{growth:?}");
+}
+
+fn bad_servers(lab: &Lab) {
+    match fetch(lab.home(), lab.web_socket(), "/short") {
+        Err(FetchError::Broken { after: 500, source }) => {
+            assert_eq!(source.kind(), ErrorKind::UnexpectedEof);
+        }
+        other => panic!("{other:?}"),
+    }
+    let malformed = fetch(lab.home(), lab.web_socket(), "/malformed");
+    assert!(
+        matches!(malformed, Err(FetchError::Malformed(_))),
+        "{malformed:?}"
+    );
+}
+
+fn slow_dribbles_its_lines(lab: &Lab) {
+    let page = get(lab, "/slow");
+    assert_eq!(page.text().lines().count(), 10);
+    assert!(page.text().ends_with("line  10 of  10\n"));
+}
+
+fn statuses_and_unknown_pages(lab: &Lab) {
+    for (path, status) in [
+        ("/status/404", 404),
+        ("/status/503", 503),
+        ("/nothing", 404),
+    ] {
+        assert_eq!(get(lab, path).status, status, "{path}");
+    }
+    for path in ["/status/99", "/status/101", "/packets/1000000"] {
+        assert_eq!(get(lab, path).status, 400, "{path}");
+    }
+    let answer = exchange(
+        lab,
+        80,
+        b"DELETE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    );
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+}
+
+fn the_route_sets_the_congestion_control(lab: &Lab) {
+    for address in lab.web_addresses() {
+        let before = lab.server().totals();
+        fetch(lab.home(), SocketAddr::new(address, 80), "/").expect("the server answers");
+        let report = lab
+            .server()
+            .wait_for_end(before.connections + 1, LONG)
+            .expect("it closed");
+        assert_eq!(report.congestion, "cubic", "server, {address}");
+        let own = lab.home().run(|| {
+            let stream = TcpStream::connect((address, 80)).expect("the server listens");
+            rustix::net::sockopt::tcp_congestion(&stream).expect("it is a TCP socket")
+        });
+        assert_eq!(own, "cubic", "client, {address}");
+    }
+}
+
+fn own_congestion_control(lab: &Lab) {
+    let congestion = Some("reno".to_owned());
+    let options = ServerOptions {
+        port: 81,
+        congestion,
+        ..ServerOptions::default()
+    };
+    let server = lab.serve(options).expect("port 81 is free");
+    let address = SocketAddr::new(lab.web_addresses()[0], 81);
+    fetch(lab.home(), address, "/").expect("the server answers");
+    let report = server.wait_for_end(1, LONG).expect("it closed");
+    assert_eq!(report.congestion, "reno");
+}
+
+fn half_close(lab: &Lab) {
+    let answer = exchange(lab, 80, b"GET /status/200 HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+}
+
+fn sink_echo_and_source(lab: &Lab) {
+    let serve = |service| {
+        lab.serve(ServerOptions {
+            port: 81,
+            service,
+            ..ServerOptions::default()
+        })
+        .expect("port 81 is free")
+    };
+    let server = serve(Service::Sink);
+    assert_eq!(exchange(lab, 81, &[0; 600]), "received 600 bytes\n");
+    assert_eq!(
+        server.wait_for_end(1, LONG).expect("it closed").end,
+        ConnectionEnd::Closed
+    );
+    drop(server);
+
+    let server = serve(Service::Echo);
+    assert_eq!(exchange(lab, 81, b"hello, hello"), "hello, hello");
+    drop(server);
+
+    let server = serve(Service::Source(200_000));
+    let mut content = Vec::new();
+    lab.home().run(|| {
+        let mut stream = connect(lab, 81);
+        stream
+            .read_to_end(&mut content)
+            .expect("the server closes first");
+    });
+    let mut verifier = Verifier::new();
+    verifier.update(&content);
+    assert_eq!((verifier.len(), verifier.mismatch()), (200_000, None));
+    assert_eq!(
+        server.wait_for_end(1, LONG).expect("it closed").end,
+        ConnectionEnd::Closed
+    );
+}
+
+fn patience_runs_out_with_a_reset(lab: &Lab) {
+    let patience = Some(Duration::from_millis(50));
+    let options = ServerOptions {
+        port: 81,
+        patience,
+        ..ServerOptions::default()
+    };
+    let server = lab.serve(options).expect("port 81 is free");
+    lab.home().run(|| {
+        // A client that asks for more than all buffers hold and reads nothing.
+        let mut stream = connect(lab, 81);
+        stream
+            .write_all(b"GET /bytes/1000000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+            .expect("sent");
+        let report = server.wait_for_end(1, LONG).expect("the server gives up");
+        assert_eq!(report.end, ConnectionEnd::PatienceRanOut);
+        assert!(report.was_reset() && report.bytes_written < 1_000_000_000);
+    });
+}
+
+fn a_port_without_a_server_refuses(lab: &Lab) {
+    let address = SocketAddr::new(lab.web_addresses()[0], 81);
+    match fetch(lab.home(), address, "/") {
+        Err(FetchError::Connect(error)) => assert_eq!(error.kind(), ErrorKind::ConnectionRefused),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn a_quiet_port_is_silent(lab: &Lab) {
+    let port = SocketAddr::from((HOME_HOST_V4, 0));
+    let held = lab
+        .home()
+        .run(|| QuietPort::hold(port))
+        .expect("a port is free");
+    let address = held.address().expect("it is bound");
+    let knock = || {
+        lab.web()
+            .run(|| TcpStream::connect_timeout(&address, Duration::from_millis(200)))
+    };
+    assert_eq!(
+        knock().expect_err("nobody answers").kind(),
+        ErrorKind::TimedOut
+    );
+    drop(held);
+    assert_eq!(
+        knock().expect_err("nobody listens").kind(),
+        ErrorKind::ConnectionRefused
+    );
+}
+
+fn counters_count(lab: &Lab) {
+    let before = Counters::of(lab.home()).expect("counters can be read");
+    get(lab, "/");
+    let growth = Counters::of(lab.home())
+        .expect("counters can be read")
+        .since(&before);
+    assert_eq!(growth.get("Tcp.ActiveOpens"), 1, "{growth:?}");
+    assert!(growth.get("Tcp.InSegs") >= 3, "{growth:?}");
+    // The counters are those of the namespace, not of the machine or of its neighbour.
+    assert_eq!(growth.get("Tcp.PassiveOpens"), 0, "{growth:?}");
+}
+
+fn commands_run_inside(lab: &Lab) {
+    let mut command = Command::new("cat");
+    command.arg("/proc/net/tcp6");
+    let output = run_command(lab.web(), &mut command).expect("cat runs");
+    let sockets = String::from_utf8_lossy(&output.stdout).into_owned();
+    // Port 80 in hexadecimal, without a peer; `home` has no listener at all.
+    let listener = ":0050 00000000000000000000000000000000:0000 0A ";
+    assert!(sockets.contains(listener), "{sockets}");
+    let output = run_command(lab.home(), &mut command).expect("cat runs");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains(listener));
+}
+
+fn names_resolve(lab: &Lab) {
+    assert_eq!(lab.resolve("web.lab"), lab.web_addresses());
+    assert_eq!(
+        lab.resolve("web.lab").contains(&WEB_V6.into()),
+        lab.has_ipv6()
+    );
+    assert!(lab.resolve("elsewhere").is_empty());
+}
+
+fn connect(lab: &Lab, port: u16) -> TcpStream {
+    let address = SocketAddr::new(lab.web_addresses()[0], port);
+    let stream = TcpStream::connect(address).expect("the server listens");
+    stream
+        .set_read_timeout(Some(LONG))
+        .expect("a limit is not zero");
+    stream
+}
+
+/// Sends `request`, closes the sending side, and reads everything that comes back.
+fn exchange(lab: &Lab, port: u16, request: &[u8]) -> String {
+    lab.home().run(|| {
+        let mut stream = connect(lab, port);
+        stream.write_all(request).expect("the server reads");
+        stream
+            .shutdown(Shutdown::Write)
+            .expect("the connection stands");
+        let mut answer = String::new();
+        stream
+            .read_to_string(&mut answer)
+            .expect("the server answers and closes");
+        answer
+    })
+}

@@ -1,0 +1,118 @@
+//! Why a frame was sent: the word that travels with every outgoing frame, from the room that
+//! decided it to the recorder that prints it.
+
+use core::fmt;
+
+/// The reason for which the stack sent a frame.
+///
+/// Set where the decision is taken (a TCP output room, the neighbour table, ...) and never
+/// computed a second time; the ladder and the pcapng comments only print it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The sender gave no reason (raw or crafted frames).
+    #[default]
+    Unstated,
+    /// First SYN of an active open (RFC 9293 3.10.1).
+    Open,
+    /// SYN-ACK of a passive or simultaneous open (RFC 9293 3.10.7).
+    Accept,
+    /// ACK that completes a handshake (RFC 9293 3.10.7.3).
+    HandshakeAck,
+    /// New bytes from the application.
+    NewData,
+    /// FIN: the application has no more to send (RFC 9293 3.10.4).
+    Close,
+    /// ACK sent at once for a full quota of in-order data (RFC 5681 4.2).
+    Ack,
+    /// ACK sent because the delayed-ACK timer ran out (RFC 9293 3.8.6.3).
+    DelayedAck,
+    /// ACK for data out of order: a hole was seen (RFC 5681 4.2).
+    DuplicateAck,
+    /// ACK for data that had arrived already, with a D-SACK block (RFC 2883).
+    DuplicateData,
+    /// The receive window opened enough to be worth telling (RFC 9293 3.8.6.2.2).
+    WindowUpdate,
+    /// Answer to an unacceptable or suspicious segment (RFC 9293 3.10.7.4, RFC 5961).
+    ChallengeAck,
+    /// Resent after duplicate ACKs (RFC 5681 3.2, RFC 6582).
+    FastRetransmit,
+    /// Resent because the retransmission timer ran out; the number counts expiries (RFC 6298).
+    TimeoutRetransmit(u8),
+    /// Probe of a closed window; the number counts probes (RFC 9293 3.8.6.1).
+    WindowProbe(u8),
+    /// Keep-alive probe (RFC 9293 3.8.4).
+    KeepAlive,
+    /// RST: the application aborted (RFC 9293 3.10.5).
+    Abort,
+    /// RST: the segment belongs to no connection (RFC 9293 3.10.7.1).
+    NoConnection,
+    /// RST: the segment is not acceptable in this state (RFC 9293 3.10.7).
+    ProtocolError,
+    /// RST: data arrived after the application was gone (RFC 9293 3.6.1, RFC 2525 2.17).
+    DataAfterClose,
+    /// ACK sent from TIME-WAIT (RFC 9293 3.10.7.4).
+    TimeWaitAck,
+    /// ARP request or neighbour solicitation for a next hop.
+    Resolve,
+    /// ARP reply or neighbour advertisement.
+    ResolveReply,
+    /// ARP probe or duplicate address detection (RFC 5227 2.1.1, RFC 4862 5.4).
+    AddressProbe,
+    /// ARP announcement or unsolicited advertisement (RFC 5227 2.3).
+    AddressAnnounce,
+    /// ARP announcement in defence of an address (RFC 5227 2.4).
+    AddressDefend,
+    /// Router solicitation (RFC 4861 6.3.7).
+    RouterSolicit,
+    /// ICMP echo reply.
+    EchoReply,
+    /// ICMP error in answer to a packet (RFC 1122 3.2.2, RFC 4443 2.4).
+    IcmpError,
+    /// An ICMP message that an application asked for (echo request).
+    IcmpMessage,
+    /// Multicast group membership report (RFC 2236, RFC 3810).
+    GroupReport,
+}
+
+impl fmt::Display for Cause {
+    /// A few words for people; empty for the causes that need none.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimeoutRetransmit(n) => return write!(f, "retransmission: timeout {n}"),
+            Self::WindowProbe(n) => return write!(f, "window probe {n}"),
+            _ => {}
+        }
+        f.write_str(match self {
+            Self::Unstated | Self::NewData => "",
+            Self::Open => "open",
+            Self::Accept => "accept",
+            Self::HandshakeAck => "handshake done",
+            Self::Close => "close",
+            Self::Ack => "ack",
+            Self::DelayedAck => "delayed ack",
+            Self::DuplicateAck => "duplicate ack: hole seen",
+            Self::DuplicateData => "ack: data was already here",
+            Self::WindowUpdate => "window update",
+            Self::ChallengeAck => "challenge ack",
+            Self::FastRetransmit => "retransmission: duplicate acks",
+            Self::TimeoutRetransmit(_) | Self::WindowProbe(_) => "",
+            Self::KeepAlive => "keep-alive",
+            Self::Abort => "abort by the application",
+            Self::NoConnection => "reset: no such connection",
+            Self::ProtocolError => "reset: unacceptable here",
+            Self::DataAfterClose => "reset: data after close",
+            Self::TimeWaitAck => "ack from TIME-WAIT",
+            Self::Resolve => "who has the next hop?",
+            Self::ResolveReply => "here I am",
+            Self::AddressProbe => "does anybody use this address?",
+            Self::AddressAnnounce => "this address is mine now",
+            Self::AddressDefend => "this address is taken: defended",
+            Self::RouterSolicit => "is there a router?",
+            Self::EchoReply => "echo reply",
+            Self::IcmpError => "icmp error",
+            Self::IcmpMessage => "",
+            Self::GroupReport => "group report",
+        })
+    }
+}

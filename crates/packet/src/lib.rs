@@ -1,0 +1,19 @@
+//! Bytes: buffers, headers, checksums and crafting of packets.
+//!
+//! Everything that turns bytes into fields and fields into bytes lives here, and nothing that
+//! remembers: there is no clock, no socket, no table. Parsing never panics and never allocates;
+//! every parser returns a small header value and the borrowed rest.
+//!
+//! What does not live here: protocol state (crates `tcp` and `stack`) and system calls (`device`).
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod buf;
+pub mod cause;
+pub mod record;
+pub mod tcp;
+pub mod time;
+
+pub use time::Instant;

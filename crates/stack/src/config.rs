@@ -1,0 +1,52 @@
+//! What a host chooses once, when its stack is made.
+
+use core::ops::RangeInclusive;
+
+use handfast_packet::ethernet::EthernetAddress;
+use handfast_tcp as tcp;
+
+use crate::link::ClaimTimings;
+
+/// Default of [`Config::connections_max`].
+pub const CONNECTIONS_MAX: usize = 65_536;
+/// Default of [`Config::time_wait_max`]: about 13 MiB of entries at the very most.
+pub const TIME_WAIT_MAX: usize = 65_536;
+
+/// Choices for one stack. All of them have defaults; set at least `seed` and, on Ethernet,
+/// `hardware`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Everything that must not be guessed (sequence numbers, ports, hash keys) is drawn from it.
+    /// On a real network it must be random; in tests the same seed gives the same frames.
+    pub seed: u64,
+    /// Our hardware address; unused on media without one.
+    pub hardware: EthernetAddress,
+    /// What a connection starts with when `connect` or `listen` names nothing else.
+    pub tcp: tcp::Config,
+    /// Answer ICMP echo requests (RFC 1122 3.2.2.6). Default on.
+    pub answer_echo: bool,
+    /// Times of claiming an address (RFC 5227).
+    pub claim: ClaimTimings,
+    /// Ports that `connect` chooses from. Default 49152..=65535 (RFC 6335 section 6).
+    pub ephemeral_ports: RangeInclusive<u16>,
+    /// Most connections at a time, open, opening or not yet released. Default
+    /// [`CONNECTIONS_MAX`].
+    pub connections_max: usize,
+    /// Most entries in TIME-WAIT; the oldest makes room. Default [`TIME_WAIT_MAX`].
+    pub time_wait_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            hardware: EthernetAddress([0x02, 0, 0, 0, 0, 1]),
+            tcp: tcp::Config::default(),
+            answer_echo: true,
+            claim: ClaimTimings::default(),
+            ephemeral_ports: 49_152..=u16::MAX,
+            connections_max: CONNECTIONS_MAX,
+            time_wait_max: TIME_WAIT_MAX,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! A table with stable, generational keys: a key of something that is gone finds nothing, even
+//! when its place has been given to something else.
+
+use alloc::vec::Vec;
+
+/// A place and which of its tenants is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+/// Values by [`Key`]; the places of removed values are used again, last in first out.
+#[derive(Debug)]
+pub(crate) struct Slab<T> {
+    places: Vec<Place<T>>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Place<T> {
+    generation: u32,
+    value: Option<T>,
+}
+
+impl<T> Slab<T> {
+    pub(crate) fn new() -> Self {
+        Self { places: Vec::new(), free: Vec::new() }
+    }
+
+    pub(crate) fn insert(&mut self, value: T) -> Key {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place { generation: 0, value: None });
+            u32::try_from(self.places.len() - 1).expect("tables are limited far below 2^32")
+        });
+        let place = &mut self.places[position(index)];
+        place.value = Some(value);
+        Key { index, generation: place.generation }
+    }
+
+    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
+        let place = self.places.get_mut(position(key.index))?;
+        if place.generation != key.generation {
+            return None;
+        }
+        let value = place.value.take()?;
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(key.index);
+        Some(value)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        let place = self.places.get_mut(position(key.index))?;
+        place.value.as_mut().filter(|_| place.generation == key.generation)
+    }
+
+    pub(crate) fn get(&self, key: Key) -> Option<&T> {
+        let place = self.places.get(position(key.index))?;
+        place.value.as_ref().filter(|_| place.generation == key.generation)
+    }
+
+    /// The key of whoever lives at `index` now.
+    pub(crate) fn key_at(&self, index: u32) -> Option<Key> {
+        let place = self.places.get(position(index))?;
+        place.value.as_ref().map(|_| Key { index, generation: place.generation })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    /// All keys in the order of their places.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
+        let indexes = 0..u32::try_from(self.places.len()).expect("checked by insert");
+        indexes.filter_map(|index| self.key_at(index))
+    }
+}
+
+fn position(index: u32) -> usize {
+    usize::try_from(index).expect("pointers have at least 32 bits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stale_key_finds_nothing() {
+        let mut slab = Slab::new();
+        let first = slab.insert('a');
+        assert_eq!(slab.remove(first), Some('a'));
+        let second = slab.insert('b');
+        assert_eq!(second.index, first.index, "the place is used again");
+        assert_eq!((slab.get(first), slab.get_mut(first), slab.remove(first)), (None, None, None));
+        assert_eq!((slab.get(second), slab.len()), (Some(&'b'), 1));
+        assert_eq!(slab.key_at(second.index), Some(second));
+    }
+
+    #[test]
+    fn keys_come_in_order_and_skip_the_empty() {
+        let mut slab = Slab::new();
+        let keys = ['a', 'b', 'c'].map(|value| slab.insert(value));
+        slab.remove(keys[1]);
+        assert_eq!(slab.keys().collect::<Vec<_>>(), [keys[0], keys[2]]);
+    }
+
+    #[test]
+    fn a_key_from_elsewhere_finds_nothing() {
+        let slab: Slab<char> = Slab::new();
+        assert_eq!(slab.get(Key { index: 9, generation: 0 }), None);
+    }
+}

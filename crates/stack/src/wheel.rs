@@ -1,0 +1,198 @@
+//! A hierarchical timing wheel: one entry per connection, set and moved in constant time.
+//!
+//! Time is cut into ticks of one millisecond. Level 0 has a slot for each of the next 64 ticks,
+//! level 1 for each of the next 64 times 64, and so on; when time reaches a slot of a higher
+//! level, its entries move down. An entry never expires early and at most one tick late.
+//!
+//! Entries are lazy: a deadline that moves to later leaves its entry in place, and whoever takes
+//! the expired entry asks the connection again. That makes the usual case, a timer pushed back by
+//! each ACK, one comparison.
+
+use alloc::vec::Vec;
+
+use handfast_packet::Instant;
+
+#[cfg(test)]
+mod tests;
+
+/// Bits of a tick that one level tells apart.
+const LEVEL_BITS: u32 = 6;
+/// Slots of one level.
+const SLOTS: usize = 1 << LEVEL_BITS;
+/// Enough levels for 2^48 ticks; an `Instant` has less than 2^45 milliseconds.
+const LEVELS: usize = 8;
+/// Nanoseconds of one tick.
+const TICK: u64 = 1_000_000;
+/// The end of a list.
+const NONE: u32 = u32::MAX;
+
+/// Deadlines by small index.
+#[derive(Debug)]
+pub(crate) struct Wheel {
+    /// Where the levels stand: no entry is earlier, and each level's slots before it are empty.
+    at: u64,
+    /// The earliest tick that may still be set: behind the last one that was expired.
+    floor: u64,
+    levels: [Level; LEVELS],
+    nodes: Vec<Node>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Level {
+    /// One bit per slot that has entries.
+    occupied: u64,
+    slots: [Slot; SLOTS],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    head: u32,
+    /// No entry here is earlier; exact unless an entry was taken out.
+    earliest: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    tick: u64,
+    /// Level and slot; `None` when not set.
+    place: Option<(usize, usize)>,
+    next: u32,
+    previous: u32,
+}
+
+impl Wheel {
+    pub(crate) fn new() -> Self {
+        let level = Level { occupied: 0, slots: [Slot::EMPTY; SLOTS] };
+        Self { at: 0, floor: 0, levels: [level; LEVELS], nodes: Vec::new() }
+    }
+
+    /// Sees to it that `index` expires no later than one tick after `deadline`.
+    ///
+    /// It may expire earlier when an earlier deadline was set before.
+    pub(crate) fn set(&mut self, index: u32, deadline: Instant) {
+        let tick = deadline.as_nanos().div_ceil(TICK).max(self.floor);
+        let node = position(index);
+        if self.nodes.len() <= node {
+            self.nodes.resize(node + 1, Node::IDLE);
+        }
+        if self.nodes[node].place.is_some() {
+            if self.nodes[node].tick <= tick {
+                return;
+            }
+            self.unlink(index);
+        }
+        self.link(index, tick);
+    }
+
+    /// Forgets `index`.
+    pub(crate) fn cancel(&mut self, index: u32) {
+        if self.nodes.get(position(index)).is_some_and(|node| node.place.is_some()) {
+            self.unlink(index);
+        }
+    }
+
+    /// Takes out one entry whose time has come. Call until `None`; an index that is set again
+    /// meanwhile expires in a later tick at the earliest, so this ends.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<u32> {
+        let target = now.as_nanos() / TICK;
+        self.floor = self.floor.max(target + 1);
+        while let Some((level, slot)) = self.first() {
+            let start = self.start_of(level, slot);
+            if start > target {
+                break;
+            }
+            self.at = start;
+            let index = self.levels[level].slots[slot].head;
+            if level == 0 {
+                self.unlink(index);
+                return Some(index);
+            }
+            self.move_down(level, slot);
+        }
+        self.at = self.at.max(target);
+        None
+    }
+
+    /// When to call [`Wheel::expire`]; never later than the earliest deadline plus one tick.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let (level, slot) = self.first()?;
+        Some(Instant::from_nanos(self.levels[level].slots[slot].earliest.saturating_mul(TICK)))
+    }
+
+    /// The slot with the earliest entries: lower levels come first, as does the lowest slot.
+    fn first(&self) -> Option<(usize, usize)> {
+        let level = self.levels.iter().position(|level| level.occupied != 0)?;
+        let slot = self.levels[level].occupied.trailing_zeros();
+        Some((level, position(slot)))
+    }
+
+    /// The first tick of a slot.
+    fn start_of(&self, level: usize, slot: usize) -> u64 {
+        let shift = shift_of(level);
+        let block = self.at >> (shift + LEVEL_BITS) << (shift + LEVEL_BITS);
+        (block | ((slot as u64) << shift)).max(self.at)
+    }
+
+    /// Spreads a slot that time has reached over the levels below.
+    fn move_down(&mut self, level: usize, slot: usize) {
+        loop {
+            let index = self.levels[level].slots[slot].head;
+            if index == NONE {
+                return;
+            }
+            self.unlink(index);
+            self.link(index, self.nodes[position(index)].tick);
+        }
+    }
+
+    fn link(&mut self, index: u32, tick: u64) {
+        let differing = (tick ^ self.at) | (SLOTS as u64 - 1);
+        let level = position((63 - differing.leading_zeros()) / LEVEL_BITS);
+        let in_level = (tick >> shift_of(level)) & (SLOTS as u64 - 1);
+        let slot = usize::try_from(in_level).expect("masked to six bits");
+        let list = &mut self.levels[level].slots[slot];
+        let next = core::mem::replace(&mut list.head, index);
+        list.earliest = list.earliest.min(tick);
+        self.levels[level].occupied |= 1 << slot;
+        if next != NONE {
+            self.nodes[position(next)].previous = index;
+        }
+        self.nodes[position(index)] =
+            Node { tick, place: Some((level, slot)), next, previous: NONE };
+    }
+
+    fn unlink(&mut self, index: u32) {
+        let node = &mut self.nodes[position(index)];
+        let (level, slot) = node.place.take().expect("only linked entries are unlinked");
+        let (previous, next) = (node.previous, node.next);
+        if next != NONE {
+            self.nodes[position(next)].previous = previous;
+        }
+        if previous != NONE {
+            self.nodes[position(previous)].next = next;
+            return;
+        }
+        let list = &mut self.levels[level].slots[slot];
+        list.head = next;
+        if next == NONE {
+            *list = Slot::EMPTY;
+            self.levels[level].occupied &= !(1 << slot);
+        }
+    }
+}
+
+impl Slot {
+    const EMPTY: Self = Self { head: NONE, earliest: u64::MAX };
+}
+
+impl Node {
+    const IDLE: Self = Self { tick: 0, place: None, next: NONE, previous: NONE };
+}
+
+fn position(index: u32) -> usize {
+    usize::try_from(index).expect("pointers have at least 32 bits")
+}
+
+fn shift_of(level: usize) -> u32 {
+    LEVEL_BITS * u32::try_from(level).expect("there are eight levels")
+}

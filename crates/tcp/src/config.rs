@@ -1,0 +1,100 @@
+//! What an application and its host may choose for a connection, with defaults.
+
+use core::time::Duration;
+
+use handfast_packet::Instant;
+use handfast_packet::buf::Pool;
+use handfast_packet::tcp::SeqNumber;
+
+/// Largest receive buffer: the largest window that RFC 7323 can express.
+pub const RECEIVE_BUFFER_MAX: usize = 1 << 30;
+
+/// Choices for one connection. All of them have defaults that suit a general-purpose host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Bytes that may wait unsent or unacknowledged. Default 4 MiB.
+    pub send_buffer: usize,
+    /// Bytes that may wait unread; sets the window scale. Default 4 MiB, at most
+    /// [`RECEIVE_BUFFER_MAX`].
+    pub receive_buffer: usize,
+    /// Offer timestamps (RFC 7323). Default on.
+    pub timestamps: bool,
+    /// Offer selective acknowledgments (RFC 2018). Default on.
+    pub sack: bool,
+    /// Offer window scaling (RFC 7323). Default on.
+    pub window_scaling: bool,
+    /// Nagle's algorithm (RFC 9293 3.7.4). Default on.
+    pub nagle: bool,
+    /// Longest wait of a delayed ACK; less than 0.5 s (RFC 9293 MUST-40). Default 40 ms.
+    pub delayed_ack: Duration,
+    /// Smallest retransmission timeout. Default 200 ms as in Linux; RFC 6298 says 1 s.
+    pub rto_min: Duration,
+    /// R2 (RFC 9293 3.8.3): give up when data has been unacknowledged for so long. `None` never
+    /// gives up. Default 924 s, as Linux' fifteen retransmissions.
+    pub user_timeout: Option<Duration>,
+    /// R2 for a SYN or SYN-ACK; at least 3 minutes by RFC 9293 MUST-23. Default 180 s.
+    pub connect_timeout: Duration,
+    /// Idle time before the first keep-alive probe; `None` (default) sends none (MUST-25).
+    pub keep_alive: Option<Duration>,
+    /// Time between keep-alive probes. Default 75 s.
+    pub keep_alive_interval: Duration,
+    /// Unanswered keep-alive probes before the connection counts as dead. Default 9.
+    pub keep_alive_probes: u8,
+    /// How long TIME-WAIT lasts: 2 MSL. Default 60 s as in Linux; RFC 9293 says 4 min.
+    pub time_wait: Duration,
+    /// How long a closed (not half-closed) application waits in FIN-WAIT-2. Default 60 s.
+    pub fin_wait_2: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            send_buffer: 4 << 20,
+            receive_buffer: 4 << 20,
+            timestamps: true,
+            sack: true,
+            window_scaling: true,
+            nagle: true,
+            delayed_ack: Duration::from_millis(40),
+            rto_min: Duration::from_millis(200),
+            user_timeout: Some(Duration::from_secs(924)),
+            connect_timeout: Duration::from_secs(180),
+            keep_alive: None,
+            keep_alive_interval: Duration::from_secs(75),
+            keep_alive_probes: 9,
+            time_wait: Duration::from_secs(60),
+            fin_wait_2: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What the network allows on the way to the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// MMS_R - 20 (RFC 9293 MUST-67): the MSS we announce.
+    pub receive_mss: u16,
+    /// MMS_S - 20: the largest TCP text without options that IP can carry to the peer.
+    pub send_mss: u16,
+    /// Send MSS to assume when the peer announces none: 536 for IPv4, 1220 for IPv6 (MUST-15).
+    pub default_mss: u16,
+    /// Largest text of one super-segment; 0 when the device cannot segment.
+    pub max_gso: u32,
+}
+
+/// The secrets that a connection starts with; the stack draws them from its seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Initial {
+    /// ISS (RFC 6528).
+    pub seq: SeqNumber,
+    /// Added to our timestamp clock (RFC 7323 5.4), so that it tells nothing about uptime.
+    pub timestamp_offset: u32,
+}
+
+/// What every verb of a connection needs from outside.
+#[derive(Debug)]
+pub struct Cx<'a> {
+    /// The time of the batch.
+    pub now: Instant,
+    /// Where blocks for copies come from.
+    pub pool: &'a mut Pool,
+}

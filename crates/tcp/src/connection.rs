@@ -1,0 +1,314 @@
+//! The verbs of a connection; sequencing only.
+//!
+//! ```text
+//! on_segment ─► handshake | input/*  ─┐
+//! on_timeout ─► timeouts              ├─► Sender, Receiver, Recovery, Reno, TimerTable
+//! write, read, shutdown … (calls)    ─┘                  │
+//! poll_transmit ◄─ output/* ◄────────────────────────────┘
+//! ```
+//! Nothing is sent inside an `on_*` verb: what to send is decided in `poll_transmit` and nowhere
+//! else, after a whole batch was taken in (RFC 9293 MUST-58, MUST-59).
+
+use handfast_packet::Instant;
+use handfast_packet::tcp::SeqNumber;
+
+use crate::close::Close;
+use crate::config::{Config, Cx, Initial, Path};
+use crate::congestion::Reno;
+use crate::event::{CloseReason, Event, IcmpError, Info, State};
+use crate::events::EventSet;
+use crate::output::AckPolicy;
+use crate::receiver::Receiver;
+use crate::recovery::Recovery;
+use crate::rtt::RttEstimator;
+use crate::segment::{Segment, Transmit};
+use crate::sender::Sender;
+use crate::time_wait::{TimeWait, TimeWaitVerdict};
+use crate::timer::{Timer, TimerTable};
+use crate::timestamps::TimestampState;
+
+/// Where a connection stands in its life.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Phase {
+    /// Our SYN is out.
+    SynSent,
+    /// Both SYNs are known, ours is not acknowledged. `passive` as MUST-11 asks.
+    SynReceived { passive: bool },
+    /// Both SYNs are acknowledged; `Close` says how far the closing went.
+    Synchronized,
+    /// Both FINs are acknowledged and we closed first.
+    TimeWait(TimeWait),
+    /// Over.
+    Closed(CloseReason),
+}
+
+/// One TCP connection (RFC 9293), without addresses, clock or I/O.
+///
+/// The caller feeds `on_segment` and `on_timeout`, then drains `poll_transmit` and `poll_event`,
+/// then asks `next_timeout`. After any call that may change something, these three are asked anew.
+#[derive(Debug)]
+pub struct Connection {
+    pub(crate) config: Config,
+    pub(crate) path: Path,
+    pub(crate) phase: Phase,
+    pub(crate) close: Close,
+    /// The application is gone: it neither reads nor writes any more.
+    pub(crate) detached: bool,
+    pub(crate) initial: Initial,
+    pub(crate) snd: Sender,
+    pub(crate) rcv: Receiver,
+    /// Both sides permitted SACK.
+    pub(crate) sack: bool,
+    /// Both sides sent timestamps.
+    pub(crate) timestamps: Option<TimestampState>,
+    pub(crate) recovery: Recovery,
+    pub(crate) congestion: Reno,
+    pub(crate) rtt: RttEstimator,
+    pub(crate) timers: TimerTable,
+    pub(crate) acks: AckPolicy,
+    /// A segment made while one came in: a reset, or an answer from TIME-WAIT.
+    pub(crate) reply: Option<Transmit>,
+    pub(crate) events: EventSet,
+    /// When the peer was last heard, and the keep-alive probes sent since.
+    pub(crate) heard_at: Instant,
+    pub(crate) keep_alive_probes: u8,
+    pub(crate) keep_alive_due: bool,
+    pub(crate) info: Info,
+}
+
+impl Connection {
+    /// Active OPEN (RFC 9293 3.10.1): the first `poll_transmit` gives the SYN.
+    pub fn connect(cx: &mut Cx<'_>, config: Config, path: Path, initial: Initial) -> Self {
+        let mut connection = Self::new(cx, config, path, initial, Phase::SynSent);
+        connection.watch_peer(cx.now);
+        connection
+    }
+
+    /// Passive OPEN that met a SYN (RFC 9293 3.10.7.2): the first `poll_transmit` gives the
+    /// SYN-ACK. Text in the SYN is left to the peer to send again.
+    pub fn accept(
+        cx: &mut Cx<'_>,
+        config: Config,
+        path: Path,
+        initial: Initial,
+        syn: &Segment,
+    ) -> Self {
+        let phase = Phase::SynReceived { passive: true };
+        let mut connection = Self::new(cx, config, path, initial, phase);
+        connection.take_syn(syn);
+        connection.watch_peer(cx.now);
+        connection
+    }
+
+    fn new(cx: &Cx<'_>, config: Config, path: Path, initial: Initial, phase: Phase) -> Self {
+        let snd = Sender::new(&config, path, initial);
+        Self {
+            path,
+            phase,
+            close: Close::OPEN,
+            detached: false,
+            initial,
+            rcv: Receiver::new(&config),
+            sack: false,
+            timestamps: None,
+            recovery: Recovery::new(),
+            congestion: Reno::new(snd.mss),
+            rtt: RttEstimator::new(config.rto_min),
+            timers: TimerTable::default(),
+            acks: AckPolicy::default(),
+            reply: None,
+            events: EventSet::default(),
+            heard_at: cx.now,
+            keep_alive_probes: 0,
+            keep_alive_due: false,
+            info: Info::default(),
+            snd,
+            config,
+        }
+    }
+
+    /// A segment of this connection arrived (RFC 9293 3.10.7). Changes state only; answers leave
+    /// by `poll_transmit`.
+    pub fn on_segment(&mut self, cx: &mut Cx<'_>, segment: Segment) {
+        self.info.segments_received += u64::from(segment.wire_segments);
+        match self.phase {
+            Phase::Closed(_) => {}
+            Phase::SynSent => self.on_syn_sent(cx, segment),
+            Phase::SynReceived { .. } | Phase::Synchronized => self.segment_arrives(cx, segment),
+            Phase::TimeWait(mut entry) => {
+                match entry.on_segment(cx.now, &segment) {
+                    TimeWaitVerdict::Reply(reply) => self.reply = Some(reply),
+                    TimeWaitVerdict::Forget => return self.end(CloseReason::Normal),
+                    TimeWaitVerdict::Ignore | TimeWaitVerdict::Reopen => {}
+                }
+                self.phase = Phase::TimeWait(entry);
+            }
+        }
+    }
+
+    /// The time of `next_timeout` has come. Harmless when it has not.
+    pub fn on_timeout(&mut self, cx: &mut Cx<'_>) {
+        match self.phase {
+            Phase::Closed(_) => {}
+            Phase::TimeWait(entry) if entry.expires_at <= cx.now => self.end(CloseReason::Normal),
+            Phase::TimeWait(_) => {}
+            _ => self.timers_expire(cx),
+        }
+    }
+
+    /// The path changed: its MTU or what the device can cut. Segments that were too large are
+    /// sent again at once (RFC 1191 6.4).
+    pub fn on_path(&mut self, cx: &mut Cx<'_>, path: Path) {
+        let shrunk = path.send_mss < self.path.send_mss;
+        self.path = path;
+        self.renew_mss();
+        if shrunk && matches!(self.phase, Phase::Synchronized) && self.snd.outstanding() > 0 {
+            self.recovery.resend_all(self.snd.una, self.snd.nxt);
+            self.snd.timed = None;
+            self.timers.set(Timer::Retransmit, cx.now + self.rtt.rto());
+        }
+    }
+
+    /// An ICMP error quoted a segment of ours with this sequence number.
+    ///
+    /// Ignored unless the number is in flight (RFC 5927 4.1). A hard error ends a connection that
+    /// is still opening; later it counts as soft, as RFC 5461 advises and Linux does.
+    pub fn on_icmp(&mut self, cx: &mut Cx<'_>, error: IcmpError, seq: SeqNumber) {
+        let _ = cx;
+        let at = self.snd.space.offset(seq, self.snd.una);
+        if !at.is_some_and(|at| self.snd.una <= at && at < self.snd.nxt) {
+            return;
+        }
+        match self.phase {
+            Phase::SynSent | Phase::SynReceived { .. } if error == IcmpError::Hard => {
+                self.end(CloseReason::Unreachable);
+            }
+            Phase::Closed(_) | Phase::TimeWait(_) => {}
+            _ => self.events.add(Event::SoftError),
+        }
+    }
+
+    /// When `on_timeout` wants to be called; `None` when nothing is waited for.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Closed(_) => None,
+            Phase::TimeWait(entry) => Some(entry.expires_at),
+            _ => self.timers.next(),
+        }
+    }
+
+    /// The next event, if any. Level-triggered: the same event is never queued twice.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop()
+    }
+
+    /// The state by its RFC name.
+    pub fn state(&self) -> State {
+        match self.phase {
+            Phase::SynSent => State::SynSent,
+            Phase::SynReceived { .. } => State::SynReceived,
+            Phase::Synchronized => self.close.name(),
+            Phase::TimeWait(_) => State::TimeWait,
+            Phase::Closed(_) => State::Closed,
+        }
+    }
+
+    /// How it ended; `None` while it lives (TIME-WAIT included).
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        match self.phase {
+            Phase::Closed(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// The entry that answers late segments, once `Event::TimeWait` was told.
+    pub fn time_wait(&self) -> Option<TimeWait> {
+        match self.phase {
+            Phase::TimeWait(entry) => Some(entry),
+            _ => None,
+        }
+    }
+
+    /// Figures.
+    pub fn info(&self) -> Info {
+        Info {
+            srtt: self.rtt.srtt(),
+            rtt_variation: self.rtt.variation(),
+            rto: self.rtt.rto(),
+            congestion_window: self.congestion.window(),
+            slow_start_threshold: self.congestion.slow_start_threshold(),
+            send_window: self.snd.window,
+            effective_mss: self.snd.mss,
+            in_flight: self.recovery.in_flight(self.snd.una, self.snd.nxt),
+            bytes_received: self.rcv.data.next() - crate::seq::Offset::FIRST,
+            ..self.info
+        }
+    }
+
+    /// The connection is over: nothing is kept but what the application has not read.
+    pub(crate) fn end(&mut self, reason: CloseReason) {
+        if matches!(self.phase, Phase::Closed(_)) {
+            return;
+        }
+        self.phase = Phase::Closed(reason);
+        self.timers = TimerTable::default();
+        self.snd.buffer.release_until(self.snd.buffer.end());
+        self.events.add(Event::Closed);
+        self.events.add(Event::Readable);
+        self.events.add(Event::Writable);
+    }
+
+    /// Both FINs are acknowledged (RFC 9293 3.10.7.4): CLOSED for the side that closed last,
+    /// TIME-WAIT for the other.
+    pub(crate) fn finish_close(&mut self, now: Instant) {
+        if !self.close.is_complete() {
+            return;
+        }
+        if self.close.name() == State::Closed {
+            return self.end(CloseReason::Normal);
+        }
+        let window = self.rcv.announce(false);
+        self.phase = Phase::TimeWait(TimeWait::new(
+            self.snd.space.wire(self.snd.nxt),
+            self.rcv.space.wire(self.rcv.nxt()),
+            window,
+            self.timestamps.map(|state| state.parts()),
+            (now, self.config.time_wait),
+        ));
+        // An ACK of the peer's FIN may still be owed; TIME-WAIT sends it.
+        if let Some(cause) = self.acks.take_owed() {
+            self.reply = Some(self.pure_ack(now, cause));
+        }
+        self.timers = TimerTable::default();
+        self.events.add(Event::TimeWait);
+    }
+
+    /// Starts or restarts the clock of R2 (RFC 9293 3.8.3): the peer owes us an answer.
+    pub(crate) fn watch_peer(&mut self, now: Instant) {
+        self.snd.waiting_since = Some(now);
+        let limit = match self.phase {
+            Phase::SynSent | Phase::SynReceived { .. } => Some(self.config.connect_timeout),
+            _ => self.config.user_timeout,
+        };
+        match limit {
+            Some(limit) => self.timers.set(Timer::UserTimeout, now + limit),
+            None => self.timers.stop(Timer::UserTimeout),
+        }
+    }
+
+    /// Everything sent is acknowledged: the peer owes us nothing.
+    pub(crate) fn unwatch_peer(&mut self) {
+        self.snd.waiting_since = None;
+        self.timers.stop(Timer::UserTimeout);
+    }
+
+    /// Eff.snd.MSS (RFC 9293 3.7.1): what both the peer and IP allow, less our options.
+    pub(crate) fn renew_mss(&mut self) {
+        let options = if self.timestamps.is_some() { 12 } else { 0 };
+        let mss = self.snd.peer_mss.min(self.path.send_mss).saturating_sub(options);
+        self.snd.mss = mss.max(crate::output::SEGMENT_LEN_MIN);
+        self.congestion.set_mss(self.snd.mss);
+    }
+}

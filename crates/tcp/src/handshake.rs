@@ -1,0 +1,122 @@
+//! SYNs: what ours offers, what the peer's tells, and SYN-SENT (RFC 9293 3.10.7.3).
+
+use handfast_packet::Instant;
+use handfast_packet::cause::Cause;
+use handfast_packet::tcp::{TcpOptions, Timestamps};
+
+use crate::config::Cx;
+use crate::congestion::Reno;
+use crate::connection::{Connection, Phase};
+use crate::event::{CloseReason, Event};
+use crate::receiver::WINDOW_SHIFT_MAX;
+use crate::segment::{Control, Segment, Transmit};
+use crate::seq::{Offset, SeqSpace};
+use crate::timer::Timer;
+use crate::timestamps::{self, TimestampState};
+
+impl Connection {
+    /// A segment arrived in SYN-SENT; the steps are numbered as in RFC 9293 3.10.7.3.
+    pub(crate) fn on_syn_sent(&mut self, cx: &mut Cx<'_>, segment: Segment) {
+        // First: the ACK bit.
+        let acknowledged = match segment.ack {
+            None => None,
+            Some(ack) => {
+                let offset = self.snd.space.offset(ack, self.snd.una);
+                match offset.filter(|&at| self.snd.una < at && at <= self.snd.nxt) {
+                    Some(offset) => Some(offset),
+                    None => {
+                        if segment.control != Control::Rst {
+                            let reset = Transmit::reset(ack, None, Cause::ProtocolError);
+                            self.reply = Some(reset);
+                        }
+                        return;
+                    }
+                }
+            }
+        };
+        match (segment.control, acknowledged) {
+            // Second: RST. Without an acceptable ACK it may come from anybody.
+            (Control::Rst, Some(_)) => self.end(CloseReason::Refused),
+            (Control::Rst, None) => {}
+            // Fourth: SYN, with an ACK of ours: the connection is open.
+            (Control::Syn, Some(ack)) => {
+                self.take_syn(&segment);
+                self.sample_handshake(&segment);
+                self.establish(cx, ack);
+                self.snd.set_window(u64::from(segment.window), Offset::ZERO, ack);
+                self.acks.owe(Cause::HandshakeAck);
+                self.text_arrives(cx, Offset::FIRST, &segment);
+            }
+            // Fourth: SYN alone: simultaneous open.
+            (Control::Syn, None) => {
+                self.take_syn(&segment);
+                self.phase = Phase::SynReceived { passive: false };
+                self.recovery.resend_all(self.snd.una, self.snd.nxt);
+            }
+            // Fifth: neither SYN nor RST.
+            (Control::None | Control::Fin, _) => {}
+        }
+    }
+
+    /// Learns from the peer's SYN: its numbers, its options, its window.
+    pub(crate) fn take_syn(&mut self, syn: &Segment) {
+        let (options, config) = (&syn.options, &self.config);
+        self.rcv.space = SeqSpace { initial: syn.seq };
+        self.snd.peer_mss = options.mss.unwrap_or(self.path.default_mss);
+        self.sack = config.sack && options.sack_permitted;
+        if let (true, Some(shift)) = (config.window_scaling, options.window_scale) {
+            self.snd.window_shift = shift.min(WINDOW_SHIFT_MAX);
+            self.rcv.window_shift = self.rcv.wanted_shift();
+        }
+        if let (true, Some(first)) = (config.timestamps, options.timestamps) {
+            let offset = self.initial.timestamp_offset;
+            self.timestamps = Some(TimestampState::new(offset, first, syn.received_at));
+        }
+        // The window of a SYN is never scaled (RFC 7323 2.2).
+        self.snd.set_window(u64::from(syn.window), Offset::ZERO, self.snd.una);
+        self.renew_mss();
+    }
+
+    /// Our SYN is acknowledged: ESTABLISHED.
+    pub(crate) fn establish(&mut self, cx: &mut Cx<'_>, ack: Offset) {
+        let handshake_lost = self.recovery.timeouts() > 0;
+        self.phase = Phase::Synchronized;
+        self.snd.una = ack;
+        self.recovery = crate::recovery::Recovery::new();
+        self.congestion = Reno::new(self.snd.mss);
+        if handshake_lost {
+            self.congestion.on_handshake_loss();
+        }
+        self.timers.stop(Timer::Retransmit);
+        self.unwatch_peer();
+        self.heard_at = cx.now;
+        self.arm_keep_alive(cx.now);
+        self.events.add(Event::Connected);
+        self.events.add(Event::Writable);
+    }
+
+    /// The RTT of the handshake, unless a SYN was resent (Karn).
+    pub(crate) fn sample_handshake(&mut self, segment: &Segment) {
+        if let Some((_, sent_at)) = self.snd.timed.take() {
+            self.rtt.sample(segment.received_at - sent_at);
+        }
+    }
+
+    /// The options of our SYN or SYN-ACK. A SYN-ACK repeats only what the SYN offered.
+    pub(crate) fn syn_options(&self, now: Instant) -> TcpOptions {
+        let (config, answering) = (&self.config, !matches!(self.phase, Phase::SynSent));
+        let mut options = TcpOptions { mss: Some(self.path.receive_mss), ..Default::default() };
+        options.sack_permitted = if answering { self.sack } else { config.sack };
+        let scales = if answering { self.rcv.window_shift > 0 || self.snd.window_shift > 0 } else { config.window_scaling };
+        options.window_scale = scales.then(|| self.rcv.wanted_shift());
+        options.timestamps = match self.timestamps {
+            Some(state) => Some(state.option(now)),
+            None if answering || !config.timestamps => None,
+            None => {
+                let value = timestamps::clock(now, self.initial.timestamp_offset);
+                Some(Timestamps { value, echo: 0 })
+            }
+        };
+        options
+    }
+}

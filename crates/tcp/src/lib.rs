@@ -1,0 +1,25 @@
+//! One TCP connection: no clock, no addresses, no I/O.
+//!
+//! The verbs are those of [`Connection`]: `on_*` for what comes in, `poll_*` for what goes out,
+//! and the application's calls. Rooms: `handshake`, `input` (RFC 9293 3.10.7.4 step by step),
+//! `output` (what to send next), `recovery` (what is lost), `congestion` (how much may be in
+//! flight), buffers and timers.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod config;
+mod connection;
+mod error;
+mod event;
+mod segment;
+pub mod stateless;
+mod time_wait;
+
+pub use config::{Config, Cx, Initial, Path, RECEIVE_BUFFER_MAX};
+pub use connection::Connection;
+pub use error::{ReadError, WriteError};
+pub use event::{CloseReason, Event, IcmpError, Info, State};
+pub use segment::{Control, Segment, Transmit};
+pub use time_wait::{TimeWait, TimeWaitVerdict};

@@ -1,0 +1,102 @@
+//! The receive half of the TCB: RCV.NXT, RCV.WND, the peer's FIN and urgent pointer.
+
+use handfast_packet::tcp::SeqNumber;
+
+use crate::config::{Config, RECEIVE_BUFFER_MAX};
+use crate::reassembler::Reassembler;
+use crate::seq::{Offset, SeqSpace};
+
+/// Largest shift that RFC 7323 2.3 allows.
+pub(crate) const WINDOW_SHIFT_MAX: u8 = 14;
+
+/// Receive variables (RFC 9293 3.3.1). Offsets: the peer's SYN = 0, its first byte = 1.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    pub(crate) space: SeqSpace,
+    pub(crate) data: Reassembler,
+    /// Where the peer's FIN stands, once seen, even out of order.
+    pub(crate) fin: Option<Offset>,
+    /// The FIN was taken in order.
+    pub(crate) fin_taken: bool,
+    /// RCV.NXT + RCV.WND as last announced; never moves left (RFC 9293 SHLD-14).
+    pub(crate) right_edge: Offset,
+    /// Rcv.Wind.Shift (RFC 7323 2.3).
+    pub(crate) window_shift: u8,
+    /// Last.ACK.sent (RFC 7323 4.3).
+    pub(crate) last_ack: Offset,
+    /// The largest wire segment seen: an estimate of the peer's segment size.
+    pub(crate) largest_segment: u16,
+    /// RCV.UP: the offset behind the urgent data.
+    pub(crate) urgent: Option<Offset>,
+    capacity: u64,
+}
+
+impl Receiver {
+    pub(crate) fn new(config: &Config) -> Self {
+        let capacity = config.receive_buffer.clamp(1, RECEIVE_BUFFER_MAX) as u64;
+        Self {
+            space: SeqSpace { initial: SeqNumber(0) },
+            data: Reassembler::new(Offset::FIRST),
+            fin: None,
+            fin_taken: false,
+            right_edge: Offset::FIRST,
+            window_shift: 0,
+            last_ack: Offset::ZERO,
+            largest_segment: 536,
+            urgent: None,
+            capacity,
+        }
+    }
+
+    /// RCV.NXT.
+    pub(crate) fn nxt(&self) -> Offset {
+        self.data.next() + u64::from(self.fin_taken)
+    }
+
+    /// RCV.WND as the peer knows it.
+    pub(crate) fn window(&self) -> u64 {
+        self.right_edge.saturating_sub(self.nxt())
+    }
+
+    /// The first offset that the application has not read.
+    pub(crate) fn read_position(&self) -> u64 {
+        self.data.next().get() - self.data.readable() as u64
+    }
+
+    /// The shift to offer in our SYN: the smallest that can express the buffer.
+    pub(crate) fn wanted_shift(&self) -> u8 {
+        (0..WINDOW_SHIFT_MAX)
+            .find(|&shift| self.capacity >> shift <= u64::from(u16::MAX))
+            .unwrap_or(WINDOW_SHIFT_MAX)
+    }
+
+    /// The window we could announce now, by silly-window avoidance (RFC 9293 3.8.6.2.2): the
+    /// present one unless the right edge can move by a segment or half the buffer.
+    pub(crate) fn offered_window(&self) -> u64 {
+        let free = self.capacity.saturating_sub(self.data.readable() as u64);
+        let step = (self.capacity / 2).min(u64::from(self.largest_segment));
+        let present = self.window();
+        if free >= present + step { free } else { present }
+    }
+
+    /// Takes the window for an outgoing segment: returns the field and moves the right edge.
+    ///
+    /// A SYN's field is never scaled (RFC 7323 2.2).
+    pub(crate) fn announce(&mut self, syn: bool) -> u16 {
+        let shift = if syn { 0 } else { self.window_shift };
+        let present = self.window();
+        // Rounded up where rounding down would move the right edge left.
+        let least = present.div_ceil(1 << shift);
+        let field = (self.offered_window() >> shift).max(least).min(u64::from(u16::MAX));
+        self.right_edge = self.right_edge.max(self.nxt() + (field << shift));
+        self.last_ack = self.nxt();
+        u16::try_from(field).expect("bounded by u16::MAX")
+    }
+
+    /// Whether the window has opened so far that the peer should be told: at least twofold, and
+    /// by a segment or half the buffer.
+    pub(crate) fn update_is_due(&self) -> bool {
+        let (offered, present) = (self.offered_window(), self.window());
+        offered > present && offered >= 2 * present
+    }
+}

@@ -1,0 +1,89 @@
+//! The send half of the TCB: SND.UNA, SND.NXT, SND.WND and the bytes behind them.
+
+use handfast_packet::Instant;
+
+use crate::config::{Config, Initial, Path};
+use crate::send_buffer::SendBuffer;
+use crate::seq::{Offset, SeqSpace};
+
+/// Send variables (RFC 9293 3.3.1). Offsets: SYN = 0, first byte = 1.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    pub(crate) space: SeqSpace,
+    pub(crate) buffer: SendBuffer,
+    /// SND.UNA.
+    pub(crate) una: Offset,
+    /// SND.NXT: never moves back; what is resent lies below it.
+    pub(crate) nxt: Offset,
+    /// SND.WND in bytes.
+    pub(crate) window: u64,
+    /// MAX.SND.WND (RFC 5961 section 5).
+    pub(crate) window_max: u64,
+    /// SND.WL1 (an offset of the peer) and SND.WL2 (one of ours).
+    pub(crate) window_at: (Offset, Offset),
+    /// Snd.Wind.Shift (RFC 7323 2.3).
+    pub(crate) window_shift: u8,
+    /// The MSS the peer announced or the default (RFC 9293 3.7.1).
+    pub(crate) peer_mss: u16,
+    /// Text bytes of a full segment: Eff.snd.MSS.
+    pub(crate) mss: u16,
+    /// One segment's end and departure, for an RTT sample that Karn allows.
+    pub(crate) timed: Option<(Offset, Instant)>,
+    /// Since when the peer has made no progress (RFC 9293 3.8.3).
+    pub(crate) waiting_since: Option<Instant>,
+    /// Window probes sent in a row; not 0 means that the probe timer rules, not the RTO.
+    pub(crate) probes: u8,
+    /// A window probe is due.
+    pub(crate) probe_due: bool,
+    /// The application found the buffer full and wants to hear about room.
+    pub(crate) writer_waits: bool,
+}
+
+impl Sender {
+    pub(crate) fn new(config: &Config, path: Path, initial: Initial) -> Self {
+        Self {
+            space: SeqSpace { initial: initial.seq },
+            buffer: SendBuffer::new(Offset::FIRST, config.send_buffer),
+            una: Offset::ZERO,
+            nxt: Offset::ZERO,
+            window: 0,
+            window_max: 0,
+            window_at: (Offset::ZERO, Offset::ZERO),
+            window_shift: 0,
+            peer_mss: path.default_mss,
+            mss: path.default_mss,
+            timed: None,
+            waiting_since: None,
+            probes: 0,
+            probe_due: false,
+            writer_waits: false,
+        }
+    }
+
+    /// Bytes of sequence space sent and not acknowledged.
+    pub(crate) fn outstanding(&self) -> u64 {
+        self.nxt - self.una
+    }
+
+    /// Bytes that were never sent.
+    pub(crate) fn queued(&self) -> u64 {
+        self.buffer.end().saturating_sub(self.nxt)
+    }
+
+    /// How much beyond SND.NXT the peer's window allows.
+    pub(crate) fn usable_window(&self) -> u64 {
+        (self.una + self.window).saturating_sub(self.nxt)
+    }
+
+    /// Whether our FIN, which stands behind the last byte, was sent at least once.
+    pub(crate) fn fin_sent(&self) -> bool {
+        self.nxt > self.buffer.end()
+    }
+
+    /// Takes a window from a segment that the peer sent at `at` with this `ack`.
+    pub(crate) fn set_window(&mut self, window: u64, at: Offset, ack: Offset) {
+        self.window = window;
+        self.window_max = self.window_max.max(window);
+        self.window_at = (at, ack);
+    }
+}
