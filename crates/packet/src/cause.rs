@@ -39,6 +39,9 @@ pub enum Cause {
     FastRetransmit,
     /// Resent because the retransmission timer ran out; the number counts expiries (RFC 6298).
     TimeoutRetransmit(u8),
+    /// Resent because the peer or the path refused it before: its window was shut, or the
+    /// segment was too large for a router (RFC 1191 6.4).
+    Resend,
     /// Probe of a closed window; the number counts probes (RFC 9293 3.8.6.1).
     WindowProbe(u8),
     /// Keep-alive probe (RFC 9293 3.8.4).
@@ -96,6 +99,7 @@ impl fmt::Display for Cause {
             Self::WindowUpdate => "window update",
             Self::ChallengeAck => "challenge ack",
             Self::FastRetransmit => "retransmission: duplicate acks",
+            Self::Resend => "retransmission: refused before",
             Self::TimeoutRetransmit(_) | Self::WindowProbe(_) => "",
             Self::KeepAlive => "keep-alive",
             Self::Abort => "abort by the application",

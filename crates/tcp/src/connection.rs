@@ -175,8 +175,7 @@ impl Connection {
     /// is still opening; later it counts as soft, as RFC 5461 advises and Linux does.
     pub fn on_icmp(&mut self, cx: &mut Cx<'_>, error: IcmpError, seq: SeqNumber) {
         let _ = cx;
-        let at = self.snd.space.offset(seq, self.snd.una);
-        if !at.is_some_and(|at| self.snd.una <= at && at < self.snd.nxt) {
+        if !self.covers(seq) {
             return;
         }
         match self.phase {

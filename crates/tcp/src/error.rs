@@ -7,7 +7,7 @@ use crate::event::CloseReason;
 /// Why nothing could be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteError {
-    /// The send buffer is full or the connection is not open yet: wait for `Event::Writable`.
+    /// The send buffer is full: wait for `Event::Writable`.
     WouldBlock,
     /// This side has shut its direction down already.
     ShutDown,

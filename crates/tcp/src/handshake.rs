@@ -45,7 +45,7 @@ impl Connection {
                 self.establish(cx, ack);
                 self.snd.set_window(u64::from(segment.window), Offset::ZERO, ack);
                 self.acks.owe(Cause::HandshakeAck);
-                self.text_arrives(cx, Offset::FIRST, &segment);
+                self.text_arrives(cx, Offset::FIRST, segment);
             }
             // Fourth: SYN alone: simultaneous open.
             (Control::Syn, None) => {

@@ -9,13 +9,30 @@
 
 extern crate alloc;
 
+mod calls;
+mod close;
 mod config;
+mod congestion;
 mod connection;
 mod error;
 mod event;
+mod events;
+mod handshake;
+mod input;
+mod output;
+mod reassembler;
+mod receiver;
+mod recovery;
+mod rtt;
 mod segment;
+mod send_buffer;
+mod sender;
+mod seq;
 pub mod stateless;
 mod time_wait;
+mod timeouts;
+mod timer;
+mod timestamps;
 
 pub use config::{Config, Cx, Initial, Path, RECEIVE_BUFFER_MAX};
 pub use connection::Connection;

@@ -35,6 +35,8 @@ pub(crate) struct Sender {
     pub(crate) probes: u8,
     /// A window probe is due.
     pub(crate) probe_due: bool,
+    /// Behind the last segment that was not full (for Nagle's algorithm).
+    pub(crate) small_until: Offset,
     /// The application found the buffer full and wants to hear about room.
     pub(crate) writer_waits: bool,
 }
@@ -56,6 +58,7 @@ impl Sender {
             waiting_since: None,
             probes: 0,
             probe_due: false,
+            small_until: Offset::ZERO,
             writer_waits: false,
         }
     }

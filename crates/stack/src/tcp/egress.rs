@@ -1,0 +1,160 @@
+//! The way out: whose turn it is, and a TCP header in front of what is sent.
+
+use alloc::collections::VecDeque;
+
+use handfast_packet::Instant;
+use handfast_packet::buf::{BATCH_MAX, Gso, Head, TxBatch};
+use handfast_packet::cause::Cause;
+use handfast_packet::checksum::pseudo_header;
+use handfast_packet::ip::{Ecn, Protocol};
+use handfast_packet::tcp::{CHECKSUM_OFFSET, SeqNumber, TcpHeader};
+use handfast_tcp::{Control, Cx, Transmit};
+
+use super::Tcp;
+use super::demux::Flow;
+use crate::network::{Network, OutPacket};
+
+/// Most answers to segments without a connection that wait to be sent; more are dropped. One
+/// batch of strangers' segments fits four times over, and a flood costs no more than this.
+pub const REPLIES_MAX: usize = 256;
+/// Most turns in one `poll_transmit`. A batch that fills needs no more; segments that wait in the
+/// layers below for a neighbour take no room in the batch, so something else must end the call.
+pub const TURNS_MAX: usize = 4 * BATCH_MAX;
+
+/// Segments that no connection sends: resets, and answers from TIME-WAIT.
+#[derive(Debug)]
+pub(super) struct Replies {
+    queue: VecDeque<(Flow, Transmit)>,
+}
+
+impl Replies {
+    pub(super) const fn new() -> Self {
+        Self { queue: VecDeque::new() }
+    }
+
+    /// Adds an answer; false when there is no room for it.
+    pub(super) fn push(&mut self, flow: Flow, transmit: Transmit) -> bool {
+        let room = self.queue.len() < REPLIES_MAX;
+        if room {
+            self.queue.push_back((flow, transmit));
+        }
+        room
+    }
+}
+
+impl Tcp {
+    /// Fills `batch`: answers first, then the connections in turns, one segment or super-segment
+    /// each. Returns whether more waits.
+    pub(crate) fn poll_transmit(
+        &mut self,
+        now: Instant,
+        network: &mut Network,
+        batch: &mut TxBatch,
+    ) -> bool {
+        for _ in 0..TURNS_MAX {
+            if batch.room() == 0 {
+                break;
+            }
+            let Some((flow, transmit)) = self.next_transmit(now) else { return false };
+            self.send(now, network, (flow, transmit), batch);
+        }
+        !self.replies.queue.is_empty() || !self.senders.is_empty()
+    }
+
+    /// The next thing to send, and between which ends.
+    fn next_transmit(&mut self, now: Instant) -> Option<(Flow, Transmit)> {
+        if let Some(reply) = self.replies.queue.pop_front() {
+            return Some(reply);
+        }
+        while let Some(index) = self.senders.pop() {
+            let key = self.slots.key_at(index).expect("a slot leaves the lists when it goes");
+            let slot = self.slots.get_mut(key).expect("the key was found just now");
+            let transmit = slot.connection.poll_transmit(&mut Cx { now, pool: &mut self.pool });
+            let Some(transmit) = transmit else {
+                self.file(key);
+                self.free_if_done(key);
+                continue;
+            };
+            if takes_sequence_space(&transmit) {
+                slot.last_sent = Some(transmit.seq);
+            }
+            let flow = slot.flow;
+            self.refile(key);
+            return Some((flow, transmit));
+        }
+        None
+    }
+
+    fn send(
+        &mut self,
+        now: Instant,
+        network: &mut Network,
+        (flow, transmit): (Flow, Transmit),
+        batch: &mut TxBatch,
+    ) {
+        // The address may have been lost or released since the segment was decided upon.
+        if !network.is_local(flow.local.address) {
+            self.counters.address_gone += 1;
+            return;
+        }
+        let gso = Gso::for_payload(transmit.payload.len(), transmit.segment_len);
+        self.count(&transmit, gso);
+        // Only a device that completes checksums is offered super-segments, since each piece
+        // needs a checksum of its own.
+        let partial = self.capabilities.tx_checksum || gso.is_some();
+        let head = head(&flow, &transmit, partial);
+        let packet = OutPacket {
+            source: flow.local.address,
+            destination: flow.remote.address,
+            protocol: Protocol::TCP,
+            ecn: Ecn::NotEct,
+            head,
+            body: transmit.payload,
+            checksum_at: partial.then_some(CHECKSUM_FIELD),
+            gso,
+            cause: transmit.cause,
+        };
+        network.send(now, packet, batch);
+    }
+
+    fn count(&mut self, transmit: &Transmit, gso: Option<Gso>) {
+        let counters = &mut self.counters;
+        counters.segments_sent += gso.map_or(1, |gso| u64::from(gso.segments.get()));
+        counters.resets_sent += u64::from(transmit.control == Control::Rst);
+        counters.challenge_acks += u64::from(transmit.cause == Cause::ChallengeAck);
+    }
+}
+
+/// The TCP header of a segment, with its checksum: complete, or the part of the pseudo-header.
+fn head(flow: &Flow, transmit: &Transmit, partial: bool) -> Head {
+    let header = TcpHeader {
+        source: flow.local.port,
+        destination: flow.remote.port,
+        seq: transmit.seq,
+        ack: transmit.ack.unwrap_or(SeqNumber(0)),
+        flags: transmit.flags(),
+        window: transmit.window,
+        urgent: transmit.urgent.unwrap_or(0),
+        options: transmit.options,
+    };
+    let mut head = Head::new();
+    let bytes = head.prepend(header.header_len());
+    header.write(bytes);
+    let len = bytes.len() + transmit.payload.len();
+    let len = u32::try_from(len).expect("a header and PAYLOAD_MAX bytes are below 2^32");
+    let (source, destination) = (flow.local.address, flow.remote.address);
+    let pseudo = pseudo_header(source, destination, Protocol::TCP, len);
+    let checksum = if partial {
+        pseudo.folded()
+    } else {
+        let chunks = transmit.payload.chunks().iter();
+        chunks.fold(pseudo.add(bytes), |sum, chunk| sum.add(chunk)).finish()
+    };
+    bytes[CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2].copy_from_slice(&checksum.to_be_bytes());
+    head
+}
+
+/// Whether errors about this segment can be matched to the connection's sequence space.
+fn takes_sequence_space(transmit: &Transmit) -> bool {
+    transmit.control.len() > 0 || !transmit.payload.is_empty()
+}

@@ -1,0 +1,125 @@
+//! A queue of small indexes in which each index stands at most once.
+//!
+//! The lists of a stack (who may send, who has something to tell) are such queues over the places
+//! of a slab: they can never hold more than the slab does, and any entry leaves in constant time.
+
+use alloc::vec::Vec;
+
+/// The end of the list.
+const NONE: u32 = u32::MAX;
+
+/// First in, first out; adding what is in already changes nothing.
+#[derive(Debug)]
+pub(crate) struct IndexQueue {
+    links: Vec<Option<Link>>,
+    head: u32,
+    tail: u32,
+    len: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    previous: u32,
+    next: u32,
+}
+
+impl IndexQueue {
+    pub(crate) const fn new() -> Self {
+        Self { links: Vec::new(), head: NONE, tail: NONE, len: 0 }
+    }
+
+    /// Adds `index` at the end unless it is in the queue.
+    pub(crate) fn push(&mut self, index: u32) {
+        assert_ne!(index, NONE, "the largest index marks the end");
+        let place = position(index);
+        if self.links.len() <= place {
+            self.links.resize(place + 1, None);
+        }
+        if self.links[place].is_some() {
+            return;
+        }
+        self.links[place] = Some(Link { previous: self.tail, next: NONE });
+        match self.tail {
+            NONE => self.head = index,
+            tail => self.link_mut(tail).next = index,
+        }
+        self.tail = index;
+        self.len += 1;
+    }
+
+    /// Takes the first index out.
+    pub(crate) fn pop(&mut self) -> Option<u32> {
+        let index = self.head;
+        self.remove(index).then_some(index)
+    }
+
+    /// Takes `index` out wherever it stands; false when it was not in the queue.
+    pub(crate) fn remove(&mut self, index: u32) -> bool {
+        let Some(link) = self.links.get_mut(position(index)).and_then(Option::take) else {
+            return false;
+        };
+        match link.previous {
+            NONE => self.head = link.next,
+            previous => self.link_mut(previous).next = link.next,
+        }
+        match link.next {
+            NONE => self.tail = link.previous,
+            next => self.link_mut(next).previous = link.previous,
+        }
+        self.len -= 1;
+        true
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn link_mut(&mut self, index: u32) -> &mut Link {
+        self.links[position(index)].as_mut().expect("neighbours in the list are in the list")
+    }
+}
+
+fn position(index: u32) -> usize {
+    usize::try_from(index).expect("pointers have at least 32 bits")
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn it_is_a_queue_without_repetition(steps in prop::collection::vec((0u8..5, 0u32..8), 0..200)) {
+            let (mut queue, mut model) = (IndexQueue::new(), VecDeque::new());
+            for (what, index) in steps {
+                match what {
+                    0..=2 => {
+                        queue.push(index);
+                        if !model.contains(&index) {
+                            model.push_back(index);
+                        }
+                    }
+                    3 => prop_assert_eq!(queue.pop(), model.pop_front()),
+                    _ => {
+                        let place = model.iter().position(|&other| other == index);
+                        prop_assert_eq!(queue.remove(index), place.is_some());
+                        place.map(|place| model.remove(place));
+                    }
+                }
+                prop_assert_eq!((queue.len(), queue.is_empty()), (model.len(), model.is_empty()));
+            }
+            while let Some(index) = model.pop_front() {
+                prop_assert_eq!(queue.pop(), Some(index));
+            }
+            prop_assert_eq!(queue.pop(), None);
+        }
+    }
+}

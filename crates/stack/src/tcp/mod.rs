@@ -1,0 +1,334 @@
+//! TCP of one host: the table of connections and everything that files them.
+//!
+//! ```text
+//! ingress ─► demux ─► connection ─┐
+//!                 ├─► TIME-WAIT   ├─► file: demux, TIME-WAIT table, timer wheel,
+//!                 ├─► listener    │         list of senders, list of tellers
+//!                 └─► reply       │
+//! TcpSocket, wheel ───────────────┘
+//! egress ◄─ senders, replies
+//! ```
+//! A connection knows neither addresses nor tables. Whoever calls a verb of one calls
+//! [`Tcp::refile`] afterwards, which reads what the connection wants and files it anew.
+
+use core::net::{IpAddr, SocketAddr};
+
+use handfast_packet::Instant;
+use handfast_packet::buf::{Capabilities, Pool, PoolLimits};
+use handfast_packet::tcp::SeqNumber;
+use handfast_tcp::{self as tcp, Connection, Cx, State};
+
+use crate::config::Config;
+use crate::counters::TcpCounters;
+use crate::rng::SeedRng;
+
+mod demux;
+mod egress;
+mod index_queue;
+mod ingress;
+mod isn;
+mod listener;
+mod open;
+mod ports;
+mod slab;
+mod socket;
+mod time_wait;
+
+use demux::{Demux, Flow};
+use egress::Replies;
+use index_queue::IndexQueue;
+use isn::Secrets;
+use listener::Listeners;
+use ports::Ports;
+use slab::{Key, Slab};
+use time_wait::TimeWaits;
+
+use crate::wheel::Wheel;
+
+pub use egress::{REPLIES_MAX, TURNS_MAX};
+pub use listener::{BACKLOG_MAX, LISTENERS_MAX};
+pub use open::{BACKLOG, Connect, Listen};
+pub use socket::TcpSocket;
+
+/// The name of a connection in its stack. Names are not used again: the name of a connection that
+/// was released finds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TcpId(Key);
+
+/// The name of a listener in its stack; like [`TcpId`], never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListenerId(Key);
+
+/// All of TCP but the layers below.
+#[derive(Debug)]
+pub(crate) struct Tcp {
+    config: tcp::Config,
+    connections_max: usize,
+    capabilities: Capabilities,
+    slots: Slab<Slot>,
+    demux: Demux,
+    time_waits: TimeWaits,
+    listeners: Listeners,
+    ports: Ports,
+    secrets: Secrets,
+    wheel: Wheel,
+    /// Connections that may have something to send, in the order of their turns.
+    senders: IndexQueue,
+    /// Connections with an event for the application.
+    tellers: IndexQueue,
+    replies: Replies,
+    pool: Pool,
+    counters: TcpCounters,
+}
+
+/// One connection and where it is filed.
+#[derive(Debug)]
+struct Slot {
+    connection: Connection,
+    flow: Flow,
+    owner: Owner,
+    /// The 4-tuple no longer leads here: the connection is over, or TIME-WAIT has its own entry.
+    unlisted: bool,
+    /// The next event for the application.
+    event: Option<tcp::Event>,
+    /// The number of the segment that was sent last among those that take sequence space: while
+    /// anything of it is in flight, errors about the whole connection can be told by it.
+    last_sent: Option<SeqNumber>,
+}
+
+/// Who holds a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// The listener that it is opening for.
+    Opening(ListenerId),
+    /// The listener that waits for somebody to accept it.
+    Waiting(ListenerId),
+    /// The application.
+    Application,
+    /// Nobody any more: the slot goes when the connection is over.
+    Nobody,
+}
+
+impl Tcp {
+    pub(crate) fn new(config: &Config, capabilities: Capabilities, random: &mut SeedRng) -> Self {
+        Self {
+            config: config.tcp,
+            connections_max: config.connections_max,
+            capabilities,
+            slots: Slab::new(),
+            demux: Demux::new(random.key()),
+            time_waits: TimeWaits::new(config.time_wait_max, random.key()),
+            listeners: Listeners::new(random.key()),
+            ports: Ports::new(config.ephemeral_ports.clone(), random),
+            secrets: Secrets::new(random),
+            wheel: Wheel::new(),
+            senders: IndexQueue::new(),
+            tellers: IndexQueue::new(),
+            replies: Replies::new(),
+            pool: Pool::new(PoolLimits::default()),
+            counters: TcpCounters::default(),
+        }
+    }
+
+    /// Lets the connections and TIME-WAIT entries act whose time has come.
+    pub(crate) fn on_timeout(&mut self, now: Instant) {
+        self.time_waits.on_timeout(now);
+        while let Some(index) = self.wheel.expire(now) {
+            let key = self.slots.key_at(index).expect("a slot leaves the wheel when it goes");
+            let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+            // An entry may be early: the deadline may have moved to later meanwhile.
+            self.with(now, key, |connection, cx| {
+                if due(connection.next_timeout()) {
+                    connection.on_timeout(cx);
+                }
+            });
+        }
+    }
+
+    /// When [`Tcp::on_timeout`] is due; sometimes earlier than needed, never later.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        [self.wheel.next(), self.time_waits.next_timeout()].into_iter().flatten().min()
+    }
+
+    /// Accepted connections first, then what happened to connections, in turns.
+    pub(crate) fn poll_event(&mut self) -> Option<crate::Event> {
+        if let Some(listener) = self.listeners.poll_event() {
+            return Some(crate::Event::Accept(listener));
+        }
+        let index = self.tellers.pop()?;
+        let key = self.slots.key_at(index).expect("a slot leaves the lists when it goes");
+        let event = self.slots.get_mut(key).and_then(|slot| slot.event.take());
+        self.file_event(key);
+        event.map(|event| crate::Event::Tcp(TcpId(key), event))
+    }
+
+    /// The application lets go of a connection: what is queued is still sent and the connection
+    /// closed in an orderly way; then the slot goes.
+    pub(crate) fn release(&mut self, now: Instant, id: TcpId) {
+        let held = |slot: &Slot| slot.owner == Owner::Application;
+        if self.slots.get(id.0).is_some_and(held) {
+            self.let_go(now, id.0, Connection::close);
+        }
+    }
+
+    /// The connections of a lost address end at once; nothing can be sent from it any more.
+    pub(crate) fn address_lost(&mut self, now: Instant, address: IpAddr) {
+        for key in self.keys_where(|slot| slot.flow.local.address == address) {
+            self.with(now, key, Connection::abort);
+        }
+    }
+
+    /// A neighbour does not answer, so `destination` cannot be reached at the moment. Connections
+    /// that are opening end; open ones are told and go on trying.
+    pub(crate) fn unreachable(&mut self, now: Instant, destination: IpAddr) {
+        for key in self.keys_where(|slot| slot.flow.remote.address == destination) {
+            let last_sent = self.slots.get(key).and_then(|slot| slot.last_sent);
+            let Some(seq) = last_sent else { continue };
+            self.with(now, key, |connection, cx| {
+                let error = match connection.state() {
+                    State::SynSent | State::SynReceived => tcp::IcmpError::Hard,
+                    _ => tcp::IcmpError::Soft,
+                };
+                connection.on_icmp(cx, error, seq);
+            });
+        }
+    }
+
+    pub(crate) fn counters(&self) -> TcpCounters {
+        self.counters
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn time_wait_len(&self) -> usize {
+        self.time_waits.len()
+    }
+
+    /// Makes room for a connection; the caller has checked the limit.
+    fn insert(&mut self, flow: Flow, connection: Connection, owner: Owner) -> Key {
+        let slot =
+            Slot { connection, flow, owner, unlisted: false, event: None, last_sent: None };
+        let key = self.slots.insert(slot);
+        self.demux.insert(flow, key);
+        self.refile(key);
+        key
+    }
+
+    /// Calls a verb of a connection and files the connection anew.
+    fn with<T>(
+        &mut self,
+        now: Instant,
+        key: Key,
+        verb: impl FnOnce(&mut Connection, &mut Cx<'_>) -> T,
+    ) -> Option<T> {
+        let slot = self.slots.get_mut(key)?;
+        let result = verb(&mut slot.connection, &mut Cx { now, pool: &mut self.pool });
+        self.refile(key);
+        Some(result)
+    }
+
+    /// Files a connection after anything that may have changed it; it may also have something to
+    /// send now.
+    fn refile(&mut self, key: Key) {
+        self.file(key);
+        if self.slots.get(key).is_some() {
+            self.senders.push(key.index);
+        }
+    }
+
+    /// Reads what a connection has become and wants, and files it accordingly.
+    fn file(&mut self, key: Key) {
+        self.file_owner(key);
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        let time_wait = slot.connection.time_wait();
+        if !slot.unlisted && (time_wait.is_some() || slot.connection.close_reason().is_some()) {
+            slot.unlisted = true;
+            self.demux.remove(&slot.flow, key);
+            if let Some(entry) = time_wait {
+                let evicted = self.time_waits.insert(slot.flow, entry);
+                self.counters.time_waits_evicted += u64::from(evicted);
+            }
+        }
+        match slot.connection.next_timeout() {
+            Some(deadline) => self.wheel.set(key.index, deadline),
+            None => self.wheel.cancel(key.index),
+        }
+        self.file_event(key);
+    }
+
+    /// A connection of a listener that has opened can be accepted; one that has failed is nobody's.
+    fn file_owner(&mut self, key: Key) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        let Owner::Opening(listener) = slot.owner else { return };
+        match slot.connection.state() {
+            State::SynReceived => {}
+            State::Closed => {
+                slot.owner = Owner::Nobody;
+                self.listeners.give_up(listener);
+            }
+            _ => {
+                slot.owner = Owner::Waiting(listener);
+                self.listeners.complete(listener, key);
+            }
+        }
+    }
+
+    /// A connection stands in the list of tellers while an application holds it and there is an
+    /// event to tell.
+    fn file_event(&mut self, key: Key) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        if slot.owner != Owner::Application {
+            self.tellers.remove(key.index);
+            return;
+        }
+        if slot.event.is_none() {
+            slot.event = slot.connection.poll_event();
+        }
+        if slot.event.is_some() {
+            self.tellers.push(key.index);
+        }
+    }
+
+    /// Ends the hold on a connection by `verb`: nobody hears of it any more.
+    fn let_go(
+        &mut self,
+        now: Instant,
+        key: Key,
+        verb: impl FnOnce(&mut Connection, &mut Cx<'_>),
+    ) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        slot.owner = Owner::Nobody;
+        slot.event = None;
+        self.with(now, key, verb);
+    }
+
+    /// Drops a connection that is over, held by nobody, and has nothing left to send.
+    fn free_if_done(&mut self, key: Key) {
+        let done = |slot: &Slot| slot.owner == Owner::Nobody && slot.unlisted;
+        if self.slots.get(key).is_some_and(done) {
+            self.wheel.cancel(key.index);
+            self.senders.remove(key.index);
+            self.tellers.remove(key.index);
+            self.slots.remove(key);
+        }
+    }
+
+    /// The connections that satisfy `test`, in the order of their places. Looks at all of them:
+    /// for rare events only.
+    fn keys_where(&self, test: impl Fn(&Slot) -> bool) -> alloc::vec::Vec<Key> {
+        let chosen = |key: &Key| self.slots.get(*key).is_some_and(&test);
+        self.slots.keys().filter(chosen).collect()
+    }
+}
+
+impl Slot {
+    fn local(&self) -> SocketAddr {
+        self.flow.local.into()
+    }
+
+    fn remote(&self) -> SocketAddr {
+        self.flow.remote.into()
+    }
+}

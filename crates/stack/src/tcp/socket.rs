@@ -1,0 +1,140 @@
+//! `TcpSocket`: a short hold on one connection, with the application's verbs.
+
+use core::net::SocketAddr;
+
+use handfast_packet::Instant;
+use handfast_packet::buf::Chunk;
+use handfast_tcp::{CloseReason, Config, Connection, Cx, Info, ReadError, State, WriteError};
+
+use super::slab::Key;
+use super::{Owner, Slot, Tcp, TcpId};
+
+/// A connection, borrowed from its stack.
+///
+/// Drop it before anything else is done with the stack: dropping files the connection anew, so
+/// that its timers run and what was written is sent.
+#[derive(Debug)]
+pub struct TcpSocket<'a> {
+    tcp: &'a mut Tcp,
+    key: Key,
+    now: Instant,
+    /// A verb was called that may have changed something.
+    touched: bool,
+}
+
+impl Tcp {
+    /// Borrows a connection; `None` when it was released.
+    pub(crate) fn socket(&mut self, now: Instant, id: TcpId) -> Option<TcpSocket<'_>> {
+        self.slots.get(id.0).filter(|slot| slot.owner == Owner::Application)?;
+        Some(TcpSocket { tcp: self, key: id.0, now, touched: false })
+    }
+}
+
+impl TcpSocket<'_> {
+    /// Copies bytes into the send buffer; returns how many there was room for.
+    ///
+    /// # Errors
+    /// See [`WriteError`].
+    pub fn write(&mut self, bytes: &[u8]) -> Result<usize, WriteError> {
+        self.call(|connection, cx| connection.write(cx, bytes))
+    }
+
+    /// Puts a view into the send buffer without a copy; returns how many bytes there was room
+    /// for.
+    ///
+    /// # Errors
+    /// See [`WriteError`].
+    pub fn write_chunk(&mut self, chunk: Chunk) -> Result<usize, WriteError> {
+        self.call(|connection, cx| connection.write_chunk(cx, chunk))
+    }
+
+    /// Moves received bytes into `buffer`; `Ok(0)` at the end of the stream.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        self.call(|connection, cx| connection.read(cx, buffer))
+    }
+
+    /// Takes up to `max` received bytes as a view, without a copy; `None` at the end of the
+    /// stream.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn read_chunk(&mut self, max: usize) -> Result<Option<Chunk>, ReadError> {
+        self.call(|connection, cx| connection.read_chunk(cx, max))
+    }
+
+    /// Nothing more will be written: FIN follows the last byte (RFC 9293 3.10.4).
+    pub fn shutdown(&mut self) {
+        self.call(Connection::shutdown);
+    }
+
+    /// Ends the connection at once; the peer gets RST (RFC 9293 3.10.5).
+    pub fn abort(&mut self) {
+        self.call(Connection::abort);
+    }
+
+    /// Turns Nagle's algorithm off (`true`) or on.
+    pub fn set_nodelay(&mut self, nodelay: bool) {
+        self.call(|connection, _| connection.set_nodelay(nodelay));
+    }
+
+    /// Bytes that can be read now.
+    pub fn readable(&self) -> usize {
+        self.slot().connection.readable()
+    }
+
+    /// The state by its RFC name.
+    pub fn state(&self) -> State {
+        self.slot().connection.state()
+    }
+
+    /// How the connection ended; `None` while it lives.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.slot().connection.close_reason()
+    }
+
+    /// Figures.
+    pub fn info(&self) -> Info {
+        self.slot().connection.info()
+    }
+
+    /// What the connection was configured with.
+    pub fn config(&self) -> &Config {
+        self.slot().connection.config()
+    }
+
+    /// The connection itself, for questions that have no verb here.
+    pub fn connection(&self) -> &Connection {
+        &self.slot().connection
+    }
+
+    /// Our end.
+    pub fn local(&self) -> SocketAddr {
+        self.slot().local()
+    }
+
+    /// The peer's end.
+    pub fn remote(&self) -> SocketAddr {
+        self.slot().remote()
+    }
+
+    fn call<T>(&mut self, verb: impl FnOnce(&mut Connection, &mut Cx<'_>) -> T) -> T {
+        self.touched = true;
+        let slot = self.tcp.slots.get_mut(self.key).expect("a borrowed connection stays");
+        verb(&mut slot.connection, &mut Cx { now: self.now, pool: &mut self.tcp.pool })
+    }
+
+    fn slot(&self) -> &Slot {
+        self.tcp.slots.get(self.key).expect("a borrowed connection stays")
+    }
+}
+
+impl Drop for TcpSocket<'_> {
+    fn drop(&mut self) {
+        if self.touched {
+            self.tcp.refile(self.key);
+        }
+    }
+}

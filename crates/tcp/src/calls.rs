@@ -1,0 +1,183 @@
+//! The application's verbs: SEND, RECEIVE, CLOSE, ABORT and choices (RFC 9293 3.9.1, 3.10).
+
+use handfast_packet::buf::Chunk;
+use handfast_packet::cause::Cause;
+use handfast_packet::tcp::SeqNumber;
+
+use crate::config::{Config, Cx};
+use crate::connection::{Connection, Phase};
+use crate::error::{ReadError, WriteError};
+use crate::event::{CloseReason, State};
+use crate::segment::Transmit;
+
+impl Connection {
+    /// Takes as many bytes as there is room for and returns how many; they are copied once.
+    ///
+    /// While the connection opens they wait in the buffer (RFC 9293 3.10.2).
+    ///
+    /// # Errors
+    /// [`WriteError::WouldBlock`] when there is no room at all; `Event::Writable` follows.
+    pub fn write(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) -> Result<usize, WriteError> {
+        self.may_write()?;
+        let taken = self.snd.buffer.write(bytes, cx.pool);
+        self.note_written(taken, bytes.len())
+    }
+
+    /// Like [`Self::write`] without a copy: the bytes stay where they are until acknowledged.
+    ///
+    /// # Errors
+    /// Those of [`Self::write`].
+    pub fn write_chunk(&mut self, cx: &mut Cx<'_>, chunk: Chunk) -> Result<usize, WriteError> {
+        let _ = cx;
+        self.may_write()?;
+        let len = chunk.len();
+        let taken = self.snd.buffer.push_chunk(chunk);
+        self.note_written(taken, len)
+    }
+
+    /// Copies bytes in order into `buffer` and returns how many; 0 at the end of the stream.
+    ///
+    /// # Errors
+    /// [`ReadError::WouldBlock`] when nothing has arrived; `Event::Readable` follows.
+    /// [`ReadError::Closed`] when the connection ended without a FIN and all is read.
+    pub fn read(&mut self, cx: &mut Cx<'_>, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        let _ = cx;
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        match self.rcv.data.read(buffer) {
+            0 => self.end_of_stream().map(|()| 0),
+            count => Ok(count),
+        }
+    }
+
+    /// Like [`Self::read`] without a copy: at most `max` bytes (at least 1), or `None` at the end
+    /// of the stream.
+    ///
+    /// # Errors
+    /// Those of [`Self::read`].
+    pub fn read_chunk(&mut self, cx: &mut Cx<'_>, max: usize) -> Result<Option<Chunk>, ReadError> {
+        let _ = cx;
+        match self.rcv.data.read_chunk(max.max(1)) {
+            None => self.end_of_stream().map(|()| None),
+            chunk => Ok(chunk),
+        }
+    }
+
+    /// CLOSE of our direction only: a FIN follows the last byte. Reading goes on.
+    pub fn shutdown(&mut self, cx: &mut Cx<'_>) {
+        let _ = cx;
+        if !matches!(self.phase, Phase::Closed(_) | Phase::TimeWait(_)) {
+            self.close.shut_local();
+        }
+    }
+
+    /// The application lets go: CLOSE, and nobody will read any more. What was written is still
+    /// delivered; unread bytes, here or still to come, are answered with a RST, so that the peer
+    /// knows they were lost (RFC 9293 3.6.1, RFC 2525 2.17).
+    pub fn close(&mut self, cx: &mut Cx<'_>) {
+        if self.detached {
+            return;
+        }
+        self.detached = true;
+        match self.phase {
+            Phase::Closed(_) | Phase::TimeWait(_) => {}
+            // RFC 9293 3.10.4: nothing is synchronised, nobody needs to be told.
+            Phase::SynSent => self.end(CloseReason::Aborted),
+            _ if self.rcv.data.readable() > 0 => {
+                self.abort(cx);
+                if let Some(reset) = &mut self.reply {
+                    reset.cause = Cause::DataAfterClose;
+                }
+            }
+            _ => {
+                self.close.shut_local();
+                self.watch_fin_wait_2(cx.now);
+            }
+        }
+        self.rcv.data.discard();
+    }
+
+    /// ABORT (RFC 9293 3.10.5): everything is dropped and the peer gets a RST.
+    pub fn abort(&mut self, cx: &mut Cx<'_>) {
+        let _ = cx;
+        let resets = match self.state() {
+            State::SynReceived
+            | State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait => true,
+            State::Closed
+            | State::Listen
+            | State::SynSent
+            | State::Closing
+            | State::LastAck
+            | State::TimeWait => false,
+        };
+        if resets {
+            let seq = self.snd.space.wire(self.snd.nxt);
+            self.reply = Some(Transmit::reset(seq, None, Cause::Abort));
+        }
+        self.rcv.data.discard();
+        self.end(CloseReason::Aborted);
+    }
+
+    /// Turns Nagle's algorithm off (`true`) or on (RFC 9293 MUST-17).
+    pub fn set_nodelay(&mut self, nodelay: bool) {
+        self.config.nagle = !nodelay;
+    }
+
+    /// The choices in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Bytes that can be read now.
+    pub fn readable(&self) -> usize {
+        self.rcv.data.readable()
+    }
+
+    /// Bytes that can be written now; 0 once writing is over.
+    pub fn writable(&self) -> usize {
+        if self.may_write().is_ok() { self.snd.buffer.room() } else { 0 }
+    }
+
+    /// How many unread bytes are urgent, the octet before the pointer included (RFC 9293
+    /// MUST-33); some of them may not have arrived yet. `None` outside urgent mode.
+    pub fn urgent(&self) -> Option<u64> {
+        let left = self.rcv.urgent?.get().saturating_sub(self.rcv.read_position());
+        (left > 0).then_some(left)
+    }
+
+    /// Whether `seq` is a number of ours that is sent and not acknowledged; ICMP errors about
+    /// others are forged or late (RFC 5927 section 4.1).
+    pub fn covers(&self, seq: SeqNumber) -> bool {
+        let at = self.snd.space.offset(seq, self.snd.una);
+        at.is_some_and(|at| self.snd.una <= at && at < self.snd.nxt)
+    }
+
+    fn may_write(&self) -> Result<(), WriteError> {
+        match self.phase {
+            Phase::Closed(reason) => Err(WriteError::Closed(reason)),
+            _ if self.close.is_local_shut() => Err(WriteError::ShutDown),
+            _ => Ok(()),
+        }
+    }
+
+    fn note_written(&mut self, taken: usize, offered: usize) -> Result<usize, WriteError> {
+        if taken < offered {
+            self.snd.writer_waits = true;
+        }
+        if taken == 0 && offered > 0 { Err(WriteError::WouldBlock) } else { Ok(taken) }
+    }
+
+    /// Everything in order is read: is that the end?
+    fn end_of_stream(&self) -> Result<(), ReadError> {
+        match self.phase {
+            _ if self.rcv.fin_taken => Ok(()),
+            Phase::Closed(CloseReason::Normal) | Phase::TimeWait(_) => Ok(()),
+            Phase::Closed(reason) => Err(ReadError::Closed(reason)),
+            _ => Err(ReadError::WouldBlock),
+        }
+    }
+}

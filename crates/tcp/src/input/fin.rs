@@ -1,0 +1,28 @@
+//! Eighth step: the peer's FIN, which may come before the text in front of it.
+
+use handfast_packet::cause::Cause;
+
+use crate::connection::Connection;
+use crate::event::Event;
+use crate::segment::Control;
+use crate::seq::Offset;
+
+impl Connection {
+    /// Remembers a FIN that stands at `text_end`, and takes the known one once all text before it
+    /// is here.
+    pub(super) fn fin_arrives(&mut self, control: Control, text_end: Offset) {
+        let in_window = self.rcv.data.next() <= text_end && text_end <= self.rcv.right_edge;
+        if control == Control::Fin && self.rcv.fin.is_none() && in_window {
+            self.rcv.fin = Some(text_end);
+        }
+        if self.rcv.fin.is_some_and(|at| at <= self.rcv.data.next()) {
+            self.rcv.fin_taken = true;
+            self.rcv.right_edge = self.rcv.right_edge.max(self.rcv.nxt());
+            self.close.shut_remote();
+            self.acks.owe(Cause::Ack);
+            self.events.add(Event::Readable);
+        } else if control == Control::Fin {
+            self.acks.owe(Cause::DuplicateAck);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Timestamps on input: protection against wrapped sequence numbers (RFC 7323 5), and TS.Recent.
+
+use handfast_packet::cause::Cause;
+
+use crate::config::Cx;
+use crate::connection::Connection;
+use crate::segment::{Control, Segment};
+use crate::seq::Offset;
+
+impl Connection {
+    /// R1 of RFC 7323 5.3, before any other test. A RST is exempt (5.2).
+    pub(super) fn passes_paws(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> bool {
+        let Some(state) = &self.timestamps else { return true };
+        match segment.options.timestamps {
+            _ if segment.control == Control::Rst => true,
+            // RFC 7323 3.2: once negotiated, every segment must have them.
+            None => false,
+            Some(theirs) if state.is_stale(theirs.value, segment.received_at) => {
+                if segment.is_empty() {
+                    self.acks.challenge(cx.now);
+                } else {
+                    self.acks.owe(Cause::ChallengeAck);
+                }
+                false
+            }
+            Some(_) => true,
+        }
+    }
+
+    /// R3 of RFC 7323 5.3: remember the timestamp of the segment that moves the left edge.
+    pub(super) fn remember_timestamp(&mut self, seq: Offset, segment: &Segment) {
+        if let (Some(state), Some(theirs)) = (&mut self.timestamps, segment.options.timestamps) {
+            if seq <= self.rcv.last_ack && segment.control != Control::Rst {
+                state.update(theirs.value, segment.received_at);
+            }
+        }
+    }
+}

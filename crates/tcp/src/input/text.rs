@@ -1,0 +1,82 @@
+//! Seventh step: the text of a segment goes into the reassembler, and an ACK becomes due.
+
+use handfast_packet::cause::Cause;
+use handfast_packet::tcp::SeqNumber;
+
+use crate::config::Cx;
+use crate::connection::Connection;
+use crate::event::{CloseReason, Event};
+use crate::output::Arrival;
+use crate::reassembler::Inserted;
+use crate::segment::{Segment, Transmit};
+use crate::seq::Offset;
+use crate::timer::Timer;
+
+impl Connection {
+    /// Takes the part of the text that lies in the window and before the peer's FIN, then the FIN.
+    pub(crate) fn text_arrives(&mut self, cx: &mut Cx<'_>, seq: Offset, segment: Segment) {
+        if self.rcv.fin_taken {
+            return;
+        }
+        let (fin, wire_segments) = (segment.control, segment.wire_segments.max(1));
+        let text_end = seq + segment.payload.len() as u64;
+        if !segment.payload.is_empty() {
+            if self.detached && text_end > self.rcv.nxt() {
+                return self.refuse_text();
+            }
+            self.store_text(cx, seq, segment, wire_segments);
+        }
+        self.fin_arrives(fin, text_end);
+        self.finish_close(cx.now);
+    }
+
+    fn store_text(&mut self, cx: &mut Cx<'_>, seq: Offset, segment: Segment, wire_segments: u16) {
+        let limit = self.rcv.fin.map_or(self.rcv.right_edge, |fin| fin.min(self.rcv.right_edge));
+        let len = segment.payload.len() as u64;
+        let mut text = segment.payload;
+        let share = len.div_ceil(u64::from(wire_segments));
+        let share = u16::try_from(share).unwrap_or(u16::MAX);
+        self.rcv.largest_segment = self.rcv.largest_segment.max(share);
+        let kept = limit.saturating_sub(seq).min(len);
+        text.truncate(usize::try_from(kept).expect("at most the length of a chunk"));
+        if text.is_empty() {
+            // All of it lies behind the window.
+            return self.acks.owe(Cause::Ack);
+        }
+        let before = self.rcv.data.next();
+        let inserted = self.rcv.data.insert(seq, text, cx.pool);
+        if self.rcv.data.next() > before {
+            self.events.add(Event::Readable);
+        }
+        self.acknowledge_text(cx, (seq, wire_segments), &inserted);
+    }
+
+    /// Notes which ACK the text asks for (RFC 5681 4.2) and starts the timer when it may wait.
+    fn acknowledge_text(&mut self, cx: &Cx<'_>, text: (Offset, u16), inserted: &Inserted) {
+        let (seq, wire_segments) = text;
+        if inserted.out_of_order {
+            self.info.out_of_order += u64::from(wire_segments);
+        }
+        let waits = self.acks.on_text(&Arrival {
+            seq,
+            wire_segments,
+            new_bytes: inserted.new_bytes,
+            out_of_order: inserted.out_of_order,
+            closes_hole: inserted.filled_hole || self.rcv.data.has_holes(),
+            duplicate: inserted.duplicate,
+            largest_segment: self.rcv.largest_segment,
+            sack: self.sack,
+        });
+        if waits && !self.timers.is_set(Timer::DelayedAck) {
+            self.timers.set(Timer::DelayedAck, cx.now + self.config.delayed_ack);
+        }
+    }
+
+    /// Text arrives for an application that is gone: it can never be read, and the peer must know
+    /// (RFC 9293 3.6.1; RFC 2525 2.17).
+    fn refuse_text(&mut self) {
+        let seq: SeqNumber = self.snd.space.wire(self.snd.nxt);
+        self.reply = Some(Transmit::reset(seq, None, Cause::DataAfterClose));
+        self.end(CloseReason::Aborted);
+    }
+}

@@ -1,0 +1,173 @@
+//! When to acknowledge: at once, later, or once for each segment out of order (RFC 5681 4.2,
+//! RFC 9293 3.8.6.3), and what the SACK option says (RFC 2018, RFC 2883).
+
+use core::time::Duration;
+
+use handfast_packet::Instant;
+use handfast_packet::cause::Cause;
+use handfast_packet::tcp::{SackBlock, SackBlocks};
+
+use crate::receiver::Receiver;
+use crate::seq::Offset;
+
+/// Most duplicate ACKs that wait to be sent one by one; a peer needs three.
+const DUPLICATES_MAX: u16 = 64;
+/// Most duplicate ACKs for one super-segment when SACK tells the peer everything in the first.
+const DUPLICATES_WITH_SACK: u16 = 3;
+/// Challenge ACKs in one period of [`CHALLENGE_PERIOD`] (RFC 5961 section 7 leaves the number
+/// to us).
+const CHALLENGES_MAX: u8 = 10;
+const CHALLENGE_PERIOD: Duration = Duration::from_secs(1);
+/// How many places of recent arrivals are remembered for the order of SACK blocks.
+const RECENT_MAX: usize = 4;
+
+/// What is owed to the peer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AckPolicy {
+    /// An ACK that must go now, on whatever segment comes first, and why.
+    owed: Option<Cause>,
+    /// Pure ACKs that must go one by one, so that the peer can count them.
+    duplicates: u16,
+    /// Text since the last ACK.
+    bytes: u64,
+    /// A range that came twice: the D-SACK block of the next ACK.
+    duplicate: Option<(Offset, Offset)>,
+    /// Where text out of order arrived last, newest first.
+    recent: [Option<Offset>; RECENT_MAX],
+    challenges: u8,
+    challenges_since: Instant,
+}
+
+/// What happened to the text of a segment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// Where it began.
+    pub(crate) seq: Offset,
+    /// Wire segments it stands for.
+    pub(crate) wire_segments: u16,
+    /// Bytes of it that were new.
+    pub(crate) new_bytes: u64,
+    /// It lies behind a hole.
+    pub(crate) out_of_order: bool,
+    /// It filled a hole, all or in part.
+    pub(crate) closes_hole: bool,
+    /// The first range of it that had been here before.
+    pub(crate) duplicate: Option<(Offset, Offset)>,
+    /// The peer's segment size as far as known.
+    pub(crate) largest_segment: u16,
+    /// SACK was negotiated.
+    pub(crate) sack: bool,
+}
+
+impl AckPolicy {
+    /// An ACK must go now.
+    pub(crate) fn owe(&mut self, cause: Cause) {
+        self.owed.get_or_insert(cause);
+    }
+
+    /// Text that we had already: tell the peer at once which (RFC 2883).
+    pub(crate) fn owe_for_duplicate(&mut self, range: (Offset, Offset)) {
+        self.duplicate = Some(range);
+        self.owe(Cause::DuplicateData);
+    }
+
+    /// An ACK to somebody who may be an attacker: limited in number (RFC 5961 section 7).
+    pub(crate) fn challenge(&mut self, now: Instant) {
+        if now - self.challenges_since >= CHALLENGE_PERIOD {
+            self.challenges_since = now;
+            self.challenges = 0;
+        }
+        if self.challenges < CHALLENGES_MAX {
+            self.challenges += 1;
+            self.owe(Cause::ChallengeAck);
+        }
+    }
+
+    /// Text arrived. Returns whether the ACK for it may wait for the timer.
+    pub(crate) fn on_text(&mut self, arrival: &Arrival) -> bool {
+        if let Some(range) = arrival.duplicate {
+            self.owe_for_duplicate(range);
+        }
+        if arrival.out_of_order {
+            self.remember(arrival.seq);
+            let limit = if arrival.sack { DUPLICATES_WITH_SACK } else { DUPLICATES_MAX };
+            let count = arrival.wire_segments.min(limit);
+            self.duplicates = (self.duplicates + count).min(DUPLICATES_MAX);
+            return false;
+        }
+        if arrival.closes_hole {
+            self.owe(Cause::Ack);
+            return false;
+        }
+        self.bytes += arrival.new_bytes;
+        // MUST-59 of RFC 9293 allows one ACK for two full segments; a super-segment is more.
+        if self.bytes >= 2 * u64::from(arrival.largest_segment) {
+            self.owe(Cause::Ack);
+        }
+        self.owed.is_none()
+    }
+
+    /// Why an ACK must go now, if one must.
+    pub(crate) fn owed(&self) -> Option<Cause> {
+        self.owed
+    }
+
+    /// Takes the owed ACK for one that is sent by other means.
+    pub(crate) fn take_owed(&mut self) -> Option<Cause> {
+        self.owed.take().or_else(|| (self.duplicates > 0).then_some(Cause::DuplicateAck))
+    }
+
+    /// Whether an ACK must go that no data segment can stand for.
+    pub(crate) fn pure_ack_owed(&self) -> Option<Cause> {
+        if self.duplicates > 0 {
+            return Some(Cause::DuplicateAck);
+        }
+        self.duplicate.and(self.owed)
+    }
+
+    /// An ACK has left, on whatever segment.
+    pub(crate) fn on_sent(&mut self, pure: bool) {
+        self.owed = None;
+        self.bytes = 0;
+        if pure {
+            self.duplicates = self.duplicates.saturating_sub(1);
+            self.duplicate = None;
+        }
+    }
+
+    /// SACK blocks for a pure ACK: D-SACK first, then the newest ranges first (RFC 2018 section
+    /// 4, RFC 2883 section 4).
+    pub(crate) fn sack_blocks(&mut self, rcv: &Receiver, room: usize) -> SackBlocks {
+        let mut blocks = SackBlocks::EMPTY;
+        let wire = |(left, right)| SackBlock {
+            left: rcv.space.wire(left),
+            right: rcv.space.wire(right),
+        };
+        if let Some(range) = self.duplicate {
+            blocks.push(wire(range));
+        }
+        let mut told: [Option<(Offset, Offset)>; RECENT_MAX] = [None; RECENT_MAX];
+        let recent = self.recent;
+        let known = recent.into_iter().flatten().filter_map(|at| rcv.data.range_at(at));
+        for (index, range) in known.chain(rcv.data.ranges().take(RECENT_MAX)).enumerate() {
+            if told.contains(&Some(range)) {
+                continue;
+            }
+            if !blocks.push(wire(range)) || blocks.as_slice().len() == room {
+                break;
+            }
+            if let Some(slot) = told.get_mut(index) {
+                *slot = Some(range);
+            }
+        }
+        blocks.truncate(room);
+        blocks
+    }
+
+    fn remember(&mut self, at: Offset) {
+        let place = self.recent.iter().position(|&old| old == Some(at));
+        let place = place.unwrap_or(RECENT_MAX - 1);
+        self.recent[..=place].rotate_right(1);
+        self.recent[0] = Some(at);
+    }
+}

@@ -1,0 +1,87 @@
+//! Probes: of a closed window (RFC 9293 3.8.6.1) and of a silent peer (3.8.4).
+
+use core::time::Duration;
+
+use handfast_packet::Instant;
+use handfast_packet::cause::Cause;
+
+use crate::config::Cx;
+use crate::connection::Connection;
+use crate::segment::Transmit;
+use crate::seq::Offset;
+use crate::timer::Timer;
+
+/// Longest time between two window probes (RFC 9293 3.8.6.1 asks for exponential growth).
+const PROBE_INTERVAL_MAX: Duration = Duration::from_secs(60);
+
+impl Connection {
+    /// Something waits, nothing is out and the window does not let it go: without a timer both
+    /// sides would wait for ever.
+    pub(super) fn watch_window(&mut self, cx: &Cx<'_>) {
+        let waits = self.snd.queued() > 0 || (self.close.is_local_shut() && !self.snd.fin_sent());
+        if waits && self.snd.outstanding() == 0 && !self.timers.is_set(Timer::WindowProbe) {
+            self.timers.set(Timer::WindowProbe, cx.now + self.rtt.rto());
+            if self.snd.waiting_since.is_none() {
+                self.watch_peer(cx.now);
+            }
+        }
+    }
+
+    /// The probe timer fired. With some window it is the override timer of silly-window
+    /// avoidance; without, a probe is due.
+    pub(crate) fn window_probe_expires(&mut self, cx: &Cx<'_>) {
+        self.snd.probe_due = true;
+        if self.snd.window > 0 && self.snd.outstanding() == 0 {
+            return;
+        }
+        self.snd.probes = self.snd.probes.saturating_add(1);
+        let wait = self.rtt.rto() * (1 << u32::from(self.snd.probes.min(10)));
+        self.timers.set(Timer::WindowProbe, cx.now + wait.min(PROBE_INTERVAL_MAX));
+    }
+
+    /// One byte beyond the window: the one that is out already, or the next one, or the FIN.
+    pub(super) fn window_probe(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
+        if !self.snd.probe_due || self.snd.window > 0 {
+            return None;
+        }
+        self.snd.probe_due = false;
+        let at = self.snd.una;
+        let text = self.snd.buffer.end().saturating_sub(at).min(1);
+        let fin = text == 0 && self.close.is_local_shut();
+        if text == 0 && !fin {
+            return None;
+        }
+        let cause = Cause::WindowProbe(self.snd.probes);
+        let transmit = self.segment(cx, at, text, fin, cause);
+        let until = at + text + transmit.control.len();
+        if until > self.snd.nxt {
+            self.snd.nxt = until;
+        } else {
+            self.info.retransmissions += 1;
+            self.info.bytes_retransmitted += text;
+        }
+        // The peer may refuse the byte for long: its ACK is no measure of the path.
+        self.snd.timed = None;
+        if self.snd.waiting_since.is_none() {
+            self.watch_peer(cx.now);
+        }
+        Some(transmit)
+    }
+
+    /// A segment that the peer must answer: one number too low, without text (RFC 9293 3.8.4).
+    pub(super) fn keep_alive(&mut self, now: Instant) -> Option<Transmit> {
+        if !self.keep_alive_due {
+            return None;
+        }
+        self.keep_alive_due = false;
+        let before = Offset::ZERO + self.snd.nxt.get().saturating_sub(1);
+        Some(self.bare(before, now, Cause::KeepAlive))
+    }
+
+    /// Starts the idle time anew.
+    pub(crate) fn arm_keep_alive(&mut self, now: Instant) {
+        if let Some(idle) = self.config.keep_alive {
+            self.timers.set(Timer::KeepAlive, now + idle);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Building segments: header fields that every segment shares are filled here and nowhere else.
+
+use handfast_packet::Instant;
+use handfast_packet::cause::Cause;
+use handfast_packet::tcp::{SACK_BLOCKS_MAX, TcpOptions};
+
+use crate::config::Cx;
+use crate::connection::{Connection, Phase};
+use crate::segment::{Control, Transmit};
+use crate::seq::Offset;
+use crate::timer::Timer;
+
+impl Connection {
+    /// The SYN of an active open, or the SYN-ACK of the other kinds.
+    pub(super) fn syn(&mut self, cx: &Cx<'_>) -> Transmit {
+        let answering = matches!(self.phase, Phase::SynReceived { .. });
+        let first = self.snd.nxt == Offset::ZERO;
+        let cause = match (self.recovery.timeouts(), answering) {
+            (0, false) => Cause::Open,
+            (0, true) => Cause::Accept,
+            (count, _) => Cause::TimeoutRetransmit(count),
+        };
+        let options = self.syn_options(cx.now);
+        let ack = answering.then(|| self.rcv.space.wire(self.rcv.nxt()));
+        let window = self.rcv.announce(true);
+        self.snd.nxt = Offset::FIRST;
+        self.snd.timed = first.then_some((Offset::FIRST, cx.now));
+        self.recovery.on_resent(Offset::FIRST);
+        self.timers.set(Timer::Retransmit, cx.now + self.rtt.rto());
+        if answering {
+            self.on_ack_sent(false);
+        }
+        if !first {
+            self.info.retransmissions += 1;
+        }
+        let seq = self.snd.space.wire(Offset::ZERO);
+        Transmit { control: Control::Syn, options, ..Transmit::bare(seq, ack, window, cause) }
+    }
+
+    /// A segment with `text` bytes from `at`, as many as the buffer can show in one piece, and
+    /// the FIN if it follows and is asked for.
+    pub(super) fn segment(
+        &mut self,
+        cx: &mut Cx<'_>,
+        at: Offset,
+        text: u64,
+        fin: bool,
+        cause: Cause,
+    ) -> Transmit {
+        let wanted = usize::try_from(text).expect("at most one super-segment");
+        let mut payload = self.snd.buffer.view(at, wanted, cx.pool);
+        let mss = usize::from(self.snd.mss);
+        if payload.len() < wanted && payload.len() > mss {
+            // The text lies in too many pieces: whole segments now, the rest in the next one.
+            payload.truncate(payload.len() / mss * mss);
+        }
+        let complete = payload.len() == wanted;
+        let push = !payload.is_empty() && at + payload.len() as u64 == self.snd.buffer.end();
+        let mut transmit = self.bare(at, cx.now, cause);
+        if fin && complete {
+            transmit.control = Control::Fin;
+        }
+        transmit.push = push;
+        transmit.payload = payload;
+        self.on_ack_sent(false);
+        transmit
+    }
+
+    /// An ACK without text.
+    pub(crate) fn pure_ack(&mut self, now: Instant, cause: Cause) -> Transmit {
+        let mut transmit = self.bare(self.snd.nxt, now, cause);
+        if self.sack {
+            let room = if self.timestamps.is_some() { SACK_BLOCKS_MAX - 1 } else { SACK_BLOCKS_MAX };
+            transmit.options.sack = self.acks.sack_blocks(&self.rcv, room);
+        }
+        self.on_ack_sent(true);
+        transmit
+    }
+
+    /// A segment that carries nothing but our numbers, our window and our timestamp.
+    pub(super) fn bare(&mut self, at: Offset, now: Instant, cause: Cause) -> Transmit {
+        let timestamps = self.timestamps.map(|state| state.option(now));
+        let window = self.rcv.announce(false);
+        let ack = self.rcv.space.wire(self.rcv.nxt());
+        let seq = self.snd.space.wire(at);
+        Transmit {
+            options: TcpOptions { timestamps, ..TcpOptions::default() },
+            segment_len: self.snd.mss,
+            ..Transmit::bare(seq, Some(ack), window, cause)
+        }
+    }
+
+    pub(super) fn on_ack_sent(&mut self, pure: bool) {
+        self.acks.on_sent(pure);
+        self.timers.stop(Timer::DelayedAck);
+    }
+}

@@ -1,0 +1,175 @@
+//! Round-trip time and the retransmission timeout (RFC 6298). Which segments may give a sample is
+//! not decided here.
+
+use core::time::Duration;
+
+/// RTO before the first sample (RFC 6298 2.1).
+const RTO_INITIAL: Duration = Duration::from_secs(1);
+/// RTO before the first sample when a SYN had to be sent again (RFC 6298 5.7).
+const RTO_AFTER_LOST_SYN: Duration = Duration::from_secs(3);
+/// Largest RTO, backed off or not; RFC 6298 2.5 wants at least 60 s.
+pub(crate) const RTO_MAX: Duration = Duration::from_secs(60);
+/// G of RFC 6298: no timer of ours is finer than this.
+const CLOCK_GRANULARITY: Duration = Duration::from_millis(1);
+/// More doublings than this cannot change an RTO that is bounded by [`RTO_MAX`].
+const BACKOFF_MAX: u32 = 16;
+
+/// SRTT, RTTVAR and the RTO that follows from them, in whole nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RttEstimator {
+    /// SRTT; `None` before the first sample.
+    smoothed: Option<Duration>,
+    /// RTTVAR.
+    variation: Duration,
+    minimum: Duration,
+    /// RTO without sample.
+    initial: Duration,
+    /// Doublings since the last sample.
+    backoff: u32,
+}
+
+impl RttEstimator {
+    /// No samples yet; no RTO computed from samples will be below `rto_min`.
+    pub(crate) fn new(rto_min: Duration) -> Self {
+        Self {
+            smoothed: None,
+            variation: Duration::ZERO,
+            minimum: rto_min.min(RTO_MAX),
+            initial: RTO_INITIAL,
+            backoff: 0,
+        }
+    }
+
+    /// Takes a measurement (RFC 6298 2.2, 2.3) and undoes the back-off.
+    pub(crate) fn sample(&mut self, rtt: Duration) {
+        match self.smoothed {
+            None => {
+                self.smoothed = Some(rtt);
+                self.variation = rtt / 2;
+            }
+            Some(smoothed) => {
+                self.variation = (self.variation * 3 + smoothed.abs_diff(rtt)) / 4;
+                self.smoothed = Some((smoothed * 7 + rtt) / 8);
+            }
+        }
+        self.backoff = 0;
+    }
+
+    /// The timer ran out: doubles the RTO (RFC 6298 5.5).
+    pub(crate) fn backoff(&mut self) {
+        self.backoff = (self.backoff + 1).min(BACKOFF_MAX);
+    }
+
+    /// Undoes the back-off without a sample: the peer answers again, only we cannot tell to what.
+    /// When there has never been a sample, the SYN itself was lost, and RFC 6298 5.7 rules.
+    pub(crate) fn reset_backoff(&mut self) {
+        if self.smoothed.is_none() && self.backoff > 0 {
+            self.initial = RTO_AFTER_LOST_SYN;
+        }
+        self.backoff = 0;
+    }
+
+    /// The retransmission timeout, backed off; at most [`RTO_MAX`].
+    pub(crate) fn rto(&self) -> Duration {
+        let base = match self.smoothed {
+            None => self.initial,
+            Some(smoothed) => {
+                let spread = (self.variation * 4).max(CLOCK_GRANULARITY);
+                (smoothed + spread).max(self.minimum)
+            }
+        };
+        base.saturating_mul(1 << self.backoff).min(RTO_MAX)
+    }
+
+    /// SRTT; `None` before the first sample.
+    pub(crate) fn srtt(&self) -> Option<Duration> {
+        self.smoothed
+    }
+
+    /// RTTVAR.
+    pub(crate) fn variation(&self) -> Duration {
+        self.variation
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn samples_follow_rfc_6298() {
+        // Each row: the samples so far, then SRTT, RTTVAR and RTO in milliseconds.
+        for (samples, srtt, variation, rto) in [
+            (&[100][..], 100, 50, 300),
+            (&[100, 100], 100, 37, 250),
+            (&[100, 180], 110, 57, 340),
+            (&[100, 20], 90, 57, 320),
+            (&[10], 10, 5, 200),
+            (&[0], 0, 0, 200),
+            (&[30_000], 30_000, 15_000, 60_000),
+        ] {
+            let mut rtt = RttEstimator::new(ms(200));
+            for &sample in samples {
+                rtt.sample(ms(sample));
+            }
+            assert_eq!(rtt.srtt().map(|d| d.as_millis()), Some(srtt), "{samples:?}");
+            assert_eq!(rtt.variation().as_millis(), u128::from(variation), "{samples:?}");
+            assert_eq!(rtt.rto().as_millis(), rto, "{samples:?}");
+        }
+    }
+
+    #[test]
+    fn the_spread_is_never_below_the_granularity() {
+        let mut rtt = RttEstimator::new(Duration::ZERO);
+        for _ in 0..200 {
+            rtt.sample(ms(40));
+        }
+        assert_eq!(rtt.rto(), ms(41));
+    }
+
+    #[test]
+    fn without_samples_the_rto_is_a_second_and_doubles_to_a_minute() {
+        let mut rtt = RttEstimator::new(ms(200));
+        assert_eq!(rtt.srtt(), None);
+        for seconds in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
+            assert_eq!(rtt.rto(), Duration::from_secs(seconds));
+            rtt.backoff();
+        }
+        for _ in 0..1_000 {
+            rtt.backoff();
+        }
+        assert_eq!(rtt.rto(), RTO_MAX);
+    }
+
+    #[test]
+    fn a_sample_ends_the_back_off() {
+        let mut rtt = RttEstimator::new(ms(200));
+        rtt.sample(ms(100));
+        rtt.backoff();
+        rtt.backoff();
+        assert_eq!(rtt.rto(), ms(1_200));
+        rtt.sample(ms(100));
+        assert_eq!(rtt.rto(), ms(250));
+        rtt.backoff();
+        rtt.reset_backoff();
+        assert_eq!(rtt.rto(), ms(250));
+    }
+
+    #[test]
+    fn after_a_lost_syn_the_rto_starts_with_three_seconds() {
+        let mut rtt = RttEstimator::new(ms(200));
+        rtt.reset_backoff();
+        assert_eq!(rtt.rto(), Duration::from_secs(1));
+        rtt.backoff();
+        rtt.reset_backoff();
+        assert_eq!(rtt.rto(), Duration::from_secs(3));
+        rtt.sample(ms(100));
+        rtt.backoff();
+        rtt.reset_backoff();
+        assert_eq!(rtt.rto(), ms(300));
+    }
+}

@@ -1,0 +1,65 @@
+//! What happens when a timer runs out (RFC 9293 3.10.8, RFC 6298 section 5).
+
+use crate::config::Cx;
+use crate::connection::{Connection, Phase};
+use crate::event::{CloseReason, Event};
+use crate::timer::Timer;
+use handfast_packet::cause::Cause;
+
+/// R1 (RFC 9293 3.8.3, MUST-20): after so many timeouts the application hears of the trouble.
+const R1_TIMEOUTS: u8 = 3;
+
+impl Connection {
+    /// Handles every timer that is due. Each stops first and is set anew, if at all, in the
+    /// future, so the loop ends.
+    pub(crate) fn timers_expire(&mut self, cx: &mut Cx<'_>) {
+        while let Some(timer) = self.timers.expired(cx.now) {
+            self.timers.stop(timer);
+            match timer {
+                Timer::Retransmit => self.retransmit_expires(cx),
+                Timer::WindowProbe => self.window_probe_expires(cx),
+                Timer::DelayedAck => self.acks.owe(Cause::DelayedAck),
+                Timer::KeepAlive => self.keep_alive_expires(cx),
+                Timer::UserTimeout | Timer::FinWait2 => self.end(CloseReason::TimedOut),
+            }
+        }
+    }
+
+    fn retransmit_expires(&mut self, cx: &Cx<'_>) {
+        let (una, nxt) = (self.snd.una, self.snd.nxt);
+        if una == nxt {
+            return;
+        }
+        if matches!(self.phase, Phase::Synchronized) {
+            if self.snd.window == 0 {
+                // Nothing was lost: the peer shut its window on what is out. Probe it instead.
+                return self.window_probe_expires(cx);
+            }
+            let repeated = self.recovery.timeouts() > 0;
+            self.congestion.on_timeout(nxt - una, repeated);
+        }
+        self.recovery.on_timeout(una, nxt);
+        self.rtt.backoff();
+        self.snd.timed = None;
+        self.info.timeouts += 1;
+        if self.recovery.timeouts() == R1_TIMEOUTS {
+            self.events.add(Event::SoftError);
+        }
+        self.timers.set(Timer::Retransmit, cx.now + self.rtt.rto());
+    }
+
+    fn keep_alive_expires(&mut self, cx: &Cx<'_>) {
+        let Some(idle) = self.config.keep_alive else { return };
+        let due = self.heard_at + idle;
+        if cx.now < due || self.snd.outstanding() > 0 {
+            // Somebody spoke meanwhile, or the retransmission timer watches the peer already.
+            self.timers.set(Timer::KeepAlive, due.max(cx.now + self.config.keep_alive_interval));
+        } else if self.keep_alive_probes >= self.config.keep_alive_probes {
+            self.end(CloseReason::KeepAliveTimedOut);
+        } else {
+            self.keep_alive_probes += 1;
+            self.keep_alive_due = true;
+            self.timers.set(Timer::KeepAlive, cx.now + self.config.keep_alive_interval);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The timers of one connection: a table of deadlines, no wheel and no callbacks.
+
+use core::num::NonZeroU64;
+
+use handfast_packet::Instant;
+
+/// How many timers a connection has.
+const TIMERS: usize = 6;
+
+const ALL: [Timer; TIMERS] = [
+    Timer::Retransmit,
+    Timer::WindowProbe,
+    Timer::DelayedAck,
+    Timer::KeepAlive,
+    Timer::UserTimeout,
+    Timer::FinWait2,
+];
+
+/// The timers of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Timer {
+    /// Retransmission timeout (RFC 6298).
+    Retransmit,
+    /// Next probe of a shut window (RFC 9293 3.8.6.1).
+    WindowProbe,
+    /// An ACK has waited long enough (RFC 9293 3.8.6.3).
+    DelayedAck,
+    /// The connection has been idle (RFC 9293 3.8.4).
+    KeepAlive,
+    /// R2 or the user timeout (RFC 9293 3.8.3).
+    UserTimeout,
+    /// Nobody waits for the peer's FIN any more.
+    FinWait2,
+}
+
+/// When each timer runs out, if it runs.
+///
+/// Deadlines are kept as nanoseconds plus one, so that an idle timer costs no flag.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TimerTable {
+    at: [Option<NonZeroU64>; TIMERS],
+}
+
+const _: () = assert!(size_of::<TimerTable>() <= 64, "one cache line");
+
+impl TimerTable {
+    /// Starts `timer`, or moves it when it runs already.
+    pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
+        self.at[timer as usize] = NonZeroU64::new(at.as_nanos().saturating_add(1));
+    }
+
+    /// Stops `timer`; harmless when it does not run.
+    pub(crate) fn stop(&mut self, timer: Timer) {
+        self.at[timer as usize] = None;
+    }
+
+    /// Whether `timer` runs.
+    pub(crate) fn is_set(&self, timer: Timer) -> bool {
+        self.at[timer as usize].is_some()
+    }
+
+    /// When `timer` runs out.
+    pub(crate) fn at(&self, timer: Timer) -> Option<Instant> {
+        self.at[timer as usize].map(|nanos| Instant::from_nanos(nanos.get() - 1))
+    }
+
+    /// The timer that ran out first, of those that have run out by `now`. It runs on until it is
+    /// stopped or set anew.
+    pub(crate) fn expired(&self, now: Instant) -> Option<Timer> {
+        let due = |timer: &Timer| self.at(*timer).is_some_and(|at| at <= now);
+        ALL.into_iter().filter(due).min_by_key(|&timer| self.at(timer))
+    }
+
+    /// When the next timer runs out.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let first = self.at.iter().flatten().min();
+        first.map(|nanos| Instant::from_nanos(nanos.get() - 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_timer_has_its_own_place() {
+        for (index, timer) in ALL.into_iter().enumerate() {
+            assert_eq!(timer as usize, index);
+        }
+    }
+
+    #[test]
+    fn the_earliest_expired_timer_comes_first_and_ties_follow_the_order() {
+        let mut table = TimerTable::default();
+        assert_eq!((table.next(), table.expired(Instant::from_secs(99))), (None, None));
+        table.set(Timer::KeepAlive, Instant::from_secs(2));
+        table.set(Timer::DelayedAck, Instant::from_secs(1));
+        table.set(Timer::Retransmit, Instant::from_secs(2));
+        assert_eq!(table.next(), Some(Instant::from_secs(1)));
+        assert_eq!(table.expired(Instant::from_millis(999)), None);
+        assert_eq!(table.expired(Instant::from_secs(1)), Some(Timer::DelayedAck));
+        assert_eq!(table.expired(Instant::from_secs(5)), Some(Timer::DelayedAck));
+        table.stop(Timer::DelayedAck);
+        assert_eq!(table.expired(Instant::from_secs(5)), Some(Timer::Retransmit));
+        table.set(Timer::Retransmit, Instant::from_secs(9));
+        assert_eq!(table.expired(Instant::from_secs(5)), Some(Timer::KeepAlive));
+        assert!(table.is_set(Timer::Retransmit) && !table.is_set(Timer::DelayedAck));
+        assert_eq!(table.at(Timer::Retransmit), Some(Instant::from_secs(9)));
+        assert_eq!(table.at(Timer::DelayedAck), None);
+    }
+
+    #[test]
+    fn the_epoch_itself_is_a_deadline_like_any_other() {
+        let mut table = TimerTable::default();
+        table.set(Timer::FinWait2, Instant::ZERO);
+        assert_eq!(table.next(), Some(Instant::ZERO));
+        assert_eq!(table.expired(Instant::ZERO), Some(Timer::FinWait2));
+    }
+}
