@@ -28,10 +28,9 @@ impl Connection {
     /// # Errors
     /// Those of [`Self::write`].
     pub fn write_chunk(&mut self, cx: &mut Cx<'_>, chunk: Chunk) -> Result<usize, WriteError> {
-        let _ = cx;
         self.may_write()?;
         let len = chunk.len();
-        let taken = self.snd.buffer.push_chunk(chunk);
+        let taken = self.snd.buffer.push_chunk(chunk, cx.pool);
         self.note_written(taken, len)
     }
 
@@ -139,13 +138,21 @@ impl Connection {
 
     /// Bytes that can be written now; 0 once writing is over.
     pub fn writable(&self) -> usize {
-        if self.may_write().is_ok() { self.snd.buffer.room() } else { 0 }
+        if self.may_write().is_ok() {
+            self.snd.buffer.room()
+        } else {
+            0
+        }
     }
 
     /// How many unread bytes are urgent, the octet before the pointer included (RFC 9293
     /// MUST-33); some of them may not have arrived yet. `None` outside urgent mode.
     pub fn urgent(&self) -> Option<u64> {
-        let left = self.rcv.urgent?.get().saturating_sub(self.rcv.read_position());
+        let left = self
+            .rcv
+            .urgent?
+            .get()
+            .saturating_sub(self.rcv.read_position());
         (left > 0).then_some(left)
     }
 
@@ -168,7 +175,11 @@ impl Connection {
         if taken < offered {
             self.snd.writer_waits = true;
         }
-        if taken == 0 && offered > 0 { Err(WriteError::WouldBlock) } else { Ok(taken) }
+        if taken == 0 && offered > 0 {
+            Err(WriteError::WouldBlock)
+        } else {
+            Ok(taken)
+        }
     }
 
     /// Everything in order is read: is that the end?

@@ -24,7 +24,11 @@ pub(crate) struct Close {
 }
 
 impl Close {
-    pub(crate) const OPEN: Self = Self { local: Local::Open, remote: false, passive: false };
+    pub(crate) const OPEN: Self = Self {
+        local: Local::Open,
+        remote: false,
+        passive: false,
+    };
 
     /// The application has nothing more to send.
     pub(crate) fn shut_local(&mut self) {
@@ -35,7 +39,11 @@ impl Close {
 
     /// The peer acknowledged our FIN.
     pub(crate) fn acknowledge_local(&mut self) {
-        assert_ne!(self.local, Local::Open, "only a FIN that exists can be acknowledged");
+        assert_ne!(
+            self.local,
+            Local::Open,
+            "only a FIN that exists can be acknowledged"
+        );
         self.local = Local::Acknowledged;
     }
 
@@ -50,11 +58,6 @@ impl Close {
     /// Whether our application has shut down.
     pub(crate) fn is_local_shut(self) -> bool {
         self.local != Local::Open
-    }
-
-    /// Whether the peer's FIN was taken.
-    pub(crate) fn is_remote_shut(self) -> bool {
-        self.remote
     }
 
     /// Whether both directions are done and the RFC's TIME-WAIT or CLOSED follows.

@@ -59,6 +59,8 @@ pub struct Connection {
     pub(crate) rcv: Receiver,
     /// Both sides permitted SACK.
     pub(crate) sack: bool,
+    /// Both sides sent window scale.
+    pub(crate) window_scaling: bool,
     /// Both sides sent timestamps.
     pub(crate) timestamps: Option<TimestampState>,
     pub(crate) recovery: Recovery,
@@ -110,6 +112,7 @@ impl Connection {
             initial,
             rcv: Receiver::new(&config),
             sack: false,
+            window_scaling: false,
             timestamps: None,
             recovery: Recovery::new(),
             congestion: Reno::new(snd.mss),
@@ -306,7 +309,11 @@ impl Connection {
     /// Eff.snd.MSS (RFC 9293 3.7.1): what both the peer and IP allow, less our options.
     pub(crate) fn renew_mss(&mut self) {
         let options = if self.timestamps.is_some() { 12 } else { 0 };
-        let mss = self.snd.peer_mss.min(self.path.send_mss).saturating_sub(options);
+        let mss = self
+            .snd
+            .peer_mss
+            .min(self.path.send_mss)
+            .saturating_sub(options);
         self.snd.mss = mss.max(crate::output::SEGMENT_LEN_MIN);
         self.congestion.set_mss(self.snd.mss);
     }

@@ -23,7 +23,9 @@ impl EventSet {
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
-        let event = ORDER.into_iter().find(|&event| self.0 & (1 << event as u8) != 0)?;
+        let event = ORDER
+            .into_iter()
+            .find(|&event| self.0 & (1 << event as u8) != 0)?;
         self.0 &= !(1 << event as u8);
         Some(event)
     }

@@ -43,7 +43,8 @@ impl Connection {
                 self.take_syn(&segment);
                 self.sample_handshake(&segment);
                 self.establish(cx, ack);
-                self.snd.set_window(u64::from(segment.window), Offset::ZERO, ack);
+                self.snd
+                    .set_window(u64::from(segment.window), Offset::ZERO, ack);
                 self.acks.owe(Cause::HandshakeAck);
                 self.text_arrives(cx, Offset::FIRST, segment);
             }
@@ -65,6 +66,7 @@ impl Connection {
         self.snd.peer_mss = options.mss.unwrap_or(self.path.default_mss);
         self.sack = config.sack && options.sack_permitted;
         if let (true, Some(shift)) = (config.window_scaling, options.window_scale) {
+            self.window_scaling = true;
             self.snd.window_shift = shift.min(WINDOW_SHIFT_MAX);
             self.rcv.window_shift = self.rcv.wanted_shift();
         }
@@ -73,7 +75,8 @@ impl Connection {
             self.timestamps = Some(TimestampState::new(offset, first, syn.received_at));
         }
         // The window of a SYN is never scaled (RFC 7323 2.2).
-        self.snd.set_window(u64::from(syn.window), Offset::ZERO, self.snd.una);
+        self.snd
+            .set_window(u64::from(syn.window), Offset::ZERO, self.snd.una);
         self.renew_mss();
     }
 
@@ -95,19 +98,32 @@ impl Connection {
         self.events.add(Event::Writable);
     }
 
-    /// The RTT of the handshake, unless a SYN was resent (Karn).
+    /// The RTT of the handshake. When a SYN was resent only timestamps can tell (Karn), and
+    /// without them the RTO starts at three seconds (RFC 6298 5.7).
     pub(crate) fn sample_handshake(&mut self, segment: &Segment) {
-        if let Some((_, sent_at)) = self.snd.timed.take() {
-            self.rtt.sample(segment.received_at - sent_at);
+        let at = segment.received_at;
+        let timed = self.snd.timed.take().map(|(_, sent_at)| at - sent_at);
+        let echoed = self.timestamps.as_ref().zip(segment.options.timestamps);
+        let sample = timed.or_else(|| echoed.and_then(|(state, ts)| state.elapsed(ts.echo, at)));
+        match sample {
+            Some(sample) => self.rtt.sample(sample),
+            None => self.rtt.reset_backoff(),
         }
     }
 
     /// The options of our SYN or SYN-ACK. A SYN-ACK repeats only what the SYN offered.
     pub(crate) fn syn_options(&self, now: Instant) -> TcpOptions {
         let (config, answering) = (&self.config, !matches!(self.phase, Phase::SynSent));
-        let mut options = TcpOptions { mss: Some(self.path.receive_mss), ..Default::default() };
+        let mut options = TcpOptions {
+            mss: Some(self.path.receive_mss),
+            ..Default::default()
+        };
         options.sack_permitted = if answering { self.sack } else { config.sack };
-        let scales = if answering { self.rcv.window_shift > 0 || self.snd.window_shift > 0 } else { config.window_scaling };
+        let scales = if answering {
+            self.window_scaling
+        } else {
+            config.window_scaling
+        };
         options.window_scale = scales.then(|| self.rcv.wanted_shift());
         options.timestamps = match self.timestamps {
             Some(state) => Some(state.option(now)),

@@ -35,7 +35,9 @@ impl Receiver {
     pub(crate) fn new(config: &Config) -> Self {
         let capacity = config.receive_buffer.clamp(1, RECEIVE_BUFFER_MAX) as u64;
         Self {
-            space: SeqSpace { initial: SeqNumber(0) },
+            space: SeqSpace {
+                initial: SeqNumber(0),
+            },
             data: Reassembler::new(Offset::FIRST),
             fin: None,
             fin_taken: false,
@@ -76,7 +78,11 @@ impl Receiver {
         let free = self.capacity.saturating_sub(self.data.readable() as u64);
         let step = (self.capacity / 2).min(u64::from(self.largest_segment));
         let present = self.window();
-        if free >= present + step { free } else { present }
+        if free >= present + step {
+            free
+        } else {
+            present
+        }
     }
 
     /// Takes the window for an outgoing segment: returns the field and moves the right edge.
@@ -87,7 +93,9 @@ impl Receiver {
         let present = self.window();
         // Rounded up where rounding down would move the right edge left.
         let least = present.div_ceil(1 << shift);
-        let field = (self.offered_window() >> shift).max(least).min(u64::from(u16::MAX));
+        let field = (self.offered_window() >> shift)
+            .max(least)
+            .min(u64::from(u16::MAX));
         self.right_edge = self.right_edge.max(self.nxt() + (field << shift));
         self.last_ack = self.nxt();
         u16::try_from(field).expect("bounded by u16::MAX")

@@ -117,7 +117,11 @@ mod tests {
                 rtt.sample(ms(sample));
             }
             assert_eq!(rtt.srtt().map(|d| d.as_millis()), Some(srtt), "{samples:?}");
-            assert_eq!(rtt.variation().as_millis(), u128::from(variation), "{samples:?}");
+            assert_eq!(
+                rtt.variation().as_millis(),
+                u128::from(variation),
+                "{samples:?}"
+            );
             assert_eq!(rtt.rto().as_millis(), rto, "{samples:?}");
         }
     }

@@ -23,6 +23,10 @@ pub enum Control {
 
 impl Control {
     /// How much sequence space the control takes: 1 for SYN and FIN.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a length in sequence space, as SEG.LEN"
+    )]
     pub const fn len(self) -> u64 {
         match self {
             Self::Syn | Self::Fin => 1,
@@ -123,7 +127,10 @@ pub struct Transmit {
 impl Transmit {
     /// A bare RST (RFC 9293 3.10.7.1): with ACK when it answers a segment that had none.
     pub fn reset(seq: SeqNumber, ack: Option<SeqNumber>, cause: Cause) -> Self {
-        Self { control: Control::Rst, ..Self::bare(seq, ack, 0, cause) }
+        Self {
+            control: Control::Rst,
+            ..Self::bare(seq, ack, 0, cause)
+        }
     }
 
     /// A segment without text, control or options.

@@ -44,7 +44,9 @@ pub(crate) struct Sender {
 impl Sender {
     pub(crate) fn new(config: &Config, path: Path, initial: Initial) -> Self {
         Self {
-            space: SeqSpace { initial: initial.seq },
+            space: SeqSpace {
+                initial: initial.seq,
+            },
             buffer: SendBuffer::new(Offset::FIRST, config.send_buffer),
             una: Offset::ZERO,
             nxt: Offset::ZERO,

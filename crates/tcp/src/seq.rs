@@ -35,7 +35,11 @@ impl Add<u64> for Offset {
     /// # Panics
     /// Beyond 2^64, which no connection lives to see.
     fn add(self, count: u64) -> Self {
-        Self(self.0.checked_add(count).expect("no connection carries 2^64 bytes"))
+        Self(
+            self.0
+                .checked_add(count)
+                .expect("no connection carries 2^64 bytes"),
+        )
     }
 }
 
@@ -51,7 +55,12 @@ impl Sub for Offset {
     /// # Panics
     /// When `earlier` is in fact later: the caller has mixed up two positions.
     fn sub(self, earlier: Self) -> u64 {
-        assert!(earlier <= self, "{} does not lie before {}", earlier.0, self.0);
+        assert!(
+            earlier <= self,
+            "{} does not lie before {}",
+            earlier.0,
+            self.0
+        );
         self.0 - earlier.0
     }
 }
@@ -98,7 +107,9 @@ mod tests {
     use super::*;
 
     fn space(initial: u32) -> SeqSpace {
-        SeqSpace { initial: SeqNumber(initial) }
+        SeqSpace {
+            initial: SeqNumber(initial),
+        }
     }
 
     #[test]
@@ -113,7 +124,11 @@ mod tests {
             (5, (1 << 32) - 5, 0),
             (7, 3 * (1 << 32) + 1, 8),
         ] {
-            assert_eq!(space(initial).wire(Offset(offset)), SeqNumber(wire), "{initial} {offset}");
+            assert_eq!(
+                space(initial).wire(Offset(offset)),
+                SeqNumber(wire),
+                "{initial} {offset}"
+            );
         }
     }
 

@@ -37,9 +37,7 @@ pub fn on_closed(segment: &Segment) -> Option<Transmit> {
 pub fn on_listen(segment: &Segment) -> ListenVerdict {
     match (segment.control, segment.ack) {
         (Control::Rst, _) => ListenVerdict::Ignore,
-        (_, Some(ack)) => {
-            ListenVerdict::Reply(Transmit::reset(ack, None, Cause::NoConnection))
-        }
+        (_, Some(ack)) => ListenVerdict::Reply(Transmit::reset(ack, None, Cause::NoConnection)),
         (Control::Syn, None) => ListenVerdict::Accept,
         (Control::None | Control::Fin, None) => ListenVerdict::Ignore,
     }
@@ -85,7 +83,9 @@ mod tests {
             (Fin, None, 10, Some((0, Some(9)))),
         ] {
             let reset = on_closed(&segment(control, ack, text));
-            let seen = reset.as_ref().map(|reset| (reset.seq.0, reset.ack.map(|ack| ack.0)));
+            let seen = reset
+                .as_ref()
+                .map(|reset| (reset.seq.0, reset.ack.map(|ack| ack.0)));
             assert_eq!(seen, answer, "{control:?} {ack:?} {text}");
             assert!(reset.is_none_or(|reset| reset.control == Rst && reset.payload.is_empty()));
         }

@@ -49,17 +49,23 @@ impl Connection {
     }
 
     fn keep_alive_expires(&mut self, cx: &Cx<'_>) {
-        let Some(idle) = self.config.keep_alive else { return };
+        let Some(idle) = self.config.keep_alive else {
+            return;
+        };
         let due = self.heard_at + idle;
         if cx.now < due || self.snd.outstanding() > 0 {
             // Somebody spoke meanwhile, or the retransmission timer watches the peer already.
-            self.timers.set(Timer::KeepAlive, due.max(cx.now + self.config.keep_alive_interval));
+            self.timers.set(
+                Timer::KeepAlive,
+                due.max(cx.now + self.config.keep_alive_interval),
+            );
         } else if self.keep_alive_probes >= self.config.keep_alive_probes {
             self.end(CloseReason::KeepAliveTimedOut);
         } else {
             self.keep_alive_probes += 1;
             self.keep_alive_due = true;
-            self.timers.set(Timer::KeepAlive, cx.now + self.config.keep_alive_interval);
+            self.timers
+                .set(Timer::KeepAlive, cx.now + self.config.keep_alive_interval);
         }
     }
 }

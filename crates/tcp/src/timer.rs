@@ -69,7 +69,9 @@ impl TimerTable {
     /// stopped or set anew.
     pub(crate) fn expired(&self, now: Instant) -> Option<Timer> {
         let due = |timer: &Timer| self.at(*timer).is_some_and(|at| at <= now);
-        ALL.into_iter().filter(due).min_by_key(|&timer| self.at(timer))
+        ALL.into_iter()
+            .filter(due)
+            .min_by_key(|&timer| self.at(timer))
     }
 
     /// When the next timer runs out.
@@ -93,16 +95,28 @@ mod tests {
     #[test]
     fn the_earliest_expired_timer_comes_first_and_ties_follow_the_order() {
         let mut table = TimerTable::default();
-        assert_eq!((table.next(), table.expired(Instant::from_secs(99))), (None, None));
+        assert_eq!(
+            (table.next(), table.expired(Instant::from_secs(99))),
+            (None, None)
+        );
         table.set(Timer::KeepAlive, Instant::from_secs(2));
         table.set(Timer::DelayedAck, Instant::from_secs(1));
         table.set(Timer::Retransmit, Instant::from_secs(2));
         assert_eq!(table.next(), Some(Instant::from_secs(1)));
         assert_eq!(table.expired(Instant::from_millis(999)), None);
-        assert_eq!(table.expired(Instant::from_secs(1)), Some(Timer::DelayedAck));
-        assert_eq!(table.expired(Instant::from_secs(5)), Some(Timer::DelayedAck));
+        assert_eq!(
+            table.expired(Instant::from_secs(1)),
+            Some(Timer::DelayedAck)
+        );
+        assert_eq!(
+            table.expired(Instant::from_secs(5)),
+            Some(Timer::DelayedAck)
+        );
         table.stop(Timer::DelayedAck);
-        assert_eq!(table.expired(Instant::from_secs(5)), Some(Timer::Retransmit));
+        assert_eq!(
+            table.expired(Instant::from_secs(5)),
+            Some(Timer::Retransmit)
+        );
         table.set(Timer::Retransmit, Instant::from_secs(9));
         assert_eq!(table.expired(Instant::from_secs(5)), Some(Timer::KeepAlive));
         assert!(table.is_set(Timer::Retransmit) && !table.is_set(Timer::DelayedAck));

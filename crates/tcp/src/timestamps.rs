@@ -31,7 +31,11 @@ pub(crate) fn is_older(a: u32, b: u32) -> bool {
 
 impl TimestampState {
     pub(crate) fn new(offset: u32, first: Timestamps, now: Instant) -> Self {
-        Self { offset, recent: first.value, recent_at: now }
+        Self {
+            offset,
+            recent: first.value,
+            recent_at: now,
+        }
     }
 
     /// PAWS (RFC 7323 5.3 R1): whether a segment with this timestamp is an old duplicate.
@@ -49,7 +53,10 @@ impl TimestampState {
 
     /// The option for an outgoing segment.
     pub(crate) fn option(&self, now: Instant) -> Timestamps {
-        Timestamps { value: clock(now, self.offset), echo: self.recent }
+        Timestamps {
+            value: clock(now, self.offset),
+            echo: self.recent,
+        }
     }
 
     /// The time since we sent the timestamp that is echoed here; `None` when the echo cannot be
@@ -87,7 +94,10 @@ mod tests {
 
     #[test]
     fn recent_expires_after_24_days() {
-        let first = Timestamps { value: 100, echo: 0 };
+        let first = Timestamps {
+            value: 100,
+            echo: 0,
+        };
         let state = TimestampState::new(0, first, Instant::ZERO);
         assert!(state.is_stale(99, Instant::from_secs(10)));
         assert!(!state.is_stale(100, Instant::from_secs(10)));

@@ -85,6 +85,16 @@ impl TcpSocket<'_> {
         self.slot().connection.readable()
     }
 
+    /// Bytes that can be written now; 0 once writing is over.
+    pub fn writable(&self) -> usize {
+        self.slot().connection.writable()
+    }
+
+    /// How many unread bytes are urgent (RFC 9293 MUST-33); `None` outside urgent mode.
+    pub fn urgent(&self) -> Option<u64> {
+        self.slot().connection.urgent()
+    }
+
     /// The state by its RFC name.
     pub fn state(&self) -> State {
         self.slot().connection.state()
@@ -103,11 +113,6 @@ impl TcpSocket<'_> {
     /// What the connection was configured with.
     pub fn config(&self) -> &Config {
         self.slot().connection.config()
-    }
-
-    /// The connection itself, for questions that have no verb here.
-    pub fn connection(&self) -> &Connection {
-        &self.slot().connection
     }
 
     /// Our end.

@@ -22,7 +22,12 @@ impl Reno {
     pub(crate) fn new(mss: u16) -> Self {
         let mss = u64::from(mss);
         let window = (INITIAL_SEGMENTS * mss).min((2 * mss).max(INITIAL_BYTES));
-        Self { mss, window, slow_start_threshold: u64::MAX, acked: 0 }
+        Self {
+            mss,
+            window,
+            slow_start_threshold: u64::MAX,
+            acked: 0,
+        }
     }
 
     /// `bytes` were acknowledged while `in_flight` bytes were out before this ACK.
@@ -55,7 +60,9 @@ impl Reno {
 
     /// Fast recovery is over (RFC 6582 3.2 step 3, option 1): avoid a burst.
     pub(crate) fn on_recovered(&mut self, in_flight: u64) {
-        self.window = self.slow_start_threshold.min(in_flight.max(self.mss) + self.mss);
+        self.window = self
+            .slow_start_threshold
+            .min(in_flight.max(self.mss) + self.mss);
         self.acked = 0;
     }
 
@@ -97,7 +104,12 @@ mod tests {
 
     #[test]
     fn initial_window_follows_rfc_6928() {
-        for (mss, window) in [(536, 5_360), (1_460, 14_600), (2_000, 14_600), (8_960, 17_920)] {
+        for (mss, window) in [
+            (536, 5_360),
+            (1_460, 14_600),
+            (2_000, 14_600),
+            (8_960, 17_920),
+        ] {
             assert_eq!(Reno::new(mss).window(), window, "mss {mss}");
         }
     }
@@ -108,7 +120,10 @@ mod tests {
         reno.on_ack(10_000, 10_000);
         assert_eq!(reno.window(), 20_000);
         reno.on_loss(20_000);
-        assert_eq!((reno.window(), reno.slow_start_threshold()), (10_000, 10_000));
+        assert_eq!(
+            (reno.window(), reno.slow_start_threshold()),
+            (10_000, 10_000)
+        );
         for _ in 0..10 {
             reno.on_ack(1_000, 10_000);
         }

@@ -21,10 +21,18 @@ pub(crate) enum Acceptability {
 pub(crate) fn judge(seq: Offset, len: u64, next: Offset, window: u64) -> Acceptability {
     let behind = next + window;
     if len == 0 {
-        return if next <= seq && seq <= behind { Acceptability::Yes } else { Acceptability::No };
+        return if next <= seq && seq <= behind {
+            Acceptability::Yes
+        } else {
+            Acceptability::No
+        };
     }
     if window == 0 {
-        return if seq == next { Acceptability::ControlOnly } else { Acceptability::No };
+        return if seq == next {
+            Acceptability::ControlOnly
+        } else {
+            Acceptability::No
+        };
     }
     let last = seq + (len - 1);
     let starts_inside = next <= seq && seq < behind;
@@ -65,7 +73,11 @@ mod tests {
             (90, 100, 50, Yes), // Covers the whole window and more on both sides.
         ] {
             let at = |n: u64| Offset::ZERO + n;
-            assert_eq!(judge(at(seq), len, at(100), window), verdict, "{seq} {len} {window}");
+            assert_eq!(
+                judge(at(seq), len, at(100), window),
+                verdict,
+                "{seq} {len} {window}"
+            );
         }
     }
 }

@@ -14,12 +14,13 @@ use crate::timer::Timer;
 impl Connection {
     /// Handles SEG.ACK. Returns whether the rest of the segment counts.
     pub(super) fn ack_arrives(&mut self, cx: &mut Cx<'_>, seq: Offset, segment: &Segment) -> bool {
-        let Some(wire) = segment.ack else { return false };
+        let Some(wire) = segment.ack else {
+            return false;
+        };
         let ack = self.snd.space.offset(wire, self.snd.una);
-        if let Phase::SynReceived { .. } = self.phase {
-            if !self.ack_opens(cx, (wire, ack), seq, segment) {
-                return false;
-            }
+        let opening = matches!(self.phase, Phase::SynReceived { .. });
+        if opening && !self.ack_opens(cx, (wire, ack), seq, segment) {
+            return false;
         }
         // RFC 5961 5.2: neither for data we never sent nor older than any window could explain.
         let oldest = self.snd.una.get().saturating_sub(self.snd.window_max);
@@ -115,7 +116,8 @@ impl Connection {
         match self.recovery.on_new_ack(before, ack, nxt, self.snd.mss) {
             AckOutcome::Normal => self.congestion.on_ack(bytes, in_flight),
             AckOutcome::Recovered => {
-                self.congestion.on_recovered(self.recovery.in_flight(ack, nxt));
+                self.congestion
+                    .on_recovered(self.recovery.in_flight(ack, nxt));
             }
             AckOutcome::Entered | AckOutcome::Repairing => {}
         }
@@ -173,7 +175,8 @@ impl Connection {
     /// Nobody reads any more: do not wait for ever for the peer's FIN.
     pub(crate) fn watch_fin_wait_2(&mut self, now: handfast_packet::Instant) {
         if self.detached && self.close.name() == State::FinWait2 {
-            self.timers.set(Timer::FinWait2, now + self.config.fin_wait_2);
+            self.timers
+                .set(Timer::FinWait2, now + self.config.fin_wait_2);
         }
     }
 }

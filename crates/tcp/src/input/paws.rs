@@ -10,7 +10,9 @@ use crate::seq::Offset;
 impl Connection {
     /// R1 of RFC 7323 5.3, before any other test. A RST is exempt (5.2).
     pub(super) fn passes_paws(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> bool {
-        let Some(state) = &self.timestamps else { return true };
+        let Some(state) = &self.timestamps else {
+            return true;
+        };
         match segment.options.timestamps {
             _ if segment.control == Control::Rst => true,
             // RFC 7323 3.2: once negotiated, every segment must have them.
@@ -29,10 +31,11 @@ impl Connection {
 
     /// R3 of RFC 7323 5.3: remember the timestamp of the segment that moves the left edge.
     pub(super) fn remember_timestamp(&mut self, seq: Offset, segment: &Segment) {
+        if seq > self.rcv.last_ack || segment.control == Control::Rst {
+            return;
+        }
         if let (Some(state), Some(theirs)) = (&mut self.timestamps, segment.options.timestamps) {
-            if seq <= self.rcv.last_ack && segment.control != Control::Rst {
-                state.update(theirs.value, segment.received_at);
-            }
+            state.update(theirs.value, segment.received_at);
         }
     }
 }

@@ -31,7 +31,10 @@ impl Connection {
     }
 
     fn store_text(&mut self, cx: &mut Cx<'_>, seq: Offset, segment: Segment, wire_segments: u16) {
-        let limit = self.rcv.fin.map_or(self.rcv.right_edge, |fin| fin.min(self.rcv.right_edge));
+        let limit = self
+            .rcv
+            .fin
+            .map_or(self.rcv.right_edge, |fin| fin.min(self.rcv.right_edge));
         let len = segment.payload.len() as u64;
         let mut text = segment.payload;
         let share = len.div_ceil(u64::from(wire_segments));
@@ -68,7 +71,8 @@ impl Connection {
             sack: self.sack,
         });
         if waits && !self.timers.is_set(Timer::DelayedAck) {
-            self.timers.set(Timer::DelayedAck, cx.now + self.config.delayed_ack);
+            self.timers
+                .set(Timer::DelayedAck, cx.now + self.config.delayed_ack);
         }
     }
 

@@ -90,7 +90,11 @@ impl AckPolicy {
         }
         if arrival.out_of_order {
             self.remember(arrival.seq);
-            let limit = if arrival.sack { DUPLICATES_WITH_SACK } else { DUPLICATES_MAX };
+            let limit = if arrival.sack {
+                DUPLICATES_WITH_SACK
+            } else {
+                DUPLICATES_MAX
+            };
             let count = arrival.wire_segments.min(limit);
             self.duplicates = (self.duplicates + count).min(DUPLICATES_MAX);
             return false;
@@ -114,7 +118,9 @@ impl AckPolicy {
 
     /// Takes the owed ACK for one that is sent by other means.
     pub(crate) fn take_owed(&mut self) -> Option<Cause> {
-        self.owed.take().or_else(|| (self.duplicates > 0).then_some(Cause::DuplicateAck))
+        self.owed
+            .take()
+            .or_else(|| (self.duplicates > 0).then_some(Cause::DuplicateAck))
     }
 
     /// Whether an ACK must go that no data segment can stand for.
@@ -148,7 +154,10 @@ impl AckPolicy {
         }
         let mut told: [Option<(Offset, Offset)>; RECENT_MAX] = [None; RECENT_MAX];
         let recent = self.recent;
-        let known = recent.into_iter().flatten().filter_map(|at| rcv.data.range_at(at));
+        let known = recent
+            .into_iter()
+            .flatten()
+            .filter_map(|at| rcv.data.range_at(at));
         for (index, range) in known.chain(rcv.data.ranges().take(RECENT_MAX)).enumerate() {
             if told.contains(&Some(range)) {
                 continue;

@@ -16,6 +16,7 @@ use crate::seq::Offset;
 use crate::timer::Timer;
 pub(crate) use ack_policy::{AckPolicy, Arrival};
 use nagle::{Offer, sendable};
+use segment::Piece;
 
 /// No segment is cut smaller, whatever the peer announces: an MSS of a few bytes is an attack on
 /// our processor (Linux' `TCP_MIN_SND_MSS`).
@@ -86,12 +87,23 @@ impl Connection {
         if window == 0 || room == 0 || (text == 0 && !fin) {
             return None;
         }
-        let cause = match (self.recovery.after_timeout(), self.recovery.in_fast_recovery()) {
+        let cause = match (
+            self.recovery.after_timeout(),
+            self.recovery.in_fast_recovery(),
+        ) {
             (true, _) => Cause::TimeoutRetransmit(self.recovery.timeouts().max(1)),
             (false, true) => Cause::FastRetransmit,
             (false, false) => Cause::Resend,
         };
-        let transmit = self.segment(cx, lost.start, text, fin, cause);
+        let transmit = self.segment(
+            cx,
+            Piece {
+                at: lost.start,
+                text,
+                fin,
+            },
+            cause,
+        );
         let until = lost.start + transmit.payload.len() as u64 + transmit.control.len();
         self.recovery.on_resent(until);
         // Karn: whatever is acknowledged next may belong to either copy.
@@ -131,8 +143,20 @@ impl Connection {
         if text == 0 && !fin {
             return None;
         }
-        let cause = if text == 0 { Cause::Close } else { Cause::NewData };
-        let transmit = self.segment(cx, self.snd.nxt, text, fin, cause);
+        let cause = if text == 0 {
+            Cause::Close
+        } else {
+            Cause::NewData
+        };
+        let transmit = self.segment(
+            cx,
+            Piece {
+                at: self.snd.nxt,
+                text,
+                fin,
+            },
+            cause,
+        );
         self.on_new_data_sent(cx, &transmit);
         Some(transmit)
     }
@@ -141,7 +165,7 @@ impl Connection {
     fn on_new_data_sent(&mut self, cx: &Cx<'_>, transmit: &Transmit) {
         let text = transmit.payload.len() as u64;
         self.snd.nxt += text + transmit.control.len();
-        if text % u64::from(self.snd.mss) != 0 {
+        if !text.is_multiple_of(u64::from(self.snd.mss)) {
             self.snd.small_until = self.snd.nxt;
         }
         self.snd.timed.get_or_insert((self.snd.nxt, cx.now));

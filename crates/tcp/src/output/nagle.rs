@@ -58,22 +58,114 @@ mod tests {
     #[test]
     fn the_four_cases_of_silly_window_avoidance() {
         for (offer, bytes, why) in [
-            (Offer { queued: 5_000, ..OPEN }, 5_000, "full segments go"),
-            (Offer { queued: 5_300, ..OPEN }, 5_300, "with a small rest when nothing holds it"),
-            (Offer { queued: 5_300, hold_small: true, ..OPEN }, 5_000, "Nagle holds the rest"),
-            (Offer { queued: 300, hold_small: true, ..OPEN }, 0, "Nagle holds a small segment"),
-            (Offer { queued: 300, ..OPEN }, 300, "a small segment alone goes"),
-            (Offer { queued: 300, hold_small: true, overdue: true, ..OPEN }, 300, "override"),
-            (Offer { queued: 9_000, window: 2_500, ..OPEN }, 2_000, "the window cuts: full ones"),
-            (Offer { queued: 9_000, window: 500, ..OPEN }, 0, "a silly window is not used"),
-            (Offer { queued: 9_000, window: 500, overdue: true, ..OPEN }, 500, "but for the timer"),
             (
-                Offer { queued: 9_000, window: 500, window_max: 1_000, ..OPEN },
+                Offer {
+                    queued: 5_000,
+                    ..OPEN
+                },
+                5_000,
+                "full segments go",
+            ),
+            (
+                Offer {
+                    queued: 5_300,
+                    ..OPEN
+                },
+                5_300,
+                "with a small rest when nothing holds it",
+            ),
+            (
+                Offer {
+                    queued: 5_300,
+                    hold_small: true,
+                    ..OPEN
+                },
+                5_000,
+                "Nagle holds the rest",
+            ),
+            (
+                Offer {
+                    queued: 300,
+                    hold_small: true,
+                    ..OPEN
+                },
+                0,
+                "Nagle holds a small segment",
+            ),
+            (
+                Offer {
+                    queued: 300,
+                    ..OPEN
+                },
+                300,
+                "a small segment alone goes",
+            ),
+            (
+                Offer {
+                    queued: 300,
+                    hold_small: true,
+                    overdue: true,
+                    ..OPEN
+                },
+                300,
+                "override",
+            ),
+            (
+                Offer {
+                    queued: 9_000,
+                    window: 2_500,
+                    ..OPEN
+                },
+                2_000,
+                "the window cuts: full ones",
+            ),
+            (
+                Offer {
+                    queued: 9_000,
+                    window: 500,
+                    ..OPEN
+                },
+                0,
+                "a silly window is not used",
+            ),
+            (
+                Offer {
+                    queued: 9_000,
+                    window: 500,
+                    overdue: true,
+                    ..OPEN
+                },
+                500,
+                "but for the timer",
+            ),
+            (
+                Offer {
+                    queued: 9_000,
+                    window: 500,
+                    window_max: 1_000,
+                    ..OPEN
+                },
                 500,
                 "half the largest window is not silly",
             ),
-            (Offer { queued: 9_000, congestion: 2_500, ..OPEN }, 2_000, "cwnd: whole segments"),
-            (Offer { queued: 9_000, congestion: 500, ..OPEN }, 0, "cwnd: less than one"),
+            (
+                Offer {
+                    queued: 9_000,
+                    congestion: 2_500,
+                    ..OPEN
+                },
+                2_000,
+                "cwnd: whole segments",
+            ),
+            (
+                Offer {
+                    queued: 9_000,
+                    congestion: 500,
+                    ..OPEN
+                },
+                0,
+                "cwnd: less than one",
+            ),
             (OPEN, 0, "nothing queued"),
         ] {
             assert_eq!(sendable(&offer), bytes, "{why}");

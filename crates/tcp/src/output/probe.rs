@@ -7,6 +7,7 @@ use handfast_packet::cause::Cause;
 
 use crate::config::Cx;
 use crate::connection::Connection;
+use crate::output::segment::Piece;
 use crate::segment::Transmit;
 use crate::seq::Offset;
 use crate::timer::Timer;
@@ -36,7 +37,8 @@ impl Connection {
         }
         self.snd.probes = self.snd.probes.saturating_add(1);
         let wait = self.rtt.rto() * (1 << u32::from(self.snd.probes.min(10)));
-        self.timers.set(Timer::WindowProbe, cx.now + wait.min(PROBE_INTERVAL_MAX));
+        self.timers
+            .set(Timer::WindowProbe, cx.now + wait.min(PROBE_INTERVAL_MAX));
     }
 
     /// One byte beyond the window: the one that is out already, or the next one, or the FIN.
@@ -52,7 +54,7 @@ impl Connection {
             return None;
         }
         let cause = Cause::WindowProbe(self.snd.probes);
-        let transmit = self.segment(cx, at, text, fin, cause);
+        let transmit = self.segment(cx, Piece { at, text, fin }, cause);
         let until = at + text + transmit.control.len();
         if until > self.snd.nxt {
             self.snd.nxt = until;

@@ -10,6 +10,17 @@ use crate::segment::{Control, Transmit};
 use crate::seq::Offset;
 use crate::timer::Timer;
 
+/// A piece of our stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece {
+    /// Its first offset.
+    pub(super) at: Offset,
+    /// Bytes of text.
+    pub(super) text: u64,
+    /// Whether the FIN follows.
+    pub(super) fin: bool,
+}
+
 impl Connection {
     /// The SYN of an active open, or the SYN-ACK of the other kinds.
     pub(super) fn syn(&mut self, cx: &Cx<'_>) -> Transmit {
@@ -34,19 +45,16 @@ impl Connection {
             self.info.retransmissions += 1;
         }
         let seq = self.snd.space.wire(Offset::ZERO);
-        Transmit { control: Control::Syn, options, ..Transmit::bare(seq, ack, window, cause) }
+        Transmit {
+            control: Control::Syn,
+            options,
+            ..Transmit::bare(seq, ack, window, cause)
+        }
     }
 
-    /// A segment with `text` bytes from `at`, as many as the buffer can show in one piece, and
-    /// the FIN if it follows and is asked for.
-    pub(super) fn segment(
-        &mut self,
-        cx: &mut Cx<'_>,
-        at: Offset,
-        text: u64,
-        fin: bool,
-        cause: Cause,
-    ) -> Transmit {
+    /// A segment with as much of `piece` as the buffer can show at once.
+    pub(super) fn segment(&mut self, cx: &mut Cx<'_>, piece: Piece, cause: Cause) -> Transmit {
+        let Piece { at, text, fin } = piece;
         let wanted = usize::try_from(text).expect("at most one super-segment");
         let mut payload = self.snd.buffer.view(at, wanted, cx.pool);
         let mss = usize::from(self.snd.mss);
@@ -70,7 +78,11 @@ impl Connection {
     pub(crate) fn pure_ack(&mut self, now: Instant, cause: Cause) -> Transmit {
         let mut transmit = self.bare(self.snd.nxt, now, cause);
         if self.sack {
-            let room = if self.timestamps.is_some() { SACK_BLOCKS_MAX - 1 } else { SACK_BLOCKS_MAX };
+            let room = if self.timestamps.is_some() {
+                SACK_BLOCKS_MAX - 1
+            } else {
+                SACK_BLOCKS_MAX
+            };
             transmit.options.sack = self.acks.sack_blocks(&self.rcv, room);
         }
         self.on_ack_sent(true);
@@ -84,7 +96,10 @@ impl Connection {
         let ack = self.rcv.space.wire(self.rcv.nxt());
         let seq = self.snd.space.wire(at);
         Transmit {
-            options: TcpOptions { timestamps, ..TcpOptions::default() },
+            options: TcpOptions {
+                timestamps,
+                ..TcpOptions::default()
+            },
             segment_len: self.snd.mss,
             ..Transmit::bare(seq, Some(ack), window, cause)
         }

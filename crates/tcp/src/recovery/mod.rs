@@ -150,7 +150,9 @@ impl Recovery {
     /// What is in the network by our reckoning.
     pub(crate) fn in_flight(&self, una: Offset, nxt: Offset) -> u64 {
         let lost = self.lost.end.saturating_sub(self.lost.start);
-        (nxt - una).saturating_sub(lost).saturating_sub(self.departed)
+        (nxt - una)
+            .saturating_sub(lost)
+            .saturating_sub(self.departed)
     }
 
     /// Expiries of the retransmission timer in a row without progress.
@@ -181,10 +183,19 @@ mod tests {
     fn the_third_duplicate_starts_fast_retransmit_of_one_segment() {
         let mut recovery = Recovery::new();
         let (una, nxt) = (at(1), at(10_001));
-        assert_eq!(recovery.on_duplicate_ack(una, nxt, 1_000), AckOutcome::Normal);
-        assert_eq!(recovery.on_duplicate_ack(una, nxt, 1_000), AckOutcome::Normal);
+        assert_eq!(
+            recovery.on_duplicate_ack(una, nxt, 1_000),
+            AckOutcome::Normal
+        );
+        assert_eq!(
+            recovery.on_duplicate_ack(una, nxt, 1_000),
+            AckOutcome::Normal
+        );
         assert_eq!(recovery.next_lost(), None);
-        assert_eq!(recovery.on_duplicate_ack(una, nxt, 1_000), AckOutcome::Entered);
+        assert_eq!(
+            recovery.on_duplicate_ack(una, nxt, 1_000),
+            AckOutcome::Entered
+        );
         assert_eq!(recovery.next_lost(), Some(at(1)..at(1_001)));
         assert_eq!(recovery.in_flight(una, nxt), 10_000 - 1_000 - 3_000);
     }

@@ -2,7 +2,6 @@
 //!
 //! The wire takes a millisecond. It hands super-frames on as they are, as a memory device does,
 //! and keeps a copy of every frame.
-#![allow(dead_code, reason = "each test file uses its own part of this")]
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;

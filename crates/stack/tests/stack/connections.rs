@@ -1,0 +1,256 @@
+//! Whole lives of connections between two stacks.
+
+use core::time::Duration;
+
+use handfast_packet::buf::Medium;
+use handfast_stack::{Connect, ConnectError, Event};
+use handfast_tcp::{CloseReason, Event as TcpEvent, State};
+
+use crate::frames::segments;
+use crate::wire::{DEVICES, FAMILIES, Family, PLAIN, Wire, pattern};
+
+#[test]
+fn bytes_go_both_ways_and_both_ends_close() {
+    for family in FAMILIES {
+        for capabilities in DEVICES {
+            let mut wire = Wire::new(capabilities);
+            let (client, server) = wire.establish(family);
+            let bytes = pattern(1_000_000);
+            wire.transfer((0, client), (1, server), &bytes);
+            wire.transfer((1, server), (0, client), &bytes[..300_000]);
+            wire.stacks[0].tcp(wire.now, client).unwrap().shutdown();
+            wire.settle();
+            assert!(wire.at_end(1, server), "{family:?}: the FIN arrived");
+            assert_eq!(wire.state(1, server), Some(State::CloseWait));
+            wire.stacks[1].release_tcp(wire.now, server);
+            wire.settle();
+            assert!(wire.at_end(0, client));
+            assert_eq!(wire.state(0, client), Some(State::TimeWait));
+            wire.stacks[0].release_tcp(wire.now, client);
+            wire.settle();
+            for host in 0..2 {
+                assert_eq!(wire.stacks[host].tcp_count(), 0, "{family:?} {capabilities:?} {host}");
+            }
+            assert_eq!(wire.stacks.each_ref().map(handfast_stack::Stack::time_wait_count), [1, 0]);
+            wire.pass(Duration::from_secs(61));
+            assert_eq!(wire.stacks[0].time_wait_count(), 0);
+            let counters = wire.stacks[1].counters().tcp;
+            assert_eq!((counters.bad_checksums, counters.malformed, counters.resets_sent), (0, 0, 0));
+        }
+    }
+}
+
+#[test]
+fn super_segments_leave_only_where_the_device_cuts_them() {
+    for capabilities in DEVICES {
+        let mut wire = Wire::new(capabilities);
+        let (client, server) = wire.establish(Family::V4);
+        wire.transfer((0, client), (1, server), &pattern(1_000_000));
+        let longest = segments(&wire, 0).iter().map(|sent| sent.payload.len()).max().unwrap();
+        match capabilities.max_gso {
+            0 => assert!(longest <= 1_460, "{longest}"),
+            _ => assert!(longest > 20_000, "{longest}"),
+        }
+        let sent = wire.stacks[0].counters().tcp.segments_sent;
+        assert!(sent >= 1_000_000 / 1_460, "pieces are counted, not frames: {sent}");
+        assert!(wire.stacks[1].counters().tcp.segments_received >= 1_000_000 / 1_460);
+    }
+}
+
+#[test]
+fn a_medium_without_link_headers_works_too() {
+    let mut wire = Wire::new(handfast_packet::buf::Capabilities { medium: Medium::Ip, ..PLAIN });
+    let (client, server) = wire.establish(Family::V6);
+    wire.transfer((0, client), (1, server), &pattern(10_000));
+}
+
+#[test]
+fn a_port_where_nobody_listens_refuses() {
+    for family in FAMILIES {
+        let mut wire = Wire::new(PLAIN);
+        let id = wire.connect(0, family.end(1, 81));
+        wire.settle();
+        let reason = wire.stacks[0].tcp(wire.now, id).unwrap().close_reason();
+        assert_eq!(reason, Some(CloseReason::Refused));
+        assert!(wire.events[0].contains(&Event::Tcp(id, TcpEvent::Closed)));
+        assert!(!wire.events[0].contains(&Event::Tcp(id, TcpEvent::Connected)));
+        assert_eq!(wire.stacks[1].counters().tcp.resets_sent, 1);
+        wire.stacks[0].release_tcp(wire.now, id);
+        wire.settle();
+        assert_eq!(wire.stacks[0].tcp_count(), 0);
+        assert!(wire.stacks[0].tcp(wire.now, id).is_none(), "the name is never used again");
+    }
+}
+
+#[test]
+fn a_thousand_connections_one_after_another_leave_nothing() {
+    let mut wire = Wire::new(PLAIN);
+    let listener = wire.listen(1, Family::V4.end(1, 80));
+    let mut ports = std::collections::BTreeSet::new();
+    for round in 0..1_000 {
+        let client = wire.connect(0, Family::V4.end(1, 80));
+        wire.settle();
+        let server = wire.stacks[1].accept(listener).unwrap();
+        let now = wire.now;
+        ports.insert(wire.stacks[0].tcp(now, client).unwrap().local().port());
+        assert_eq!(wire.stacks[0].tcp(now, client).unwrap().write(b"hello"), Ok(5));
+        wire.settle();
+        assert_eq!(wire.read(1, server), b"hello");
+        // In turns, each side is the one that closes first.
+        let order = if round % 2 == 0 { [(0, client), (1, server)] } else { [(1, server), (0, client)] };
+        for (host, id) in order {
+            wire.stacks[host].release_tcp(wire.now, id);
+            wire.settle();
+        }
+        assert_eq!(wire.stacks.each_ref().map(handfast_stack::Stack::tcp_count), [0, 0]);
+    }
+    assert_eq!(ports.len(), 1_000, "no port comes again soon");
+    wire.pass(Duration::from_secs(61));
+    assert_eq!(wire.stacks.each_ref().map(handfast_stack::Stack::time_wait_count), [0, 0]);
+    assert_eq!(wire.stacks[0].counters().tcp.active_opens, 1_000);
+    assert_eq!(wire.stacks[1].counters().tcp.passive_opens, 1_000);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_frames() {
+    let run = |seed: u64| {
+        let mut wire = Wire::with(DEVICES[1], |host, config| config.seed = seed + host as u64);
+        for family in FAMILIES {
+            let (client, server) = wire.establish(family);
+            wire.transfer((0, client), (1, server), &pattern(50_000));
+            wire.stacks[0].release_tcp(wire.now, client);
+            wire.settle();
+            wire.stacks[1].release_tcp(wire.now, server);
+            wire.pass(Duration::from_secs(100));
+        }
+        wire.log
+    };
+    assert!(run(1) == run(1));
+    assert!(run(1) != run(100), "the seed is what is secret about a stack");
+}
+
+#[test]
+fn a_port_comes_back_when_time_wait_is_over() {
+    let mut wire = Wire::new(PLAIN);
+    let listener = wire.listen(1, Family::V4.end(1, 80));
+    let options = Connect { local_port: Some(5_000), ..Connect::default() };
+    let remote = Family::V4.end(1, 80);
+    let client = wire.stacks[0].connect(wire.now, remote, options).unwrap();
+    let in_use = ConnectError::InUse { local: Family::V4.end(0, 5_000), remote };
+    assert_eq!(wire.stacks[0].connect(wire.now, remote, options), Err(in_use));
+    wire.settle();
+    let server = wire.stacks[1].accept(listener).unwrap();
+    wire.stacks[0].release_tcp(wire.now, client);
+    wire.settle();
+    wire.stacks[1].release_tcp(wire.now, server);
+    wire.settle();
+    assert_eq!(wire.stacks[0].tcp_count(), 0);
+    assert_eq!(wire.stacks[0].connect(wire.now, remote, options), Err(in_use));
+    wire.pass(Duration::from_secs(61));
+    wire.stacks[0].connect(wire.now, remote, options).unwrap();
+    wire.settle();
+    assert!(wire.stacks[1].accept(listener).is_some());
+}
+
+/// RFC 6191: the side that closed first is in TIME-WAIT, and still takes a new SYN.
+#[test]
+fn a_listener_cuts_time_wait_short() {
+    for family in FAMILIES {
+        let mut wire = Wire::new(PLAIN);
+        let listener = wire.listen(1, family.end(1, 80));
+        let options = Connect { local_port: Some(5_000), ..Connect::default() };
+        for _ in 0..5 {
+            let client = wire.stacks[0].connect(wire.now, family.end(1, 80), options).unwrap();
+            wire.settle();
+            let server = wire.stacks[1].accept(listener).expect("TIME-WAIT makes way");
+            assert_eq!(wire.stacks[1].time_wait_count(), 0);
+            wire.stacks[1].release_tcp(wire.now, server);
+            wire.settle();
+            wire.stacks[0].release_tcp(wire.now, client);
+            wire.settle();
+            assert_eq!(wire.stacks[1].time_wait_count(), 1);
+            wire.pass(Duration::from_millis(1_100));
+        }
+        let isns: Vec<u32> = segments(&wire, 1)
+            .iter()
+            .filter(|sent| sent.header.flags.contains(handfast_packet::tcp::TcpFlags::SYN))
+            .map(|sent| sent.header.seq.0)
+            .collect();
+        assert_eq!(isns.len(), 5);
+        for pair in isns.windows(2) {
+            assert!(pair[1].wrapping_sub(pair[0]) < 1 << 31, "each starts beyond the last");
+        }
+    }
+}
+
+#[test]
+fn the_time_wait_table_is_bounded() {
+    let mut wire = Wire::with(PLAIN, |_, config| config.time_wait_max = 3);
+    let listener = wire.listen(1, Family::V4.end(1, 80));
+    for _ in 0..5 {
+        let client = wire.connect(0, Family::V4.end(1, 80));
+        wire.settle();
+        let server = wire.stacks[1].accept(listener).unwrap();
+        wire.stacks[0].release_tcp(wire.now, client);
+        wire.settle();
+        wire.stacks[1].release_tcp(wire.now, server);
+        wire.settle();
+    }
+    assert_eq!(wire.stacks[0].time_wait_count(), 3);
+    assert_eq!(wire.stacks[0].counters().tcp.time_waits_evicted, 2);
+}
+
+#[test]
+fn what_was_written_before_the_release_still_arrives() {
+    let mut wire = Wire::new(PLAIN);
+    let (client, server) = wire.establish(Family::V4);
+    let bytes = pattern(200_000);
+    let written = wire.stacks[0].tcp(wire.now, client).unwrap().write(&bytes);
+    assert_eq!(written, Ok(bytes.len()));
+    wire.stacks[0].release_tcp(wire.now, client);
+    wire.settle();
+    assert!(wire.read(1, server) == bytes);
+    assert!(wire.at_end(1, server));
+}
+
+#[test]
+fn unread_bytes_outlive_time_wait() {
+    let mut wire = Wire::new(PLAIN);
+    let (client, server) = wire.establish(Family::V4);
+    wire.stacks[0].tcp(wire.now, client).unwrap().shutdown();
+    assert_eq!(wire.stacks[1].tcp(wire.now, server).unwrap().write(b"farewell"), Ok(8));
+    wire.settle();
+    wire.stacks[1].release_tcp(wire.now, server);
+    wire.settle();
+    assert_eq!(wire.state(0, client), Some(State::TimeWait));
+    wire.pass(Duration::from_secs(120));
+    assert_eq!(wire.stacks[0].time_wait_count(), 0);
+    assert_eq!(wire.state(0, client), Some(State::Closed));
+    assert_eq!(wire.read(0, client), b"farewell");
+    assert!(wire.at_end(0, client));
+}
+
+#[test]
+fn many_connections_at_once_share_the_wire() {
+    let mut wire = Wire::new(DEVICES[1]);
+    let listener = wire.listen(1, Family::V6.end(1, 80));
+    let clients: Vec<_> = (0..200).map(|_| wire.connect(0, Family::V6.end(1, 80))).collect();
+    wire.settle();
+    let bytes = pattern(20_000);
+    for &client in &clients {
+        let now = wire.now;
+        assert_eq!(wire.stacks[0].tcp(now, client).unwrap().write(&bytes), Ok(bytes.len()));
+        wire.stacks[0].release_tcp(now, client);
+    }
+    wire.settle();
+    let mut count = 0;
+    while let Some(server) = wire.stacks[1].accept(listener) {
+        assert!(wire.read(1, server) == bytes);
+        assert!(wire.at_end(1, server));
+        wire.stacks[1].release_tcp(wire.now, server);
+        count += 1;
+    }
+    wire.settle();
+    assert_eq!(count, 200);
+    assert_eq!(wire.stacks.each_ref().map(handfast_stack::Stack::tcp_count), [0, 0]);
+}

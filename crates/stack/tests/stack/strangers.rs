@@ -1,0 +1,191 @@
+//! Segments that belong to no connection, or are not what they should be.
+
+use core::net::{IpAddr, Ipv4Addr};
+
+use handfast_packet::tcp::{SeqNumber, TcpFlags};
+use handfast_stack::REPLIES_MAX;
+use handfast_tcp::State;
+
+use crate::frames::{header, segments, tcp};
+use crate::wire::{FAMILIES, Family, PLAIN, Wire};
+
+const ACK: TcpFlags = TcpFlags::ACK;
+const SYN: TcpFlags = TcpFlags::SYN;
+const RST: TcpFlags = TcpFlags::RST;
+const FIN: TcpFlags = TcpFlags::FIN;
+
+/// A wire whose hosts know each other already, so that answers leave at once.
+fn acquainted(family: Family) -> Wire {
+    let mut wire = Wire::new(PLAIN);
+    wire.establish(family);
+    wire.log.clear();
+    wire
+}
+
+/// A segment from host 0 before host 1.
+fn deliver(wire: &mut Wire, family: Family, flags: TcpFlags, numbers: (u32, u32)) {
+    let header = header(7_000, 81, flags, numbers);
+    let frame = tcp((0, family.address(0)), (1, family.address(1)), &header, b"");
+    wire.inject(1, frame);
+}
+
+/// RFC 9293 3.10.7.1: the table of resets for segments that reach no connection.
+#[test]
+fn unknown_segments_are_reset_with_the_right_numbers() {
+    let rows = [
+        (SYN, (1_000, 0), Some((RST | ACK, 0, 1_001))),
+        (FIN, (1_000, 0), Some((RST | ACK, 0, 1_001))),
+        (ACK, (1_000, 5_000), Some((RST, 5_000, 0))),
+        (SYN | ACK, (1_000, 5_000), Some((RST, 5_000, 0))),
+        (FIN | ACK, (1_000, 5_000), Some((RST, 5_000, 0))),
+        (RST, (1_000, 0), None),
+        (RST | ACK, (1_000, 5_000), None),
+    ];
+    for family in FAMILIES {
+        for (flags, numbers, answer) in rows {
+            let mut wire = acquainted(family);
+            deliver(&mut wire, family, flags, numbers);
+            wire.step();
+            let sent: Vec<_> = segments(&wire, 1)
+                .iter()
+                .map(|sent| (sent.header.flags, sent.header.seq.0, sent.header.ack.0))
+                .collect();
+            assert_eq!(sent, Vec::from_iter(answer), "{family:?} {flags:?}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_checksum_is_dropped_and_counted() {
+    for family in FAMILIES {
+        let mut wire = acquainted(family);
+        let header = header(7_000, 81, SYN, (1, 0));
+        let mut frame = tcp((0, family.address(0)), (1, family.address(1)), &header, b"text");
+        *frame.last_mut().unwrap() ^= 1;
+        wire.inject(1, frame);
+        wire.step();
+        assert_eq!(segments(&wire, 1), []);
+        assert_eq!(wire.stacks[1].counters().tcp.bad_checksums, 1);
+    }
+}
+
+#[test]
+fn syn_with_fin_is_malformed() {
+    let mut wire = acquainted(Family::V4);
+    deliver(&mut wire, Family::V4, SYN | FIN, (1, 0));
+    wire.step();
+    assert_eq!(segments(&wire, 1), []);
+    assert_eq!(wire.stacks[1].counters().tcp.malformed, 1);
+}
+
+/// RFC 9293 MUST-57, MUST-63: what is not from one host to one host is not answered.
+#[test]
+fn segments_that_are_not_from_host_to_host_are_ignored() {
+    let (ours, theirs) = (Family::V4.address(1), Family::V4.address(0));
+    let v4 = |a, b, c, d| IpAddr::V4(Ipv4Addr::new(a, b, c, d));
+    let pairs = [
+        (v4(0, 0, 0, 0), ours),
+        (v4(224, 0, 0, 1), ours),
+        (v4(255, 255, 255, 255), ours),
+        (v4(192, 0, 2, 255), ours),
+        (ours, ours),
+        (theirs, v4(192, 0, 2, 255)),
+        (theirs, v4(255, 255, 255, 255)),
+        (theirs, v4(224, 0, 0, 1)),
+        (theirs, v4(198, 51, 100, 1)),
+    ];
+    for (source, destination) in pairs {
+        let mut wire = acquainted(Family::V4);
+        // Port 80 has a listener: a SYN there would make a connection.
+        for port in [80, 81] {
+            let frame = tcp((0, source), (1, destination), &header(7_000, port, SYN, (1, 0)), b"");
+            wire.inject(1, frame);
+        }
+        wire.step();
+        assert_eq!(segments(&wire, 1), [], "{source} to {destination}");
+        assert_eq!(wire.stacks[1].tcp_count(), 1);
+    }
+}
+
+#[test]
+fn a_listener_resets_acks_and_ignores_resets() {
+    let mut wire = acquainted(Family::V4);
+    for (flags, resets) in [(RST, 0), (ACK, 1), (SYN | ACK, 2)] {
+        let header = header(7_000, 80, flags, (1_000, 5_000));
+        let ends = ((0, Family::V4.address(0)), (1, Family::V4.address(1)));
+        wire.inject(1, tcp(ends.0, ends.1, &header, b""));
+        wire.step();
+        assert_eq!(wire.stacks[1].counters().tcp.resets_sent, resets, "{flags:?}");
+    }
+    assert_eq!(wire.stacks[1].tcp_count(), 1);
+}
+
+#[test]
+fn a_flood_is_answered_within_bounds() {
+    let mut wire = acquainted(Family::V4);
+    for _ in 0..REPLIES_MAX + 50 {
+        deliver(&mut wire, Family::V4, SYN, (1, 0));
+    }
+    wire.step();
+    let counters = wire.stacks[1].counters().tcp;
+    assert_eq!(counters.resets_sent, REPLIES_MAX as u64);
+    assert_eq!(counters.replies_dropped, 50);
+    deliver(&mut wire, Family::V4, SYN, (1, 0));
+    wire.step();
+    assert_eq!(wire.stacks[1].counters().tcp.resets_sent, REPLIES_MAX as u64 + 1);
+}
+
+/// RFC 5961 section 4: a SYN in the middle of a connection gets an ACK, not a reset.
+#[test]
+fn a_forged_syn_is_challenged() {
+    let mut wire = Wire::new(PLAIN);
+    let (client, server) = wire.establish(Family::V4);
+    let now = wire.now;
+    let port = wire.stacks[0].tcp(now, client).unwrap().local().port();
+    let header = header(port, 80, SYN, (123_456, 0));
+    let frame = tcp((0, Family::V4.address(0)), (1, Family::V4.address(1)), &header, b"");
+    wire.inject(1, frame);
+    wire.settle();
+    assert_eq!(wire.stacks[1].counters().tcp.challenge_acks, 1);
+    assert_eq!(wire.state(1, server), Some(State::Established));
+    assert_eq!(wire.state(0, client), Some(State::Established));
+}
+
+#[test]
+fn frames_of_noise_do_no_harm() {
+    let mut wire = acquainted(Family::V4);
+    let good = tcp(
+        (0, Family::V4.address(0)),
+        (1, Family::V4.address(1)),
+        &header(7_000, 80, SYN, (1, 0)),
+        b"some text behind the header",
+    );
+    for len in 0..good.len() {
+        wire.inject(1, good[..len].to_vec());
+    }
+    for at in 0..good.len() {
+        for bit in 0..8 {
+            let mut frame = good.clone();
+            frame[at] ^= 1 << bit;
+            wire.inject(1, frame);
+        }
+    }
+    wire.settle();
+    let (client, server) = {
+        let client = wire.connect(0, Family::V4.end(1, 80));
+        wire.settle();
+        (client, wire.state(0, client))
+    };
+    assert_eq!(server, Some(State::Established), "{client:?}");
+}
+
+#[test]
+fn the_port_zero_of_nobody_is_reset_like_any_other() {
+    let mut wire = acquainted(Family::V4);
+    let header = header(7_000, 0, SYN, (41, 0));
+    let frame = tcp((0, Family::V4.address(0)), (1, Family::V4.address(1)), &header, b"");
+    wire.inject(1, frame);
+    wire.step();
+    let sent = segments(&wire, 1);
+    assert_eq!((sent.len(), sent[0].header.ack), (1, SeqNumber(42)));
+}
