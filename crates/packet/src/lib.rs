@@ -10,10 +10,22 @@
 
 extern crate alloc;
 
+pub mod arp;
 pub mod buf;
 pub mod cause;
+pub mod checksum;
+pub mod error;
+pub mod ethernet;
+pub mod icmpv4;
+pub mod icmpv6;
+pub mod ip;
+pub mod ipv4;
+pub mod ipv6;
+pub mod ipv6_ext;
+pub mod ndp;
 pub mod record;
 pub mod tcp;
 pub mod time;
+pub mod udp;
 
 pub use time::Instant;

@@ -26,9 +26,6 @@ pub struct TcpCounters {
     pub bad_checksums: u64,
     /// Segments dropped because their header was cut short or claimed SYN and FIN at once.
     pub malformed: u64,
-    /// Segments dropped because an address was not one of a host: broadcast, multicast, ours as
-    /// the source (RFC 9293 MUST-57, MUST-63).
-    pub bad_addresses: u64,
     /// Resets sent, by connections and for segments that belong to none.
     pub resets_sent: u64,
     /// Challenge ACKs sent (RFC 5961).

@@ -20,7 +20,7 @@ pub enum ConnectError {
     },
     /// The local address that was asked for is not ours (any more, or yet).
     NotLocal(IpAddr),
-    /// There is no address of ours from which this one could be reached.
+    /// There is no address of ours from which this one could be reached, or no route to it.
     NoSource(IpAddr),
     /// A connection with these four numbers exists, or is in TIME-WAIT.
     InUse {

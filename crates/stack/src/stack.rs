@@ -89,7 +89,10 @@ impl Stack {
     /// early, and timers of connections are at most a millisecond late.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        [self.network.next_timeout(), self.tcp.next_timeout()].into_iter().flatten().min()
+        [self.network.next_timeout(), self.tcp.next_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Adds what is to be sent to `batch` until it is full; returns whether more waits.
@@ -156,7 +159,6 @@ impl Stack {
     ///
     /// # Errors
     /// See [`ConnectError`].
-    #[expect(clippy::needless_pass_by_value, reason = "options are written in place by callers")]
     pub fn connect(
         &mut self,
         now: Instant,
@@ -172,7 +174,6 @@ impl Stack {
     ///
     /// # Errors
     /// See [`ListenError`].
-    #[expect(clippy::needless_pass_by_value, reason = "options are written in place by callers")]
     pub fn listen(
         &mut self,
         local: SocketAddr,
@@ -241,19 +242,18 @@ impl Stack {
 
     /// An ICMP error about a packet of ours goes to the connection whose segment it quotes.
     fn on_icmp(&mut self, now: Instant, report: &IcmpReport) {
-        let ends = (report.local, report.remote);
         let error = match report.kind {
+            IcmpKind::Soft => IcmpError::Soft,
+            IcmpKind::Hard => IcmpError::Hard,
             IcmpKind::TooBig { mtu } => {
-                if self.tcp.is_in_flight(ends, &report.quoted) {
+                if self.tcp.is_in_flight(report) {
                     self.network.confirm_too_big(now, report.remote, mtu);
                     self.tcp.on_path(now, &self.network, report.remote);
                 }
                 return;
             }
-            IcmpKind::Hard => IcmpError::Hard,
-            IcmpKind::Soft => IcmpError::Soft,
         };
-        self.tcp.on_icmp(now, ends, error, &report.quoted);
+        self.tcp.on_icmp(now, report, error);
     }
 
     fn take_network_events(&mut self, now: Instant) {

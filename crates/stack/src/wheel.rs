@@ -62,8 +62,16 @@ struct Node {
 
 impl Wheel {
     pub(crate) fn new() -> Self {
-        let level = Level { occupied: 0, slots: [Slot::EMPTY; SLOTS] };
-        Self { at: 0, floor: 0, levels: [level; LEVELS], nodes: Vec::new() }
+        let level = Level {
+            occupied: 0,
+            slots: [Slot::EMPTY; SLOTS],
+        };
+        Self {
+            at: 0,
+            floor: 0,
+            levels: [level; LEVELS],
+            nodes: Vec::new(),
+        }
     }
 
     /// Sees to it that `index` expires no later than one tick after `deadline`.
@@ -86,7 +94,11 @@ impl Wheel {
 
     /// Forgets `index`.
     pub(crate) fn cancel(&mut self, index: u32) {
-        if self.nodes.get(position(index)).is_some_and(|node| node.place.is_some()) {
+        if self
+            .nodes
+            .get(position(index))
+            .is_some_and(|node| node.place.is_some())
+        {
             self.unlink(index);
         }
     }
@@ -116,7 +128,9 @@ impl Wheel {
     /// When to call [`Wheel::expire`]; never later than the earliest deadline plus one tick.
     pub(crate) fn next(&self) -> Option<Instant> {
         let (level, slot) = self.first()?;
-        Some(Instant::from_nanos(self.levels[level].slots[slot].earliest.saturating_mul(TICK)))
+        Some(Instant::from_nanos(
+            self.levels[level].slots[slot].earliest.saturating_mul(TICK),
+        ))
     }
 
     /// The slot with the earliest entries: lower levels come first, as does the lowest slot.
@@ -157,8 +171,12 @@ impl Wheel {
         if next != NONE {
             self.nodes[position(next)].previous = index;
         }
-        self.nodes[position(index)] =
-            Node { tick, place: Some((level, slot)), next, previous: NONE };
+        self.nodes[position(index)] = Node {
+            tick,
+            place: Some((level, slot)),
+            next,
+            previous: NONE,
+        };
     }
 
     fn unlink(&mut self, index: u32) {
@@ -182,11 +200,19 @@ impl Wheel {
 }
 
 impl Slot {
-    const EMPTY: Self = Self { head: NONE, earliest: u64::MAX };
+    const EMPTY: Self = Self {
+        head: NONE,
+        earliest: u64::MAX,
+    };
 }
 
 impl Node {
-    const IDLE: Self = Self { tick: 0, place: None, next: NONE, previous: NONE };
+    const IDLE: Self = Self {
+        tick: 0,
+        place: None,
+        next: NONE,
+        previous: NONE,
+    };
 }
 
 fn position(index: u32) -> usize {

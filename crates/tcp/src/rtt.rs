@@ -119,7 +119,7 @@ mod tests {
             assert_eq!(rtt.srtt().map(|d| d.as_millis()), Some(srtt), "{samples:?}");
             assert_eq!(
                 rtt.variation().as_millis(),
-                u128::from(variation),
+                variation,
                 "{samples:?}"
             );
             assert_eq!(rtt.rto().as_millis(), rto, "{samples:?}");

@@ -129,12 +129,8 @@ impl SendBuffer {
         }
         if offset == self.end {
             self.tail = None;
+            self.shared = self.end;
         }
-    }
-
-    /// The first byte kept.
-    pub(crate) fn start(&self) -> Offset {
-        self.start
     }
 
     /// Behind the last byte written.

@@ -43,12 +43,23 @@ pub struct Chunk {
 
 impl Chunk {
     /// A view of nothing. Does not allocate.
-    pub const EMPTY: Self = Self { block: None, start: 0, end: 0 };
+    pub const EMPTY: Self = Self {
+        block: None,
+        start: 0,
+        end: 0,
+    };
 
     pub(super) fn new(block: Arc<[u8]>, range: Range<usize>) -> Self {
-        assert!(range.start <= range.end && range.end <= block.len(), "view lies in its block");
+        assert!(
+            range.start <= range.end && range.end <= block.len(),
+            "view lies in its block"
+        );
         let narrow = |n: usize| u32::try_from(n).expect("blocks are far smaller than 4 GiB");
-        Self { start: narrow(range.start), end: narrow(range.end), block: Some(block) }
+        Self {
+            start: narrow(range.start),
+            end: narrow(range.end),
+            block: Some(block),
+        }
     }
 
     /// A copy of `bytes` outside any pool. For tests, crafting and slow paths.
@@ -62,7 +73,10 @@ impl Chunk {
     /// When `range` does not lie in this view.
     #[must_use]
     pub fn slice(&self, range: Range<usize>) -> Self {
-        assert!(range.start <= range.end && range.end <= self.len(), "slice lies in its chunk");
+        assert!(
+            range.start <= range.end && range.end <= self.len(),
+            "slice lies in its chunk"
+        );
         let narrow = |n: usize| u32::try_from(n).expect("bounded by the length of the chunk");
         Self {
             block: self.block.clone(),

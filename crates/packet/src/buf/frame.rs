@@ -56,7 +56,10 @@ impl Gso {
         let segment_len = NonZeroU16::new(segment_len)?;
         let segments = payload_len.div_ceil(usize::from(segment_len.get()));
         let segments = NonZeroU16::new(u16::try_from(segments).ok()?)?;
-        (segments.get() > 1).then_some(Self { segment_len, segments })
+        (segments.get() > 1).then_some(Self {
+            segment_len,
+            segments,
+        })
     }
 }
 
@@ -106,7 +109,10 @@ pub struct Head {
 impl Head {
     /// An empty head.
     pub const fn new() -> Self {
-        Self { bytes: [0; HEAD_MAX], start: HEAD_MAX as u8 }
+        Self {
+            bytes: [0; HEAD_MAX],
+            start: HEAD_MAX as u8,
+        }
     }
 
     /// Makes room for `len` more bytes in front of what is there and returns them, zeroed.
@@ -175,7 +181,11 @@ pub struct TxFrame {
 impl TxFrame {
     /// A frame that is all payload: crafted bytes that go out as they are.
     pub fn raw(bytes: Chunk, cause: Cause) -> Self {
-        Self { body: Payload::from(bytes), cause, ..Self::default() }
+        Self {
+            body: Payload::from(bytes),
+            cause,
+            ..Self::default()
+        }
     }
 
     /// Length of the whole frame in bytes.
@@ -216,7 +226,9 @@ macro_rules! batch {
         impl $batch {
             /// An empty batch.
             pub fn new() -> Self {
-                Self { frames: VecDeque::with_capacity(BATCH_MAX) }
+                Self {
+                    frames: VecDeque::with_capacity(BATCH_MAX),
+                }
             }
 
             /// Adds a frame at the end.

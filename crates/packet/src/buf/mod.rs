@@ -7,8 +7,8 @@ mod pool;
 
 pub use chunk::{BlockMut, Chunk};
 pub use frame::{
-    Capabilities, ChecksumField, Gso, Head, Medium, RxBatch, RxChecksum, RxFrame, TxBatch, TxFrame,
-    BATCH_MAX, HEAD_MAX,
+    BATCH_MAX, Capabilities, ChecksumField, Gso, HEAD_MAX, Head, Medium, RxBatch, RxChecksum,
+    RxFrame, TxBatch, TxFrame,
 };
-pub use payload::{Payload, PAYLOAD_CHUNKS_MAX, PAYLOAD_MAX};
-pub use pool::{Pool, PoolLimits, LARGE, MEDIUM, SMALL};
+pub use payload::{PAYLOAD_CHUNKS_MAX, PAYLOAD_MAX, Payload};
+pub use pool::{LARGE, MEDIUM, Pool, PoolLimits, SMALL};

@@ -41,7 +41,10 @@ impl Payload {
     /// Keeps only the first `len` bytes.
     pub fn truncate(&mut self, len: usize) {
         while self.len > len {
-            let last = self.chunks.last_mut().expect("a length above zero needs a chunk");
+            let last = self
+                .chunks
+                .last_mut()
+                .expect("a length above zero needs a chunk");
             let excess = (self.len - len).min(last.len());
             last.truncate(last.len() - excess);
             self.len -= excess;
@@ -100,7 +103,10 @@ mod tests {
         assert_eq!(payload.to_vec(), b"abca");
         assert_eq!(payload.chunks().len(), 2);
         let mut payload = Payload::from(Chunk::from(alloc::vec![7; 60_000]));
-        assert_eq!(payload.push(Chunk::from(alloc::vec![7; 60_000])), PAYLOAD_MAX - 60_000);
+        assert_eq!(
+            payload.push(Chunk::from(alloc::vec![7; 60_000])),
+            PAYLOAD_MAX - 60_000
+        );
         payload.truncate(0);
         assert!(payload.is_empty() && payload.chunks().is_empty());
     }

@@ -37,7 +37,11 @@ pub struct PoolLimits {
 impl Default for PoolLimits {
     /// About 34 MiB when every block is in use.
     fn default() -> Self {
-        Self { small: 1_024, medium: 4_096, large: 384 }
+        Self {
+            small: 1_024,
+            medium: 4_096,
+            large: 384,
+        }
     }
 }
 
@@ -57,7 +61,11 @@ struct Class {
 impl Pool {
     /// An empty pool that will remember at most `limits` blocks.
     pub fn new(limits: PoolLimits) -> Self {
-        let class = |size, limit| Class { size, limit, known: VecDeque::new() };
+        let class = |size, limit| Class {
+            size,
+            limit,
+            known: VecDeque::new(),
+        };
         Self {
             classes: [
                 class(SMALL, limits.small),
@@ -75,7 +83,10 @@ impl Pool {
     /// # Panics
     /// When `len` is more than [`LARGE`].
     pub fn take(&mut self, len: usize) -> BlockMut {
-        assert!(len <= LARGE, "a block of {len} bytes is larger than any class");
+        assert!(
+            len <= LARGE,
+            "a block of {len} bytes is larger than any class"
+        );
         let class = self.classes.iter_mut().find(|class| len <= class.size);
         class.expect("the largest class was checked above").take()
     }
@@ -103,7 +114,13 @@ impl Pool {
 
     /// Blocks that are out now, over all classes. Zero when everything came home.
     pub fn in_use(&self) -> usize {
-        let out = |class: &Class| class.known.iter().filter(|b| Arc::strong_count(b) > 1).count();
+        let out = |class: &Class| {
+            class
+                .known
+                .iter()
+                .filter(|b| Arc::strong_count(b) > 1)
+                .count()
+        };
         self.classes.iter().map(out).sum()
     }
 }
@@ -117,13 +134,18 @@ impl Default for Pool {
 impl Class {
     fn take(&mut self) -> BlockMut {
         for _ in 0..LOOK_MAX.min(self.known.len()) {
-            let mut block = self.known.pop_front().expect("the loop is bounded by the length");
+            let mut block = self
+                .known
+                .pop_front()
+                .expect("the loop is bounded by the length");
             if Arc::get_mut(&mut block).is_some() {
                 return BlockMut { block };
             }
             self.known.push_back(block);
         }
-        BlockMut { block: Arc::from(vec![0; self.size]) }
+        BlockMut {
+            block: Arc::from(vec![0; self.size]),
+        }
     }
 }
 
@@ -158,14 +180,23 @@ mod tests {
     #[test]
     fn the_smallest_class_that_fits_is_chosen() {
         let mut pool = Pool::default();
-        for (len, size) in [(0, SMALL), (SMALL, SMALL), (SMALL + 1, MEDIUM), (MEDIUM + 1, LARGE)] {
+        for (len, size) in [
+            (0, SMALL),
+            (SMALL, SMALL),
+            (SMALL + 1, MEDIUM),
+            (MEDIUM + 1, LARGE),
+        ] {
             assert_eq!(pool.take(len).capacity(), size);
         }
     }
 
     #[test]
     fn more_blocks_than_the_limit_are_not_remembered() {
-        let mut pool = Pool::new(PoolLimits { small: 2, medium: 0, large: 0 });
+        let mut pool = Pool::new(PoolLimits {
+            small: 2,
+            medium: 0,
+            large: 0,
+        });
         let chunks: alloc::vec::Vec<_> = (0..5).map(|_| pool.copy_from(b"x")).collect();
         assert_eq!(pool.in_use(), 2);
         drop(chunks);

@@ -1,8 +1,15 @@
 //! The TCP header (RFC 9293 3.1).
 
 use core::fmt;
+use core::net::IpAddr;
 
 use super::options::TcpOptions;
+use crate::checksum::pseudo_header;
+use crate::error::ParseError;
+use crate::ip::Protocol;
+
+/// Where the checksum stands in the header.
+pub const CHECKSUM_OFFSET: usize = 16;
 
 /// A sequence number as it stands on the wire.
 ///
@@ -79,4 +86,71 @@ pub struct TcpHeader {
     pub urgent: u16,
     /// The options that a connection acts upon.
     pub options: TcpOptions,
+}
+
+impl TcpHeader {
+    /// Bytes of a header without options.
+    pub const LEN: usize = 20;
+
+    /// The header and its length in bytes, options included. Of malformed options, those in front
+    /// of the first bad one count; the rest are ignored.
+    ///
+    /// # Errors
+    /// When the bytes are cut short or the data offset is impossible.
+    pub fn parse(bytes: &[u8]) -> Result<(Self, usize), ParseError> {
+        ParseError::check_len(bytes, Self::LEN)?;
+        let word = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
+        let long = |at: usize| {
+            u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
+        let header_len = usize::from(bytes[12] >> 4) * 4;
+        if header_len < Self::LEN {
+            return Err(ParseError::Length);
+        }
+        ParseError::check_len(bytes, header_len)?;
+        let header = Self {
+            source: word(0),
+            destination: word(2),
+            seq: SeqNumber(long(4)),
+            ack: SeqNumber(long(8)),
+            flags: TcpFlags(word(12) & 0x1ff),
+            window: word(14),
+            urgent: word(18),
+            options: TcpOptions::parse(&bytes[Self::LEN..header_len]),
+        };
+        Ok((header, header_len))
+    }
+
+    /// Length of the header with its options, padded to a multiple of 4.
+    pub fn header_len(&self) -> usize {
+        Self::LEN + self.options.len()
+    }
+
+    /// Writes the header at the start of `out`, with a checksum of 0.
+    ///
+    /// # Panics
+    /// When `out` is shorter than [`Self::header_len`].
+    pub fn write(&self, out: &mut [u8]) {
+        let header_len = self.header_len();
+        let out = &mut out[..header_len];
+        let words = u16::try_from(header_len / 4).expect("at most 15 words");
+        out[..2].copy_from_slice(&self.source.to_be_bytes());
+        out[2..4].copy_from_slice(&self.destination.to_be_bytes());
+        out[4..8].copy_from_slice(&self.seq.0.to_be_bytes());
+        out[8..12].copy_from_slice(&self.ack.0.to_be_bytes());
+        out[12..14].copy_from_slice(&(words << 12 | self.flags.0 & 0x1ff).to_be_bytes());
+        out[14..16].copy_from_slice(&self.window.to_be_bytes());
+        out[16..18].fill(0);
+        out[18..20].copy_from_slice(&self.urgent.to_be_bytes());
+        self.options.write(&mut out[Self::LEN..]);
+    }
+}
+
+/// Whether a segment (header and text) between these addresses has a right checksum.
+pub fn verify_checksum(source: IpAddr, destination: IpAddr, segment: &[u8]) -> bool {
+    let len = u32::try_from(segment.len()).unwrap_or(u32::MAX);
+    pseudo_header(source, destination, Protocol::TCP, len)
+        .add(segment)
+        .finish()
+        == 0
 }

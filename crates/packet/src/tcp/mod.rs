@@ -1,7 +1,9 @@
 //! The TCP header and its options (RFC 9293 3.1, 3.2).
 
 mod header;
+mod option;
 mod options;
 
-pub use header::{SeqNumber, TcpFlags, TcpHeader};
-pub use options::{SackBlock, SackBlocks, TcpOptions, Timestamps, SACK_BLOCKS_MAX};
+pub use header::{CHECKSUM_OFFSET, SeqNumber, TcpFlags, TcpHeader, verify_checksum};
+pub use option::{Mptcp, OPTIONS_LEN_MAX, TcpOption, options};
+pub use options::{SACK_BLOCKS_MAX, SackBlock, SackBlocks, TcpOptions, Timestamps};

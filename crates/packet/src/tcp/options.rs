@@ -2,6 +2,7 @@
 //! assigned ones as an iterator.
 
 use super::header::SeqNumber;
+use super::option::{OPTIONS_LEN_MAX, TcpOption, options};
 
 /// Most SACK blocks in one segment (RFC 2018 section 3).
 pub const SACK_BLOCKS_MAX: usize = 4;
@@ -33,12 +34,19 @@ pub struct SackBlocks {
 
 impl SackBlocks {
     /// No blocks.
-    pub const EMPTY: Self =
-        Self { blocks: [SackBlock { left: SeqNumber(0), right: SeqNumber(0) }; SACK_BLOCKS_MAX], len: 0 };
+    pub const EMPTY: Self = Self {
+        blocks: [SackBlock {
+            left: SeqNumber(0),
+            right: SeqNumber(0),
+        }; SACK_BLOCKS_MAX],
+        len: 0,
+    };
 
     /// Adds a block; returns false when there is no room.
     pub fn push(&mut self, block: SackBlock) -> bool {
-        let Some(slot) = self.blocks.get_mut(usize::from(self.len)) else { return false };
+        let Some(slot) = self.blocks.get_mut(usize::from(self.len)) else {
+            return false;
+        };
         *slot = block;
         self.len += 1;
         true
@@ -71,4 +79,116 @@ pub struct TcpOptions {
     pub timestamps: Option<Timestamps>,
     /// SACK blocks (kind 5).
     pub sack: SackBlocks,
+}
+
+const NOP: u8 = 1;
+const MSS: u8 = 2;
+const WINDOW_SCALE: u8 = 3;
+const SACK_PERMITTED: u8 = 4;
+const SACK: u8 = 5;
+const TIMESTAMPS: u8 = 8;
+
+impl TcpOptions {
+    /// Reads the option field of a header; stops at the first malformed option.
+    pub fn parse(bytes: &[u8]) -> Self {
+        let mut parsed = Self::default();
+        // The usual case on a data segment: NOP, NOP, timestamps.
+        if let [NOP, NOP, TIMESTAMPS, 10, rest @ ..] = bytes
+            && let [a, b, c, d, e, f, g, h] = *rest
+        {
+            let value = u32::from_be_bytes([a, b, c, d]);
+            let echo = u32::from_be_bytes([e, f, g, h]);
+            parsed.timestamps = Some(Timestamps { value, echo });
+            return parsed;
+        }
+        for option in options(bytes).map_while(Result::ok) {
+            match option {
+                TcpOption::Mss(mss) => parsed.mss = Some(mss),
+                TcpOption::WindowScale(shift) => parsed.window_scale = Some(shift),
+                TcpOption::SackPermitted => parsed.sack_permitted = true,
+                TcpOption::Sack(blocks) => parsed.sack = blocks,
+                TcpOption::Timestamps(timestamps) => parsed.timestamps = Some(timestamps),
+                _ => {}
+            }
+        }
+        parsed
+    }
+
+    /// Bytes of the option field, padded to a multiple of 4; at most [`OPTIONS_LEN_MAX`].
+    pub fn len(&self) -> usize {
+        let mut len = 0;
+        if self.mss.is_some() {
+            len += 4;
+        }
+        if self.timestamps.is_some() {
+            len += if self.sack_permitted { 10 } else { 12 };
+        }
+        if self.sack_permitted {
+            len += if self.timestamps.is_some() { 2 } else { 4 };
+        }
+        if self.window_scale.is_some() {
+            len += 4;
+        }
+        len + match self.sack_that_fit(len) {
+            0 => 0,
+            blocks => 4 + 8 * blocks,
+        }
+    }
+
+    /// Whether there are no options.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many SACK blocks fit behind `used` bytes of other options.
+    fn sack_that_fit(&self, used: usize) -> usize {
+        let room = OPTIONS_LEN_MAX.saturating_sub(used + 4) / 8;
+        self.sack.as_slice().len().min(room)
+    }
+
+    /// Writes the option field; `out` has [`Self::len`] bytes. Two-byte options share a word and
+    /// the others stand at its start, so that everything is aligned (RFC 7323 appendix A).
+    pub(super) fn write(&self, out: &mut [u8]) {
+        let mut writer = Writer { out, at: 0 };
+        if let Some(mss) = self.mss {
+            let [a, b] = mss.to_be_bytes();
+            writer.put(&[MSS, 4, a, b]);
+        }
+        match (self.sack_permitted, self.timestamps.is_some()) {
+            (true, false) => writer.put(&[NOP, NOP, SACK_PERMITTED, 2]),
+            (true, true) => writer.put(&[SACK_PERMITTED, 2]),
+            (false, true) => writer.put(&[NOP, NOP]),
+            (false, false) => {}
+        }
+        if let Some(Timestamps { value, echo }) = self.timestamps {
+            writer.put(&[TIMESTAMPS, 10]);
+            writer.put(&value.to_be_bytes());
+            writer.put(&echo.to_be_bytes());
+        }
+        if let Some(shift) = self.window_scale {
+            writer.put(&[NOP, WINDOW_SCALE, 3, shift]);
+        }
+        let blocks = self.sack_that_fit(writer.at);
+        if blocks > 0 {
+            let len = u8::try_from(2 + 8 * blocks).expect("at most four blocks");
+            writer.put(&[NOP, NOP, SACK, len]);
+            for block in &self.sack.as_slice()[..blocks] {
+                writer.put(&block.left.0.to_be_bytes());
+                writer.put(&block.right.0.to_be_bytes());
+            }
+        }
+    }
+}
+
+/// Writes one piece behind the other.
+struct Writer<'a> {
+    out: &'a mut [u8],
+    at: usize,
+}
+
+impl Writer<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.out[self.at..self.at + bytes.len()].copy_from_slice(bytes);
+        self.at += bytes.len();
+    }
 }

@@ -1,14 +1,15 @@
 //! The addresses of this host: which are ours, which we only ask for, which links they imply.
 //!
-//! The steps of one claim are in `link/claim.rs`; packets about them in `link/arp.rs` and
-//! `link/ndp.rs`.
+//! The steps of one claim are in `link/claim.rs`; packets about them in `network/arp.rs` and
+//! `network/ndp.rs`. No address is invented here: without a link-local one that was given to us, an
+//! IPv6 host asks its neighbours from the addresses it has, which RFC 4861 4.3 allows.
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use handfast_packet::Instant;
-use handfast_packet::ethernet::EthernetAddress;
 use handfast_packet::ip::Cidr;
+use handfast_packet::ndp::solicited_node;
 
 use crate::link::claim::{Claim, ClaimTimings, Conflict, Step};
 use crate::rng::SeedRng;
@@ -18,10 +19,8 @@ pub(crate) const ADDRESSES_MAX: usize = 16;
 
 /// One address of ours.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Address {
-    pub(crate) cidr: Cidr,
-    /// Added by us because IPv6 needs it; nobody is told about it.
-    pub(crate) implied: bool,
+struct Address {
+    cidr: Cidr,
     claim: Claim,
 }
 
@@ -42,7 +41,7 @@ impl Addresses {
     }
 
     /// Makes an address ours without asking; ends a claim for it. False when the table is full.
-    pub(crate) fn add(&mut self, cidr: Cidr, implied: bool) -> bool {
+    pub(crate) fn add(&mut self, cidr: Cidr) -> bool {
         if let Some(entry) = self.find_mut(cidr.address) {
             entry.cidr = cidr;
             if !entry.claim.is_usable() {
@@ -50,7 +49,7 @@ impl Addresses {
             }
             return true;
         }
-        self.push(Address { cidr, implied, claim: Claim::held() })
+        self.push(Address { cidr, claim: Claim::held() })
     }
 
     /// Begins to ask for an address that is not in the table yet. False when the table is full.
@@ -61,7 +60,6 @@ impl Addresses {
         &mut self,
         now: Instant,
         cidr: Cidr,
-        implied: bool,
         random: &mut SeedRng,
     ) -> bool {
         let held_back = match self.claimed_at {
@@ -72,7 +70,7 @@ impl Addresses {
         };
         let claim = Claim::start(now, held_back, &self.timings, random);
         self.claimed_at = Some(now.max(held_back));
-        self.push(Address { cidr, implied, claim })
+        self.push(Address { cidr, claim })
     }
 
     /// Gives an address up; false when it was not in the table.
@@ -87,32 +85,26 @@ impl Addresses {
         &mut self,
         now: Instant,
         random: &mut SeedRng,
-    ) -> Vec<(Address, Step)> {
+    ) -> Vec<(IpAddr, Step)> {
         let mut due = Vec::new();
         for entry in &mut self.entries {
             let v6 = entry.cidr.address.is_ipv6();
             if let Some(step) = entry.claim.on_timeout(now, v6, &self.timings, random) {
-                due.push((*entry, step));
+                due.push((entry.cidr.address, step));
             }
         }
         due
     }
 
     /// Somebody else uses `address` or probes for it. An address that is lost leaves the table.
-    pub(crate) fn on_conflict(
-        &mut self,
-        now: Instant,
-        address: IpAddr,
-    ) -> Option<(Address, Conflict)> {
+    pub(crate) fn on_conflict(&mut self, now: Instant, address: IpAddr) -> Option<Conflict> {
         let timings = self.timings;
-        let entry = self.find_mut(address)?;
-        let verdict = entry.claim.on_conflict(now, &timings);
-        let entry = *entry;
+        let verdict = self.find_mut(address)?.claim.on_conflict(now, &timings);
         if verdict != Conflict::Defend {
             self.failed = self.failed.saturating_add(1);
             self.remove(address);
         }
-        Some((entry, verdict))
+        Some(verdict)
     }
 
     /// When [`Self::on_timeout`] is due.
@@ -164,14 +156,6 @@ impl Addresses {
             })
     }
 
-    /// Whether a link-local IPv6 address is held or asked for.
-    pub(crate) fn has_link_local(&self) -> bool {
-        self.entries.iter().any(|entry| match entry.cidr.address {
-            IpAddr::V6(address) => address.is_unicast_link_local(),
-            IpAddr::V4(_) => false,
-        })
-    }
-
     fn push(&mut self, address: Address) -> bool {
         let room = self.entries.len() < ADDRESSES_MAX;
         if room {
@@ -185,29 +169,8 @@ impl Addresses {
     }
 }
 
-/// All nodes on the link.
+/// The group of all nodes on the link (RFC 4291 2.7.1).
 pub(crate) const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-/// All routers on the link.
-pub(crate) const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
-/// The group in which the holder of `address` listens to solicitations (RFC 4291 2.7.1).
-pub(crate) const fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
-    let [.., a, b, c] = address.octets();
-    let low = u16::from_be_bytes([b, c]);
-    Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | a as u16, low)
-}
-
-/// The link-local address of a hardware address, by modified EUI-64 (RFC 4291 appendix A).
-pub(crate) const fn link_local(hardware: EthernetAddress) -> Ipv6Addr {
-    let [a, b, c, d, e, f] = hardware.0;
-    Ipv6Addr::new(
-        0xfe80,
-        0,
-        0,
-        0,
-        u16::from_be_bytes([a ^ 0x02, b]),
-        u16::from_be_bytes([c, 0xff]),
-        u16::from_be_bytes([0xfe, d]),
-        u16::from_be_bytes([e, f]),
-    )
-}
+#[cfg(test)]
+mod tests;

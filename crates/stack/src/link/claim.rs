@@ -2,7 +2,7 @@
 //!
 //! RFC 5227 for IPv4 and RFC 4862 section 5.4 for IPv6 differ in numbers and in packets only, so
 //! one machine serves both. It says which step is due; it knows neither packets nor tables
-//! (`arp`, `ndp` and `ip/address.rs` do).
+//! (`network/arp.rs`, `network/ndp.rs` and `ip/address.rs` do).
 
 use core::net::IpAddr;
 use core::time::Duration;

@@ -1,7 +1,8 @@
 //! Who lives behind which link address: one table for ARP and NDP.
 //!
 //! The table decides when to ask, when to ask again and when to give up, and holds back packets
-//! while the answer is awaited. It builds no packet: `arp` and `ndp` do, from [`Solicit`].
+//! while the answer is awaited. It builds no packet: `network/arp.rs` and
+//! `network/ndp.rs` do, from [`Solicit`].
 //!
 //! An entry is created only because we have something to send, or because somebody asked for one
 //! of our addresses (and will surely talk to us next). What nobody asked for may correct an
@@ -16,10 +17,12 @@ use handfast_packet::Instant;
 use handfast_packet::buf::TxFrame;
 use handfast_packet::ethernet::EthernetAddress;
 
-/// Most neighbours that are remembered.
+/// Most neighbours that are remembered: more than talk to one program on one link.
 pub(crate) const NEIGHBORS_MAX: usize = 256;
 /// Most packets that wait for one neighbour; the oldest gives way (RFC 4861 7.2.2).
 pub(crate) const NEIGHBOR_QUEUE_MAX: usize = 16;
+/// Most packets that wait for all neighbours together; each may hold a super-segment of 64 KiB.
+pub(crate) const NEIGHBOR_QUEUES_MAX: usize = 256;
 /// How often a neighbour is asked before it counts as gone (RFC 4861 section 10).
 pub(crate) const NEIGHBOR_TRIES_MAX: u8 = 3;
 
@@ -41,15 +44,15 @@ pub(crate) struct Waiting {
     pub(crate) destination: IpAddr,
 }
 
-/// What to do with a packet for a neighbour.
-#[derive(Debug)]
-pub(crate) enum Resolution {
-    /// Send it there.
-    Known(EthernetAddress, TxFrame),
-    /// It waits in the table.
-    Pending,
-    /// The neighbour did not answer a moment ago; the packet was dropped.
-    Unreachable,
+/// What is known about a neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lookup {
+    /// It can be sent to.
+    Known(EthernetAddress),
+    /// It must be asked for, or has been: give the packet to [`Neighbors::hold`].
+    Unknown,
+    /// It did not answer a moment ago: drop the packet.
+    Silent,
 }
 
 /// A question to be put on the wire.
@@ -66,10 +69,10 @@ pub(crate) struct Solicit {
 /// How we came to know a link address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Evidence {
-    /// The neighbour answered our question.
+    /// The neighbour answered a question of ours.
     Answer,
-    /// The neighbour asked for an address of ours.
-    Question,
+    /// The neighbour asked for this address of ours.
+    Question(IpAddr),
     /// It was said to everybody.
     Overheard,
 }
@@ -89,6 +92,8 @@ pub(crate) struct Neighbors {
     entries: BTreeMap<IpAddr, Entry>,
     /// No timer is due before this; it may be earlier than needed, never later.
     wake_at: Option<Instant>,
+    /// Packets that wait, in all entries.
+    waiting: usize,
     /// Packets dropped because they waited too long or in too great a number.
     dropped: u64,
 }
@@ -96,77 +101,79 @@ pub(crate) struct Neighbors {
 #[derive(Debug)]
 struct Entry {
     state: State,
-    /// The address of ours that last sent something there.
+    /// The address of ours that last sent something there, or was asked for from there.
     source: IpAddr,
     /// When a packet of ours last went there; `None` when none ever did.
     used_at: Option<Instant>,
 }
 
+/// The states of RFC 4861 7.3.2, and one for those that did not answer.
 #[derive(Debug)]
 enum State {
     /// Asked, no answer yet.
     Incomplete { tries: u8, at: Instant, queue: VecDeque<Waiting> },
-    /// Answered lately.
+    /// Answered lately. When `until` has passed, the next use makes it `Delay`.
     Reachable { mac: EthernetAddress, until: Instant },
     /// Known, but not confirmed lately; good enough to send to.
     Stale { mac: EthernetAddress },
-    /// Used while stale: being checked by unicast questions.
+    /// Used while stale: will be checked `at` that time if nothing confirms it before.
+    Delay { mac: EthernetAddress, at: Instant },
+    /// Being checked by unicast questions.
     Probe { mac: EthernetAddress, tries: u8, at: Instant },
     /// Did not answer.
     Failed { until: Instant },
 }
 
 impl Neighbors {
-    /// Finds the link address for `next_hop`; asks for it when it is not known.
-    ///
-    /// A question that is due at once is returned for sending.
-    pub(crate) fn resolve(
+    /// Finds the link address for a packet of `source` that is about to be sent.
+    pub(crate) fn lookup(&mut self, now: Instant, next_hop: IpAddr, source: IpAddr) -> Lookup {
+        let Some(entry) = self.entries.get_mut(&next_hop) else { return Lookup::Unknown };
+        entry.used_at = Some(now);
+        entry.source = source;
+        match entry.state {
+            State::Reachable { mac, until } if now < until => Lookup::Known(mac),
+            State::Delay { mac, .. } | State::Probe { mac, .. } => Lookup::Known(mac),
+            State::Reachable { mac, .. } | State::Stale { mac } => {
+                let at = now + DELAY;
+                entry.state = State::Delay { mac, at };
+                self.wake_by(at);
+                Lookup::Known(mac)
+            }
+            State::Failed { until } if now < until => {
+                self.dropped += 1;
+                Lookup::Silent
+            }
+            State::Incomplete { .. } | State::Failed { .. } => Lookup::Unknown,
+        }
+    }
+
+    /// Keeps a packet until `next_hop` has told its link address. Returns the question to send,
+    /// unless it has been sent already.
+    pub(crate) fn hold(
         &mut self,
         now: Instant,
         next_hop: IpAddr,
         source: IpAddr,
         waiting: Waiting,
-    ) -> (Resolution, Option<Solicit>) {
-        let Some(entry) = self.entries.get_mut(&next_hop) else {
-            return self.ask(now, next_hop, source, Some(waiting));
+    ) -> Option<Solicit> {
+        let asked = match self.entries.get(&next_hop) {
+            Some(Entry { state: State::Incomplete { .. }, .. }) => None,
+            _ => Some(self.ask(now, next_hop, source)),
         };
-        entry.used_at = Some(now);
-        entry.source = source;
-        match &mut entry.state {
-            State::Reachable { mac, until } if now < *until => {
-                (Resolution::Known(*mac, waiting.packet), None)
+        let entry = self.entries.get_mut(&next_hop).expect("it was there or was made just now");
+        let State::Incomplete { queue, .. } = &mut entry.state else {
+            unreachable!("packets are held for neighbours that are asked for, and no others");
+        };
+        if queue.len() == NEIGHBOR_QUEUE_MAX || self.waiting == NEIGHBOR_QUEUES_MAX {
+            self.dropped += 1;
+            if queue.pop_front().is_none() {
+                return asked;
             }
-            State::Reachable { mac, .. } | State::Stale { mac } => {
-                let mac = *mac;
-                let at = now + DELAY;
-                entry.state = State::Probe { mac, tries: 0, at };
-                self.wake_by(at);
-                (Resolution::Known(mac, waiting.packet), None)
-            }
-            State::Probe { mac, .. } => (Resolution::Known(*mac, waiting.packet), None),
-            State::Incomplete { queue, .. } => {
-                if queue.len() == NEIGHBOR_QUEUE_MAX {
-                    queue.pop_front();
-                    self.dropped += 1;
-                }
-                queue.push_back(waiting);
-                (Resolution::Pending, None)
-            }
-            State::Failed { until } if now < *until => {
-                self.dropped += 1;
-                (Resolution::Unreachable, None)
-            }
-            State::Failed { .. } => self.ask(now, next_hop, source, Some(waiting)),
+            self.waiting -= 1;
         }
-    }
-
-    /// Asks for `target` although nothing waits to be sent, unless it is known already. Makes us
-    /// known to it, which a gratuitous announcement need not (Linux ignores those by default).
-    pub(crate) fn introduce(&mut self, now: Instant, target: IpAddr, source: IpAddr) -> Solicit {
-        if !self.entries.contains_key(&target) {
-            let _ = self.ask(now, target, source, None);
-        }
-        Solicit { target, source, to: None }
+        queue.push_back(waiting);
+        self.waiting += 1;
+        asked
     }
 
     /// Takes note of a link address; returns the packets that waited for it.
@@ -177,25 +184,30 @@ impl Neighbors {
         mac: EthernetAddress,
         evidence: Evidence,
     ) -> VecDeque<Waiting> {
-        if !self.entries.contains_key(&address) {
-            if evidence == Evidence::Question && self.make_room(|entry| !entry.is_wanted()) {
+        let Some(entry) = self.entries.get_mut(&address) else {
+            if let Evidence::Question(source) = evidence
+                && self.make_room(|entry| !entry.is_wanted())
+            {
                 let state = State::Stale { mac };
-                self.entries.insert(address, Entry { state, source: address, used_at: None });
+                self.entries.insert(address, Entry { state, source, used_at: None });
             }
             return VecDeque::new();
-        }
-        let entry = self.entries.get_mut(&address).expect("its presence was just checked");
-        let known = entry.mac();
+        };
+        let same = entry.mac() == Some(mac);
         let state = match evidence {
-            Evidence::Answer => State::Reachable { mac, until: now + REACHABLE },
-            // Old news changes nothing, so that a running check is not disturbed.
-            Evidence::Question | Evidence::Overheard if known == Some(mac) => {
-                return VecDeque::new();
+            // An answer confirms only when it is one: to a question that is open.
+            Evidence::Answer if same || entry.is_asked() => {
+                State::Reachable { mac, until: now + REACHABLE }
             }
-            Evidence::Question | Evidence::Overheard => State::Stale { mac },
+            // Old news changes nothing, so that a running check is not disturbed.
+            _ if same => return VecDeque::new(),
+            _ => State::Stale { mac },
         };
         match core::mem::replace(&mut entry.state, state) {
-            State::Incomplete { queue, .. } => queue,
+            State::Incomplete { queue, .. } => {
+                self.waiting -= queue.len();
+                queue
+            }
             _ => VecDeque::new(),
         }
     }
@@ -210,6 +222,11 @@ impl Neighbors {
         }
     }
 
+    /// The link address of a neighbour, if it is known.
+    pub(crate) fn get(&self, address: IpAddr) -> Option<EthernetAddress> {
+        self.entries.get(&address).and_then(Entry::mac)
+    }
+
     /// Asks again where an answer is overdue and gives up where it was asked often enough.
     pub(crate) fn on_timeout(&mut self, now: Instant) -> Due {
         let mut due = Due::default();
@@ -218,29 +235,34 @@ impl Neighbors {
         }
         let mut gone = Vec::new();
         for (&target, entry) in &mut self.entries {
+            if entry.timer().is_none_or(|at| now < at) {
+                continue;
+            }
             let source = entry.source;
+            let again = now + RETRY;
             match &mut entry.state {
-                State::Incomplete { tries, at, queue } if *at <= now => {
-                    if *tries < NEIGHBOR_TRIES_MAX {
-                        *tries += 1;
-                        *at = now + RETRY;
-                        due.solicits.push(Solicit { target, source, to: None });
-                    } else {
-                        self.dropped += queue.len() as u64;
-                        report_unreachable(queue, &mut due.unreachable);
-                        entry.state = State::Failed { until: now + FAILED };
-                    }
+                State::Incomplete { tries, at, .. } if *tries < NEIGHBOR_TRIES_MAX => {
+                    (*tries, *at) = (*tries + 1, again);
+                    due.solicits.push(Solicit { target, source, to: None });
                 }
-                State::Probe { mac, tries, at } if *at <= now => {
-                    if *tries < NEIGHBOR_TRIES_MAX {
-                        *tries += 1;
-                        *at = now + RETRY;
-                        due.solicits.push(Solicit { target, source, to: Some(*mac) });
-                    } else {
-                        gone.push(target);
-                    }
+                State::Incomplete { queue, .. } => {
+                    self.dropped += queue.len() as u64;
+                    self.waiting -= queue.len();
+                    report_unreachable(queue, &mut due.unreachable);
+                    entry.state = State::Failed { until: now + FAILED };
                 }
-                _ => {}
+                State::Delay { mac, .. } => {
+                    let mac = *mac;
+                    entry.state = State::Probe { mac, tries: 1, at: again };
+                    due.solicits.push(Solicit { target, source, to: Some(mac) });
+                }
+                State::Probe { mac, tries, at } if *tries < NEIGHBOR_TRIES_MAX => {
+                    (*tries, *at) = (*tries + 1, again);
+                    due.solicits.push(Solicit { target, source, to: Some(*mac) });
+                }
+                // The next packet asks everybody, as the neighbour may have moved.
+                State::Probe { .. } => gone.push(target),
+                State::Reachable { .. } | State::Stale { .. } | State::Failed { .. } => {}
             }
         }
         for target in gone {
@@ -253,6 +275,7 @@ impl Neighbors {
     /// Drops everything that an address of ours asked for: it is ours no more.
     pub(crate) fn forget_source(&mut self, source: IpAddr) {
         self.entries.retain(|_, entry| entry.source != source);
+        self.waiting = self.entries.values().map(Entry::queue_len).sum();
     }
 
     /// When [`Self::on_timeout`] wants to be called.
@@ -266,24 +289,16 @@ impl Neighbors {
     }
 
     /// Starts a resolution, in a fresh entry or over a failed one.
-    fn ask(
-        &mut self,
-        now: Instant,
-        target: IpAddr,
-        source: IpAddr,
-        waiting: Option<Waiting>,
-    ) -> (Resolution, Option<Solicit>) {
-        let used_at = waiting.is_some().then_some(now);
+    fn ask(&mut self, now: Instant, target: IpAddr, source: IpAddr) -> Solicit {
         if !self.entries.contains_key(&target) {
             // Always true here: some entry is the least useful one.
             self.make_room(|_| true);
         }
         let at = now + RETRY;
-        let queue = waiting.into_iter().collect();
-        let state = State::Incomplete { tries: 1, at, queue };
-        self.entries.insert(target, Entry { state, source, used_at });
+        let state = State::Incomplete { tries: 1, at, queue: VecDeque::new() };
+        self.entries.insert(target, Entry { state, source, used_at: Some(now) });
         self.wake_by(at);
-        (Resolution::Pending, Some(Solicit { target, source, to: None }))
+        Solicit { target, source, to: None }
     }
 
     /// Makes sure that one more entry fits, at the cost of the least useful one among those that
@@ -295,11 +310,9 @@ impl Neighbors {
         let candidates = self.entries.iter().filter(|(_, entry)| may_go(entry));
         let least = candidates.min_by_key(|(_, entry)| (entry.rank(), entry.used_at));
         let Some((&address, _)) = least else { return false };
-        if let Some(Entry { state: State::Incomplete { queue, .. }, .. }) =
-            self.entries.remove(&address)
-        {
-            self.dropped += queue.len() as u64;
-        }
+        let queued = self.entries.remove(&address).map_or(0, |entry| entry.queue_len());
+        self.waiting -= queued;
+        self.dropped += queued as u64;
         true
     }
 
@@ -316,29 +329,43 @@ impl Entry {
             State::Stale { .. } => 1,
             State::Incomplete { .. } => 2,
             State::Reachable { .. } => 3,
-            State::Probe { .. } => 4,
+            State::Delay { .. } | State::Probe { .. } => 4,
         }
     }
 
     /// Whether packets of ours depend on it, so that a stranger's question must not evict it.
     const fn is_wanted(&self) -> bool {
-        !matches!(self.state, State::Failed { .. })
-            && (self.used_at.is_some() || matches!(self.state, State::Incomplete { .. }))
+        self.used_at.is_some() && !matches!(self.state, State::Failed { .. })
+    }
+
+    /// Whether we have asked and wait for the answer.
+    const fn is_asked(&self) -> bool {
+        matches!(self.state, State::Incomplete { .. } | State::Probe { .. })
     }
 
     const fn mac(&self) -> Option<EthernetAddress> {
         match self.state {
-            State::Reachable { mac, .. } | State::Stale { mac } | State::Probe { mac, .. } => {
-                Some(mac)
-            }
+            State::Reachable { mac, .. }
+            | State::Stale { mac }
+            | State::Delay { mac, .. }
+            | State::Probe { mac, .. } => Some(mac),
             State::Incomplete { .. } | State::Failed { .. } => None,
         }
     }
 
     const fn timer(&self) -> Option<Instant> {
         match self.state {
-            State::Incomplete { at, .. } | State::Probe { at, .. } => Some(at),
-            _ => None,
+            State::Incomplete { at, .. } | State::Delay { at, .. } | State::Probe { at, .. } => {
+                Some(at)
+            }
+            State::Reachable { .. } | State::Stale { .. } | State::Failed { .. } => None,
+        }
+    }
+
+    fn queue_len(&self) -> usize {
+        match &self.state {
+            State::Incomplete { queue, .. } => queue.len(),
+            _ => 0,
         }
     }
 }
@@ -351,3 +378,6 @@ fn report_unreachable(queue: &VecDeque<Waiting>, unreachable: &mut Vec<IpAddr>) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

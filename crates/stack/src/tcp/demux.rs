@@ -35,7 +35,9 @@ pub(crate) struct Keyed(pub(crate) [u8; 16]);
 
 impl Demux {
     pub(crate) fn new(key: [u8; 16]) -> Self {
-        Self { flows: HashMap::with_hasher(Keyed(key)) }
+        Self {
+            flows: HashMap::with_hasher(Keyed(key)),
+        }
     }
 
     pub(crate) fn insert(&mut self, flow: Flow, key: Key) {
@@ -57,7 +59,10 @@ impl Demux {
 
 impl From<SocketAddr> for Endpoint {
     fn from(address: SocketAddr) -> Self {
-        Self { address: address.ip(), port: address.port() }
+        Self {
+            address: address.ip(),
+            port: address.port(),
+        }
     }
 }
 

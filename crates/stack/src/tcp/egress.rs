@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 
 use handfast_packet::Instant;
-use handfast_packet::buf::{BATCH_MAX, Gso, Head, TxBatch};
+use handfast_packet::buf::{BATCH_MAX, ChecksumField, Gso, Head, TxBatch};
 use handfast_packet::cause::Cause;
 use handfast_packet::checksum::pseudo_header;
 use handfast_packet::ip::{Ecn, Protocol};
@@ -21,15 +21,27 @@ pub const REPLIES_MAX: usize = 256;
 /// layers below for a neighbour take no room in the batch, so something else must end the call.
 pub const TURNS_MAX: usize = 4 * BATCH_MAX;
 
+/// Where the checksum field lies, for devices that complete it.
+const CHECKSUM_FIELD: ChecksumField = ChecksumField {
+    start: 0,
+    offset: 16,
+};
+
 /// Segments that no connection sends: resets, and answers from TIME-WAIT.
 #[derive(Debug)]
 pub(super) struct Replies {
     queue: VecDeque<(Flow, Transmit)>,
+    /// The next turn is theirs; every other one belongs to the connections, so that neither side
+    /// can keep the other from sending when the device is slow.
+    turn: bool,
 }
 
 impl Replies {
     pub(super) const fn new() -> Self {
-        Self { queue: VecDeque::new() }
+        Self {
+            queue: VecDeque::new(),
+            turn: true,
+        }
     }
 
     /// Adds an answer; false when there is no room for it.
@@ -43,8 +55,8 @@ impl Replies {
 }
 
 impl Tcp {
-    /// Fills `batch`: answers first, then the connections in turns, one segment or super-segment
-    /// each. Returns whether more waits.
+    /// Fills `batch`, connection after connection, one segment or super-segment each; answers to
+    /// strangers go in between. Returns whether more waits.
     pub(crate) fn poll_transmit(
         &mut self,
         now: Instant,
@@ -55,7 +67,9 @@ impl Tcp {
             if batch.room() == 0 {
                 break;
             }
-            let Some((flow, transmit)) = self.next_transmit(now) else { return false };
+            let Some((flow, transmit)) = self.next_transmit(now) else {
+                return false;
+            };
             self.send(now, network, (flow, transmit), batch);
         }
         !self.replies.queue.is_empty() || !self.senders.is_empty()
@@ -63,13 +77,27 @@ impl Tcp {
 
     /// The next thing to send, and between which ends.
     fn next_transmit(&mut self, now: Instant) -> Option<(Flow, Transmit)> {
-        if let Some(reply) = self.replies.queue.pop_front() {
+        let replies_turn = self.replies.turn;
+        self.replies.turn = !replies_turn;
+        if replies_turn && let Some(reply) = self.replies.queue.pop_front() {
             return Some(reply);
         }
+        self.next_of_senders(now)
+            .or_else(|| self.replies.queue.pop_front())
+    }
+
+    /// The next thing that a connection sends; connections that have nothing leave the list.
+    fn next_of_senders(&mut self, now: Instant) -> Option<(Flow, Transmit)> {
         while let Some(index) = self.senders.pop() {
-            let key = self.slots.key_at(index).expect("a slot leaves the lists when it goes");
+            let key = self
+                .slots
+                .key_at(index)
+                .expect("a slot leaves the lists when it goes");
             let slot = self.slots.get_mut(key).expect("the key was found just now");
-            let transmit = slot.connection.poll_transmit(&mut Cx { now, pool: &mut self.pool });
+            let transmit = slot.connection.poll_transmit(&mut Cx {
+                now,
+                pool: &mut self.pool,
+            });
             let Some(transmit) = transmit else {
                 self.file(key);
                 self.free_if_done(key);
@@ -148,7 +176,9 @@ fn head(flow: &Flow, transmit: &Transmit, partial: bool) -> Head {
         pseudo.folded()
     } else {
         let chunks = transmit.payload.chunks().iter();
-        chunks.fold(pseudo.add(bytes), |sum, chunk| sum.add(chunk)).finish()
+        chunks
+            .fold(pseudo.add(bytes), |sum, chunk| sum.add(chunk))
+            .finish()
     };
     bytes[CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2].copy_from_slice(&checksum.to_be_bytes());
     head

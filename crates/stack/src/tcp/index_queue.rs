@@ -14,7 +14,6 @@ pub(crate) struct IndexQueue {
     links: Vec<Option<Link>>,
     head: u32,
     tail: u32,
-    len: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +24,11 @@ struct Link {
 
 impl IndexQueue {
     pub(crate) const fn new() -> Self {
-        Self { links: Vec::new(), head: NONE, tail: NONE, len: 0 }
+        Self {
+            links: Vec::new(),
+            head: NONE,
+            tail: NONE,
+        }
     }
 
     /// Adds `index` at the end unless it is in the queue.
@@ -38,13 +41,15 @@ impl IndexQueue {
         if self.links[place].is_some() {
             return;
         }
-        self.links[place] = Some(Link { previous: self.tail, next: NONE });
+        self.links[place] = Some(Link {
+            previous: self.tail,
+            next: NONE,
+        });
         match self.tail {
             NONE => self.head = index,
             tail => self.link_mut(tail).next = index,
         }
         self.tail = index;
-        self.len += 1;
     }
 
     /// Takes the first index out.
@@ -66,20 +71,17 @@ impl IndexQueue {
             NONE => self.tail = link.previous,
             next => self.link_mut(next).previous = link.previous,
         }
-        self.len -= 1;
         true
     }
 
-    pub(crate) const fn len(&self) -> usize {
-        self.len
-    }
-
     pub(crate) const fn is_empty(&self) -> bool {
-        self.len == 0
+        self.head == NONE
     }
 
     fn link_mut(&mut self, index: u32) -> &mut Link {
-        self.links[position(index)].as_mut().expect("neighbours in the list are in the list")
+        self.links[position(index)]
+            .as_mut()
+            .expect("neighbours in the list are in the list")
     }
 }
 
@@ -114,7 +116,7 @@ mod tests {
                         place.map(|place| model.remove(place));
                     }
                 }
-                prop_assert_eq!((queue.len(), queue.is_empty()), (model.len(), model.is_empty()));
+                prop_assert_eq!(queue.is_empty(), model.is_empty());
             }
             while let Some(index) = model.pop_front() {
                 prop_assert_eq!(queue.pop(), Some(index));

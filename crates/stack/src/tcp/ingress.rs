@@ -11,26 +11,14 @@ use handfast_tcp::{Control, IcmpError, Segment, TimeWaitVerdict, Transmit};
 
 use super::Tcp;
 use super::demux::{Endpoint, Flow};
-use super::open::is_one_host;
-use crate::network::{Datagram, Network};
-
-/// What an ICMP error is about: the first bytes of a TCP header of ours (RFC 792, RFC 4443).
-struct Quoted {
-    flow: Flow,
-    seq: SeqNumber,
-}
+use crate::network::{Datagram, IcmpReport, Network};
 
 impl Tcp {
     /// An IP packet for TCP arrived. Changes state only; answers wait for `poll_transmit`.
     pub(crate) fn receive(&mut self, now: Instant, network: &Network, datagram: Datagram) {
-        // RFC 9293 MUST-57, MUST-63: what cannot come from one host, or is not for this one
-        // alone, gets no answer.
+        // RFC 9293 MUST-57 and MUST-63 are obeyed by the network: what it hands on comes from one
+        // host that is not us, and is for one address of ours.
         let (source, destination) = (datagram.source, datagram.destination);
-        let from_host = is_one_host(source) && !network.is_broadcast(source);
-        if !from_host || network.is_local(source) || !network.is_local(destination) {
-            self.counters.bad_addresses += 1;
-            return;
-        }
         if datagram.checksum == RxChecksum::Unknown
             && !verify_checksum(source, destination, &datagram.payload)
         {
@@ -48,7 +36,9 @@ impl Tcp {
     /// Hands a segment to whom it is for.
     fn dispatch(&mut self, now: Instant, network: &Network, flow: Flow, segment: Segment) {
         if let Some(key) = self.demux.get(&flow) {
-            self.with(now, key, |connection, cx| connection.on_segment(cx, segment));
+            self.with(now, key, |connection, cx| {
+                connection.on_segment(cx, segment);
+            });
             return;
         }
         let listener = self.listeners.find(flow.local);
@@ -78,28 +68,22 @@ impl Tcp {
         }
     }
 
-    /// An ICMP error quotes a segment of ours; `quoted` begins with its TCP header.
-    pub(crate) fn on_icmp(
-        &mut self,
-        now: Instant,
-        (local, remote): (IpAddr, IpAddr),
-        error: IcmpError,
-        quoted: &[u8],
-    ) {
-        let Some(quoted) = Quoted::parse(local, remote, quoted) else { return };
-        if let Some(key) = self.demux.get(&quoted.flow) {
-            self.with(now, key, |connection, cx| connection.on_icmp(cx, error, quoted.seq));
+    /// An ICMP error that means `error` quotes a segment that may be ours.
+    pub(crate) fn on_icmp(&mut self, now: Instant, report: &IcmpReport, error: IcmpError) {
+        let (flow, seq) = quoted(report);
+        if let Some(key) = self.demux.get(&flow) {
+            self.with(now, key, |connection, cx| {
+                connection.on_icmp(cx, error, seq);
+            });
         }
     }
 
-    /// Whether a quoted segment is in flight, so that the error about it was provoked by us
-    /// (RFC 5927 section 7).
-    pub(crate) fn is_in_flight(&self, (local, remote): (IpAddr, IpAddr), quoted: &[u8]) -> bool {
-        let in_flight = |quoted: Quoted| {
-            let slot = self.slots.get(self.demux.get(&quoted.flow)?)?;
-            Some(slot.connection.covers(quoted.seq))
-        };
-        Quoted::parse(local, remote, quoted).and_then(in_flight).unwrap_or(false)
+    /// Whether the segment that is quoted is in flight, so that the error about it was provoked
+    /// by us (RFC 5927 section 7).
+    pub(crate) fn is_in_flight(&self, report: &IcmpReport) -> bool {
+        let (flow, seq) = quoted(report);
+        let slot = self.demux.get(&flow).and_then(|key| self.slots.get(key));
+        slot.is_some_and(|slot| slot.connection.covers(seq))
     }
 
     /// The way to `remote` has become narrower.
@@ -117,17 +101,18 @@ impl Tcp {
     }
 }
 
-impl Quoted {
-    /// `None` when fewer bytes were quoted than every ICMP error must quote.
-    fn parse(local: IpAddr, remote: IpAddr, bytes: &[u8]) -> Option<Self> {
-        let &[s0, s1, d0, d1, n0, n1, n2, n3] = bytes.first_chunk::<8>()?;
-        let source = Endpoint { address: local, port: u16::from_be_bytes([s0, s1]) };
-        let destination = Endpoint { address: remote, port: u16::from_be_bytes([d0, d1]) };
-        Some(Self {
-            flow: Flow { local: source, remote: destination },
-            seq: SeqNumber(u32::from_be_bytes([n0, n1, n2, n3])),
-        })
-    }
+/// What an ICMP error is about: ports and sequence number of the quoted header.
+fn quoted(report: &IcmpReport) -> (Flow, SeqNumber) {
+    let [s0, s1, d0, d1, n0, n1, n2, n3] = report.quoted;
+    let end = |address, port| Endpoint {
+        address,
+        port: u16::from_be_bytes(port),
+    };
+    let flow = Flow {
+        local: end(report.local, [s0, s1]),
+        remote: end(report.remote, [d0, d1]),
+    };
+    (flow, SeqNumber(u32::from_be_bytes([n0, n1, n2, n3])))
 }
 
 /// The values of a segment, and between which ends it went; `None` when its header is cut short
@@ -138,8 +123,14 @@ fn parse(datagram: Datagram) -> Option<(Flow, Segment)> {
     let mut payload = datagram.payload;
     payload.advance(header_len);
     let flow = Flow {
-        local: Endpoint { address: datagram.destination, port: header.destination },
-        remote: Endpoint { address: datagram.source, port: header.source },
+        local: Endpoint {
+            address: datagram.destination,
+            port: header.destination,
+        },
+        remote: Endpoint {
+            address: datagram.source,
+            port: header.source,
+        },
     };
     let segment = Segment {
         seq: header.seq,
@@ -147,7 +138,10 @@ fn parse(datagram: Datagram) -> Option<(Flow, Segment)> {
         control,
         push: header.flags.contains(TcpFlags::PSH),
         window: header.window,
-        urgent: header.flags.contains(TcpFlags::URG).then_some(header.urgent),
+        urgent: header
+            .flags
+            .contains(TcpFlags::URG)
+            .then_some(header.urgent),
         options: header.options,
         payload,
         received_at: datagram.received_at,

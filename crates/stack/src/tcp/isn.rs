@@ -21,7 +21,10 @@ pub(crate) struct Secrets {
 
 impl Secrets {
     pub(crate) fn new(random: &mut SeedRng) -> Self {
-        Self { sequence: random.key(), timestamp: random.key() }
+        Self {
+            sequence: random.key(),
+            timestamp: random.key(),
+        }
     }
 
     /// RFC 6528 section 3: a clock of 4 microseconds plus a keyed hash of the 4-tuple, so that
@@ -32,16 +35,18 @@ impl Secrets {
         let bytes = flow.bytes();
         let clock = low_half(now.as_micros() / 4);
         let mut seq = clock.wrapping_add(low_half(keyed_hash(&self.sequence, &bytes)));
-        if let Some(SeqNumber(last)) = after {
-            let floor = last.wrapping_add(REUSE_GAP);
-            if seq.wrapping_sub(floor) > u32::MAX / 2 {
-                seq = floor;
-            }
+        if let Some(SeqNumber(last)) = after
+            && !(REUSE_GAP..=u32::MAX / 2).contains(&seq.wrapping_sub(last))
+        {
+            seq = last.wrapping_add(REUSE_GAP);
         }
         // Addresses only: successive connections of two hosts stay on one timestamp clock, which
         // RFC 6191 and PAWS rely on.
         let timestamp_offset = low_half(keyed_hash(&self.timestamp, &bytes[..32]));
-        Initial { seq: SeqNumber(seq), timestamp_offset }
+        Initial {
+            seq: SeqNumber(seq),
+            timestamp_offset,
+        }
     }
 }
 
@@ -57,8 +62,14 @@ mod tests {
     use super::*;
 
     fn flow(port: u16) -> Flow {
-        let endpoint = |port| Endpoint { address: [192, 0, 2, 1].into(), port };
-        Flow { local: endpoint(port), remote: endpoint(80) }
+        let endpoint = |port| Endpoint {
+            address: [192, 0, 2, 1].into(),
+            port,
+        };
+        Flow {
+            local: endpoint(port),
+            remote: endpoint(80),
+        }
     }
 
     fn secrets(seed: u64) -> Secrets {
@@ -70,7 +81,10 @@ mod tests {
     fn numbers_of_one_tuple_grow_with_the_clock() {
         let (secrets, now) = (secrets(1), Instant::from_secs(5));
         let first = secrets.initial(now, &flow(1), None).seq.0;
-        let later = secrets.initial(now + Duration::from_millis(4), &flow(1), None).seq.0;
+        let later = secrets
+            .initial(now + Duration::from_millis(4), &flow(1), None)
+            .seq
+            .0;
         assert_eq!(later.wrapping_sub(first), 1_000);
     }
 
@@ -80,9 +94,15 @@ mod tests {
         let one = secrets(1).initial(now, &flow(1), None);
         let other = secrets(1).initial(now, &flow(2), None);
         assert_ne!(one.seq, other.seq);
-        assert_eq!(one.timestamp_offset, other.timestamp_offset, "same hosts, same clock");
+        assert_eq!(
+            one.timestamp_offset, other.timestamp_offset,
+            "same hosts, same clock"
+        );
         assert_ne!(one.seq, secrets(2).initial(now, &flow(1), None).seq);
-        assert_ne!(one.timestamp_offset, secrets(2).initial(now, &flow(1), None).timestamp_offset);
+        assert_ne!(
+            one.timestamp_offset,
+            secrets(2).initial(now, &flow(1), None).timestamp_offset
+        );
     }
 
     #[test]
@@ -96,6 +116,9 @@ mod tests {
             assert!((1..=u32::MAX / 2).contains(&gap), "{ahead}: gap {gap}");
         }
         let long_ago = SeqNumber(natural.wrapping_sub(1 << 30));
-        assert_eq!(secrets.initial(now, &flow(1), Some(long_ago)).seq.0, natural);
+        assert_eq!(
+            secrets.initial(now, &flow(1), Some(long_ago)).seq.0,
+            natural
+        );
     }
 }

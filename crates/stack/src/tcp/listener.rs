@@ -79,7 +79,9 @@ impl Listeners {
 
     /// Takes a listener out; false when there is none. Its connections are the caller's.
     pub(crate) fn remove(&mut self, id: ListenerId) -> bool {
-        let Some(listener) = self.listeners.remove(id.0) else { return false };
+        let Some(listener) = self.listeners.remove(id.0) else {
+            return false;
+        };
         self.by_local.remove(&listener.local);
         self.telling.remove(id.0.index);
         true
@@ -88,8 +90,15 @@ impl Listeners {
     /// The listener for segments to `local`: the one of this very address, or that of all
     /// addresses of the family.
     pub(crate) fn find(&self, local: Endpoint) -> Option<ListenerId> {
-        let any = Endpoint { address: unspecified(local.address), ..local };
-        self.by_local.get(&local).or_else(|| self.by_local.get(&any)).copied().map(ListenerId)
+        let any = Endpoint {
+            address: unspecified(local.address),
+            ..local
+        };
+        self.by_local
+            .get(&local)
+            .or_else(|| self.by_local.get(&any))
+            .copied()
+            .map(ListenerId)
     }
 
     /// Whether exactly this address and port has a listener.
@@ -116,7 +125,9 @@ impl Listeners {
 
     /// An opening connection is open and can be accepted.
     pub(crate) fn complete(&mut self, id: ListenerId, connection: Key) {
-        let Some(listener) = self.listeners.get_mut(id.0) else { return };
+        let Some(listener) = self.listeners.get_mut(id.0) else {
+            return;
+        };
         listener.opening -= 1;
         listener.waiting.push_back(connection);
         listener.untold += 1;
@@ -137,8 +148,14 @@ impl Listeners {
     /// A listener with one more connection to accept; each connection is told at most once.
     pub(crate) fn poll_event(&mut self) -> Option<ListenerId> {
         let index = self.telling.pop()?;
-        let key = self.listeners.key_at(index).expect("listeners leave the list when they go");
-        let listener = self.listeners.get_mut(key).expect("the key was found just now");
+        let key = self
+            .listeners
+            .key_at(index)
+            .expect("listeners leave the list when they go");
+        let listener = self
+            .listeners
+            .get_mut(key)
+            .expect("the key was found just now");
         listener.untold -= 1;
         if listener.untold > 0 {
             self.telling.push(index);
@@ -161,5 +178,83 @@ const fn unspecified(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listeners(backlog: usize) -> (Listeners, ListenerId) {
+        let mut listeners = Listeners::new([0; 16]);
+        let local = Endpoint {
+            address: [192, 0, 2, 1].into(),
+            port: 80,
+        };
+        let id = listeners
+            .insert(local, backlog, tcp::Config::default())
+            .unwrap();
+        (listeners, id)
+    }
+
+    fn connection(index: u32) -> Key {
+        Key {
+            index,
+            generation: 0,
+        }
+    }
+
+    #[test]
+    fn the_backlog_bounds_both_queues_together() {
+        let (mut listeners, id) = listeners(2);
+        assert!(listeners.open(id).is_some());
+        assert!(listeners.open(id).is_some());
+        listeners.complete(id, connection(1));
+        assert!(listeners.open(id).is_none(), "one is opening, one waits");
+        listeners.give_up(id);
+        assert!(listeners.open(id).is_some());
+        assert_eq!(listeners.accept(id), Some(connection(1)));
+        assert!(listeners.open(id).is_some());
+    }
+
+    #[test]
+    fn a_backlog_of_0_still_lets_one_in_and_a_huge_one_is_cut() {
+        for (wanted, most) in [(0, 1), (usize::MAX, BACKLOG_MAX)] {
+            let (mut listeners, id) = listeners(wanted);
+            let opened = (0..BACKLOG_MAX + 10)
+                .filter(|_| listeners.open(id).is_some())
+                .count();
+            assert_eq!(opened, most);
+        }
+    }
+
+    #[test]
+    fn who_accepts_before_being_told_is_not_told() {
+        let (mut listeners, id) = listeners(10);
+        for index in 0..3 {
+            assert!(listeners.open(id).is_some());
+            listeners.complete(id, connection(index));
+        }
+        assert_eq!(listeners.poll_event(), Some(id));
+        assert_eq!(listeners.accept(id), Some(connection(0)));
+        assert_eq!(listeners.accept(id), Some(connection(1)));
+        assert_eq!(listeners.poll_event(), Some(id));
+        assert_eq!(listeners.poll_event(), None);
+        assert_eq!(listeners.accept(id), Some(connection(2)));
+        assert_eq!(listeners.accept(id), None);
+    }
+
+    #[test]
+    fn a_removed_listener_says_nothing_more() {
+        let (mut listeners, id) = listeners(10);
+        assert!(listeners.open(id).is_some());
+        listeners.complete(id, connection(0));
+        assert!(listeners.remove(id));
+        assert!(!listeners.remove(id));
+        assert_eq!(listeners.poll_event(), None);
+        assert_eq!((listeners.accept(id), listeners.local(id)), (None, None));
+        assert!(listeners.open(id).is_none());
+        listeners.complete(id, connection(1));
+        listeners.give_up(id);
     }
 }

@@ -134,7 +134,10 @@ impl Tcp {
     pub(crate) fn on_timeout(&mut self, now: Instant) {
         self.time_waits.on_timeout(now);
         while let Some(index) = self.wheel.expire(now) {
-            let key = self.slots.key_at(index).expect("a slot leaves the wheel when it goes");
+            let key = self
+                .slots
+                .key_at(index)
+                .expect("a slot leaves the wheel when it goes");
             let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
             // An entry may be early: the deadline may have moved to later meanwhile.
             self.with(now, key, |connection, cx| {
@@ -147,7 +150,10 @@ impl Tcp {
 
     /// When [`Tcp::on_timeout`] is due; sometimes earlier than needed, never later.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        [self.wheel.next(), self.time_waits.next_timeout()].into_iter().flatten().min()
+        [self.wheel.next(), self.time_waits.next_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Accepted connections first, then what happened to connections, in turns.
@@ -156,7 +162,10 @@ impl Tcp {
             return Some(crate::Event::Accept(listener));
         }
         let index = self.tellers.pop()?;
-        let key = self.slots.key_at(index).expect("a slot leaves the lists when it goes");
+        let key = self
+            .slots
+            .key_at(index)
+            .expect("a slot leaves the lists when it goes");
         let event = self.slots.get_mut(key).and_then(|slot| slot.event.take());
         self.file_event(key);
         event.map(|event| crate::Event::Tcp(TcpId(key), event))
@@ -208,8 +217,14 @@ impl Tcp {
 
     /// Makes room for a connection; the caller has checked the limit.
     fn insert(&mut self, flow: Flow, connection: Connection, owner: Owner) -> Key {
-        let slot =
-            Slot { connection, flow, owner, unlisted: false, event: None, last_sent: None };
+        let slot = Slot {
+            connection,
+            flow,
+            owner,
+            unlisted: false,
+            event: None,
+            last_sent: None,
+        };
         let key = self.slots.insert(slot);
         self.demux.insert(flow, key);
         self.refile(key);
@@ -224,7 +239,13 @@ impl Tcp {
         verb: impl FnOnce(&mut Connection, &mut Cx<'_>) -> T,
     ) -> Option<T> {
         let slot = self.slots.get_mut(key)?;
-        let result = verb(&mut slot.connection, &mut Cx { now, pool: &mut self.pool });
+        let result = verb(
+            &mut slot.connection,
+            &mut Cx {
+                now,
+                pool: &mut self.pool,
+            },
+        );
         self.refile(key);
         Some(result)
     }
@@ -241,7 +262,9 @@ impl Tcp {
     /// Reads what a connection has become and wants, and files it accordingly.
     fn file(&mut self, key: Key) {
         self.file_owner(key);
-        let Some(slot) = self.slots.get_mut(key) else { return };
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
         let time_wait = slot.connection.time_wait();
         if !slot.unlisted && (time_wait.is_some() || slot.connection.close_reason().is_some()) {
             slot.unlisted = true;
@@ -260,8 +283,12 @@ impl Tcp {
 
     /// A connection of a listener that has opened can be accepted; one that has failed is nobody's.
     fn file_owner(&mut self, key: Key) {
-        let Some(slot) = self.slots.get_mut(key) else { return };
-        let Owner::Opening(listener) = slot.owner else { return };
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        let Owner::Opening(listener) = slot.owner else {
+            return;
+        };
         match slot.connection.state() {
             State::SynReceived => {}
             State::Closed => {
@@ -278,7 +305,9 @@ impl Tcp {
     /// A connection stands in the list of tellers while an application holds it and there is an
     /// event to tell.
     fn file_event(&mut self, key: Key) {
-        let Some(slot) = self.slots.get_mut(key) else { return };
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
         if slot.owner != Owner::Application {
             self.tellers.remove(key.index);
             return;
@@ -292,15 +321,11 @@ impl Tcp {
     }
 
     /// Ends the hold on a connection by `verb`: nobody hears of it any more.
-    fn let_go(
-        &mut self,
-        now: Instant,
-        key: Key,
-        verb: impl FnOnce(&mut Connection, &mut Cx<'_>),
-    ) {
-        let Some(slot) = self.slots.get_mut(key) else { return };
+    fn let_go(&mut self, now: Instant, key: Key, verb: impl FnOnce(&mut Connection, &mut Cx<'_>)) {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
         slot.owner = Owner::Nobody;
-        slot.event = None;
         self.with(now, key, verb);
     }
 

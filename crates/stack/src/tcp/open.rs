@@ -11,6 +11,7 @@ use super::demux::{Endpoint, Flow};
 use super::listener::LISTENERS_MAX;
 use super::{ListenerId, Owner, Tcp, TcpId};
 use crate::error::{ConnectError, ListenError};
+use crate::ip::is_host;
 use crate::network::Network;
 
 /// Default of [`Listen::backlog`].
@@ -40,7 +41,10 @@ pub struct Listen {
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { backlog: BACKLOG, tcp: None }
+        Self {
+            backlog: BACKLOG,
+            tcp: None,
+        }
     }
 }
 
@@ -62,7 +66,10 @@ impl Tcp {
         let config = options.tcp.unwrap_or(self.config);
         let path = self.path(network, flow.remote.address);
         let initial = self.secrets.initial(now, &flow, None);
-        let cx = &mut Cx { now, pool: &mut self.pool };
+        let cx = &mut Cx {
+            now,
+            pool: &mut self.pool,
+        };
         let connection = Connection::connect(cx, config, path, initial);
         self.counters.active_opens += 1;
         Ok(TcpId(self.insert(flow, connection, Owner::Application)))
@@ -87,7 +94,9 @@ impl Tcp {
                 let nobody = Endpoint { address, port: 0 };
                 let listeners = &self.listeners;
                 let busy = |port| listeners.is_taken(Endpoint { address, port });
-                self.ports.choose(address, nobody, busy).ok_or(ListenError::NoPort(address))?
+                self.ports
+                    .choose(address, nobody, busy)
+                    .ok_or(ListenError::NoPort(address))?
             }
             port => port,
         };
@@ -101,7 +110,10 @@ impl Tcp {
     /// the peer did not wait; reading tells how.
     pub(crate) fn accept(&mut self, id: ListenerId) -> Option<TcpId> {
         let key = self.listeners.accept(id)?;
-        let slot = self.slots.get_mut(key).expect("connections that wait to be accepted stay");
+        let slot = self
+            .slots
+            .get_mut(key)
+            .expect("connections that wait to be accepted stay");
         slot.owner = Owner::Application;
         self.file_event(key);
         Some(TcpId(key))
@@ -142,7 +154,10 @@ impl Tcp {
         let path = self.path(network, flow.remote.address);
         let after = self.time_waits.remove(&flow).map(|entry| entry.next_seq());
         let initial = self.secrets.initial(now, &flow, after);
-        let cx = &mut Cx { now, pool: &mut self.pool };
+        let cx = &mut Cx {
+            now,
+            pool: &mut self.pool,
+        };
         let connection = Connection::accept(cx, config, path, initial, syn);
         self.counters.passive_opens += 1;
         self.insert(flow, connection, Owner::Opening(listener));
@@ -170,8 +185,17 @@ impl Tcp {
         remote: SocketAddr,
         port: Option<u16>,
     ) -> Result<Flow, ConnectError> {
-        let to = Endpoint { address: remote.ip().to_canonical(), port: remote.port() };
-        let flow = |port| Flow { local: Endpoint { address: local, port }, remote: to };
+        let to = Endpoint {
+            address: remote.ip().to_canonical(),
+            port: remote.port(),
+        };
+        let flow = |port| Flow {
+            local: Endpoint {
+                address: local,
+                port,
+            },
+            remote: to,
+        };
         let (demux, time_waits) = (&self.demux, &self.time_waits);
         let busy = |port| {
             let flow = flow(port);
@@ -182,9 +206,10 @@ impl Tcp {
                 let port = self.ports.choose(local, to, busy);
                 port.map(flow).ok_or(ConnectError::NoPort(remote))
             }
-            Some(port) if busy(port) => {
-                Err(ConnectError::InUse { local: flow(port).local.into(), remote })
-            }
+            Some(port) if busy(port) => Err(ConnectError::InUse {
+                local: flow(port).local.into(),
+                remote,
+            }),
             Some(port) => Ok(flow(port)),
         }
     }
@@ -193,19 +218,13 @@ impl Tcp {
 /// RFC 9293 MUST-46: no connection to what is not one host.
 fn check_remote(network: &Network, remote: SocketAddr) -> Result<(), ConnectError> {
     let address = remote.ip().to_canonical();
-    if remote.port() == 0 || !is_one_host(address) || network.is_broadcast(address) {
-        return Err(ConnectError::InvalidRemote(remote));
-    }
     if address.is_loopback() || network.is_local(address) {
         return Err(ConnectError::Loopback(address));
     }
+    if remote.port() == 0 || !is_host(address) || network.is_broadcast(address) {
+        return Err(ConnectError::InvalidRemote(remote));
+    }
     Ok(())
-}
-
-/// Whether an address can be that of a single host, as far as its bits tell.
-pub(super) fn is_one_host(address: IpAddr) -> bool {
-    let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
-    !address.is_unspecified() && !address.is_multicast() && !broadcast
 }
 
 /// Our end of a new connection: the one that was asked for, or the best.
@@ -216,7 +235,9 @@ fn local_address(
 ) -> Result<IpAddr, ConnectError> {
     let remote = remote.to_canonical();
     let Some(local) = wanted.map(|address| address.to_canonical()) else {
-        return network.source_for(remote).ok_or(ConnectError::NoSource(remote));
+        return network
+            .source_for(remote)
+            .ok_or(ConnectError::NoSource(remote));
     };
     if local.is_ipv4() != remote.is_ipv4() {
         return Err(ConnectError::MixedFamilies { local, remote });

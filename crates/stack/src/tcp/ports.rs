@@ -42,7 +42,14 @@ impl Ports {
     ) -> Option<u16> {
         let (low, high) = (*self.range.start(), *self.range.end());
         let count = u64::from(high.checked_sub(low)?) + 1;
-        let tuple = Flow { local: Endpoint { address: local, port: 0 }, remote }.bytes();
+        let tuple = Flow {
+            local: Endpoint {
+                address: local,
+                port: 0,
+            },
+            remote,
+        }
+        .bytes();
         let offset = keyed_hash(&self.offset_key, &tuple) % count;
         let which = keyed_hash(&self.counter_key, &tuple) % COUNTERS as u64;
         let counter = &mut self.counters[usize::try_from(which).expect("COUNTERS is small")];
@@ -66,7 +73,10 @@ mod tests {
     use super::*;
 
     fn remote(last: u8) -> Endpoint {
-        Endpoint { address: [203, 0, 113, last].into(), port: 80 }
+        Endpoint {
+            address: [203, 0, 113, last].into(),
+            port: 80,
+        }
     }
 
     fn local() -> IpAddr {
@@ -88,7 +98,10 @@ mod tests {
     fn busy_ports_are_passed_over_and_a_full_range_is_told() {
         let mut ports = Ports::new(50_000..=50_009, &mut SeedRng::new(1));
         for _ in 0..20 {
-            assert_eq!(ports.choose(local(), remote(1), |port| port != 50_007), Some(50_007));
+            assert_eq!(
+                ports.choose(local(), remote(1), |port| port != 50_007),
+                Some(50_007)
+            );
         }
         assert_eq!(ports.choose(local(), remote(1), |_| true), None);
         let (low, high) = (10, 9);
@@ -112,15 +125,19 @@ mod tests {
     fn a_search_meets_every_port_wherever_it_begins() {
         let mut ports = Ports::new(1..=10, &mut SeedRng::new(3));
         for port in (1..=10).cycle().take(70_000) {
-            assert_eq!(ports.choose(local(), remote(1), |other| other != port), Some(port));
+            assert_eq!(
+                ports.choose(local(), remote(1), |other| other != port),
+                Some(port)
+            );
         }
     }
 
     #[test]
     fn the_whole_range_of_ports_works() {
         let mut ports = Ports::new(0..=u16::MAX, &mut SeedRng::new(3));
-        let given: Vec<_> =
-            (0..70_000).filter_map(|_| ports.choose(local(), remote(1), |_| false)).collect();
+        let given: Vec<_> = (0..70_000)
+            .filter_map(|_| ports.choose(local(), remote(1), |_| false))
+            .collect();
         assert_eq!(given.len(), 70_000);
         assert_eq!(given.iter().collect::<BTreeSet<_>>().len(), 65_536);
     }

@@ -25,17 +25,26 @@ struct Place<T> {
 
 impl<T> Slab<T> {
     pub(crate) fn new() -> Self {
-        Self { places: Vec::new(), free: Vec::new() }
+        Self {
+            places: Vec::new(),
+            free: Vec::new(),
+        }
     }
 
     pub(crate) fn insert(&mut self, value: T) -> Key {
         let index = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place { generation: 0, value: None });
+            self.places.push(Place {
+                generation: 0,
+                value: None,
+            });
             u32::try_from(self.places.len() - 1).expect("tables are limited far below 2^32")
         });
         let place = &mut self.places[position(index)];
         place.value = Some(value);
-        Key { index, generation: place.generation }
+        Key {
+            index,
+            generation: place.generation,
+        }
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
@@ -51,18 +60,27 @@ impl<T> Slab<T> {
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let place = self.places.get_mut(position(key.index))?;
-        place.value.as_mut().filter(|_| place.generation == key.generation)
+        place
+            .value
+            .as_mut()
+            .filter(|_| place.generation == key.generation)
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         let place = self.places.get(position(key.index))?;
-        place.value.as_ref().filter(|_| place.generation == key.generation)
+        place
+            .value
+            .as_ref()
+            .filter(|_| place.generation == key.generation)
     }
 
     /// The key of whoever lives at `index` now.
     pub(crate) fn key_at(&self, index: u32) -> Option<Key> {
         let place = self.places.get(position(index))?;
-        place.value.as_ref().map(|_| Key { index, generation: place.generation })
+        place.value.as_ref().map(|_| Key {
+            index,
+            generation: place.generation,
+        })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -109,6 +127,12 @@ mod tests {
     #[test]
     fn a_key_from_elsewhere_finds_nothing() {
         let slab: Slab<char> = Slab::new();
-        assert_eq!(slab.get(Key { index: 9, generation: 0 }), None);
+        assert_eq!(
+            slab.get(Key {
+                index: 9,
+                generation: 0
+            }),
+            None
+        );
     }
 }

@@ -25,8 +25,15 @@ pub struct TcpSocket<'a> {
 impl Tcp {
     /// Borrows a connection; `None` when it was released.
     pub(crate) fn socket(&mut self, now: Instant, id: TcpId) -> Option<TcpSocket<'_>> {
-        self.slots.get(id.0).filter(|slot| slot.owner == Owner::Application)?;
-        Some(TcpSocket { tcp: self, key: id.0, now, touched: false })
+        self.slots
+            .get(id.0)
+            .filter(|slot| slot.owner == Owner::Application)?;
+        Some(TcpSocket {
+            tcp: self,
+            key: id.0,
+            now,
+            touched: false,
+        })
     }
 }
 
@@ -127,12 +134,25 @@ impl TcpSocket<'_> {
 
     fn call<T>(&mut self, verb: impl FnOnce(&mut Connection, &mut Cx<'_>) -> T) -> T {
         self.touched = true;
-        let slot = self.tcp.slots.get_mut(self.key).expect("a borrowed connection stays");
-        verb(&mut slot.connection, &mut Cx { now: self.now, pool: &mut self.tcp.pool })
+        let slot = self
+            .tcp
+            .slots
+            .get_mut(self.key)
+            .expect("a borrowed connection stays");
+        verb(
+            &mut slot.connection,
+            &mut Cx {
+                now: self.now,
+                pool: &mut self.tcp.pool,
+            },
+        )
     }
 
     fn slot(&self) -> &Slot {
-        self.tcp.slots.get(self.key).expect("a borrowed connection stays")
+        self.tcp
+            .slots
+            .get(self.key)
+            .expect("a borrowed connection stays")
     }
 }
 

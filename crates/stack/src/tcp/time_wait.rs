@@ -19,7 +19,11 @@ pub(crate) struct TimeWaits {
 
 impl TimeWaits {
     pub(crate) fn new(max: usize, key: [u8; 16]) -> Self {
-        Self { max, entries: HashMap::with_hasher(Keyed(key)), ends: BTreeSet::new() }
+        Self {
+            max,
+            entries: HashMap::with_hasher(Keyed(key)),
+            ends: BTreeSet::new(),
+        }
     }
 
     /// Adds an entry; returns whether another one, that would have ended first, made room.

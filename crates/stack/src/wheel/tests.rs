@@ -25,8 +25,15 @@ impl Model {
     fn expire(&mut self, now: Instant) -> Vec<(u64, u32)> {
         let target = now.as_nanos() / TICK;
         self.floor = self.floor.max(target + 1);
-        let due: Vec<_> = self.ticks.iter().filter(|&(_, &tick)| tick <= target).collect();
-        let mut due: Vec<_> = due.into_iter().map(|(&index, &tick)| (tick, index)).collect();
+        let due: Vec<_> = self
+            .ticks
+            .iter()
+            .filter(|&(_, &tick)| tick <= target)
+            .collect();
+        let mut due: Vec<_> = due
+            .into_iter()
+            .map(|(&index, &tick)| (tick, index))
+            .collect();
         self.ticks.retain(|_, tick| *tick > target);
         due.sort_unstable();
         due
@@ -95,12 +102,24 @@ proptest! {
 
 #[test]
 fn an_entry_fires_never_early_and_within_a_tick() {
-    for nanos in [0, 1, 999_999, 1_000_000, 63_999_999, 64_000_001, 4_096_000_000, 5_000_000_001] {
+    for nanos in [
+        0,
+        1,
+        999_999,
+        1_000_000,
+        63_999_999,
+        64_000_001,
+        4_096_000_000,
+        5_000_000_001,
+    ] {
         let mut wheel = Wheel::new();
         let deadline = Instant::from_nanos(nanos);
         wheel.set(3, deadline);
         let at = wheel.next().unwrap();
-        assert!(at >= deadline && at - deadline < Duration::from_nanos(TICK), "{nanos}");
+        assert!(
+            at >= deadline && at - deadline < Duration::from_nanos(TICK),
+            "{nanos}"
+        );
         if let Some(before) = at.as_nanos().checked_sub(1) {
             assert_eq!(wheel.expire(Instant::from_nanos(before)), None, "{nanos}");
         }
@@ -114,7 +133,11 @@ fn a_far_deadline_wakes_once() {
     let mut wheel = Wheel::new();
     let day = Instant::from_secs(86_400);
     wheel.set(0, day);
-    assert_eq!(wheel.next(), Some(day), "no wake-ups only to move entries between levels");
+    assert_eq!(
+        wheel.next(),
+        Some(day),
+        "no wake-ups only to move entries between levels"
+    );
 }
 
 #[test]
@@ -124,7 +147,11 @@ fn an_index_set_while_expiring_waits_for_the_next_tick() {
     wheel.set(0, Instant::from_millis(2));
     assert_eq!(wheel.expire(now), Some(0));
     wheel.set(0, Instant::from_millis(2));
-    assert_eq!(wheel.expire(now), None, "otherwise a connection could keep us here for ever");
+    assert_eq!(
+        wheel.expire(now),
+        None,
+        "otherwise a connection could keep us here for ever"
+    );
     assert_eq!(wheel.next(), Some(Instant::from_millis(11)));
 }
 

@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 
-use handfast_packet::buf::Medium;
-use handfast_stack::{Connect, ConnectError, Event};
+use handfast_packet::buf::{Capabilities, Medium};
+use handfast_packet::tcp::TcpFlags;
+use handfast_stack::{Connect, ConnectError, Event, Stack};
 use handfast_tcp::{CloseReason, Event as TcpEvent, State};
 
 use crate::frames::segments;
@@ -29,13 +30,24 @@ fn bytes_go_both_ways_and_both_ends_close() {
             wire.stacks[0].release_tcp(wire.now, client);
             wire.settle();
             for host in 0..2 {
-                assert_eq!(wire.stacks[host].tcp_count(), 0, "{family:?} {capabilities:?} {host}");
+                assert_eq!(
+                    wire.stacks[host].tcp_count(),
+                    0,
+                    "{family:?} {capabilities:?} {host}"
+                );
             }
-            assert_eq!(wire.stacks.each_ref().map(handfast_stack::Stack::time_wait_count), [1, 0]);
+            assert_eq!(wire.stacks.each_ref().map(Stack::time_wait_count), [1, 0]);
             wire.pass(Duration::from_secs(61));
             assert_eq!(wire.stacks[0].time_wait_count(), 0);
             let counters = wire.stacks[1].counters().tcp;
-            assert_eq!((counters.bad_checksums, counters.malformed, counters.resets_sent), (0, 0, 0));
+            assert_eq!(
+                (
+                    counters.bad_checksums,
+                    counters.malformed,
+                    counters.resets_sent
+                ),
+                (0, 0, 0)
+            );
         }
     }
 }
@@ -46,20 +58,30 @@ fn super_segments_leave_only_where_the_device_cuts_them() {
         let mut wire = Wire::new(capabilities);
         let (client, server) = wire.establish(Family::V4);
         wire.transfer((0, client), (1, server), &pattern(1_000_000));
-        let longest = segments(&wire, 0).iter().map(|sent| sent.payload.len()).max().unwrap();
+        let longest = segments(&wire, 0)
+            .iter()
+            .map(|sent| sent.payload.len())
+            .max()
+            .unwrap();
         match capabilities.max_gso {
             0 => assert!(longest <= 1_460, "{longest}"),
             _ => assert!(longest > 20_000, "{longest}"),
         }
         let sent = wire.stacks[0].counters().tcp.segments_sent;
-        assert!(sent >= 1_000_000 / 1_460, "pieces are counted, not frames: {sent}");
+        assert!(
+            sent >= 1_000_000 / 1_460,
+            "pieces are counted, not frames: {sent}"
+        );
         assert!(wire.stacks[1].counters().tcp.segments_received >= 1_000_000 / 1_460);
     }
 }
 
 #[test]
 fn a_medium_without_link_headers_works_too() {
-    let mut wire = Wire::new(handfast_packet::buf::Capabilities { medium: Medium::Ip, ..PLAIN });
+    let mut wire = Wire::new(Capabilities {
+        medium: Medium::Ip,
+        ..PLAIN
+    });
     let (client, server) = wire.establish(Family::V6);
     wire.transfer((0, client), (1, server), &pattern(10_000));
 }
@@ -78,7 +100,10 @@ fn a_port_where_nobody_listens_refuses() {
         wire.stacks[0].release_tcp(wire.now, id);
         wire.settle();
         assert_eq!(wire.stacks[0].tcp_count(), 0);
-        assert!(wire.stacks[0].tcp(wire.now, id).is_none(), "the name is never used again");
+        assert!(
+            wire.stacks[0].tcp(wire.now, id).is_none(),
+            "the name is never used again"
+        );
     }
 }
 
@@ -93,20 +118,27 @@ fn a_thousand_connections_one_after_another_leave_nothing() {
         let server = wire.stacks[1].accept(listener).unwrap();
         let now = wire.now;
         ports.insert(wire.stacks[0].tcp(now, client).unwrap().local().port());
-        assert_eq!(wire.stacks[0].tcp(now, client).unwrap().write(b"hello"), Ok(5));
+        assert_eq!(
+            wire.stacks[0].tcp(now, client).unwrap().write(b"hello"),
+            Ok(5)
+        );
         wire.settle();
         assert_eq!(wire.read(1, server), b"hello");
         // In turns, each side is the one that closes first.
-        let order = if round % 2 == 0 { [(0, client), (1, server)] } else { [(1, server), (0, client)] };
+        let order = if round % 2 == 0 {
+            [(0, client), (1, server)]
+        } else {
+            [(1, server), (0, client)]
+        };
         for (host, id) in order {
             wire.stacks[host].release_tcp(wire.now, id);
             wire.settle();
         }
-        assert_eq!(wire.stacks.each_ref().map(handfast_stack::Stack::tcp_count), [0, 0]);
+        assert_eq!(wire.stacks.each_ref().map(Stack::tcp_count), [0, 0]);
     }
     assert_eq!(ports.len(), 1_000, "no port comes again soon");
     wire.pass(Duration::from_secs(61));
-    assert_eq!(wire.stacks.each_ref().map(handfast_stack::Stack::time_wait_count), [0, 0]);
+    assert_eq!(wire.stacks.each_ref().map(Stack::time_wait_count), [0, 0]);
     assert_eq!(wire.stacks[0].counters().tcp.active_opens, 1_000);
     assert_eq!(wire.stacks[1].counters().tcp.passive_opens, 1_000);
 }
@@ -126,18 +158,30 @@ fn the_same_seed_gives_the_same_frames() {
         wire.log
     };
     assert!(run(1) == run(1));
-    assert!(run(1) != run(100), "the seed is what is secret about a stack");
+    assert!(
+        run(1) != run(100),
+        "the seed is what is secret about a stack"
+    );
 }
 
 #[test]
 fn a_port_comes_back_when_time_wait_is_over() {
     let mut wire = Wire::new(PLAIN);
     let listener = wire.listen(1, Family::V4.end(1, 80));
-    let options = Connect { local_port: Some(5_000), ..Connect::default() };
+    let options = Connect {
+        local_port: Some(5_000),
+        ..Connect::default()
+    };
     let remote = Family::V4.end(1, 80);
     let client = wire.stacks[0].connect(wire.now, remote, options).unwrap();
-    let in_use = ConnectError::InUse { local: Family::V4.end(0, 5_000), remote };
-    assert_eq!(wire.stacks[0].connect(wire.now, remote, options), Err(in_use));
+    let in_use = ConnectError::InUse {
+        local: Family::V4.end(0, 5_000),
+        remote,
+    };
+    assert_eq!(
+        wire.stacks[0].connect(wire.now, remote, options),
+        Err(in_use)
+    );
     wire.settle();
     let server = wire.stacks[1].accept(listener).unwrap();
     wire.stacks[0].release_tcp(wire.now, client);
@@ -145,40 +189,52 @@ fn a_port_comes_back_when_time_wait_is_over() {
     wire.stacks[1].release_tcp(wire.now, server);
     wire.settle();
     assert_eq!(wire.stacks[0].tcp_count(), 0);
-    assert_eq!(wire.stacks[0].connect(wire.now, remote, options), Err(in_use));
+    assert_eq!(
+        wire.stacks[0].connect(wire.now, remote, options),
+        Err(in_use)
+    );
     wire.pass(Duration::from_secs(61));
     wire.stacks[0].connect(wire.now, remote, options).unwrap();
     wire.settle();
     assert!(wire.stacks[1].accept(listener).is_some());
 }
 
-/// RFC 6191: the side that closed first is in TIME-WAIT, and still takes a new SYN.
+/// RFC 6191: the side that closed first is in TIME-WAIT, and still takes a new SYN. Its numbers
+/// start beyond all that the old incarnation used (RFC 1122 4.2.2.13), however much that was.
 #[test]
 fn a_listener_cuts_time_wait_short() {
     for family in FAMILIES {
         let mut wire = Wire::new(PLAIN);
         let listener = wire.listen(1, family.end(1, 80));
-        let options = Connect { local_port: Some(5_000), ..Connect::default() };
+        let options = Connect {
+            local_port: Some(5_000),
+            ..Connect::default()
+        };
+        let mut old_end: Option<u32> = None;
         for _ in 0..5 {
-            let client = wire.stacks[0].connect(wire.now, family.end(1, 80), options).unwrap();
+            wire.log.clear();
+            let client = wire.stacks[0]
+                .connect(wire.now, family.end(1, 80), options)
+                .unwrap();
             wire.settle();
-            let server = wire.stacks[1].accept(listener).expect("TIME-WAIT makes way");
+            let server = wire.stacks[1]
+                .accept(listener)
+                .expect("TIME-WAIT makes way");
             assert_eq!(wire.stacks[1].time_wait_count(), 0);
+            wire.transfer((1, server), (0, client), &pattern(300_000));
             wire.stacks[1].release_tcp(wire.now, server);
             wire.settle();
             wire.stacks[0].release_tcp(wire.now, client);
             wire.settle();
             assert_eq!(wire.stacks[1].time_wait_count(), 1);
-            wire.pass(Duration::from_millis(1_100));
-        }
-        let isns: Vec<u32> = segments(&wire, 1)
-            .iter()
-            .filter(|sent| sent.header.flags.contains(handfast_packet::tcp::TcpFlags::SYN))
-            .map(|sent| sent.header.seq.0)
-            .collect();
-        assert_eq!(isns.len(), 5);
-        for pair in isns.windows(2) {
-            assert!(pair[1].wrapping_sub(pair[0]) < 1 << 31, "each starts beyond the last");
+            let sent = segments(&wire, 1);
+            let (first, last) = (&sent[0].header, &sent[sent.len() - 1].header);
+            assert!(first.flags.contains(TcpFlags::SYN));
+            if let Some(old_end) = old_end {
+                let gap = first.seq.0.wrapping_sub(old_end);
+                assert!((1..1 << 31).contains(&gap), "{gap}");
+            }
+            old_end = Some(last.seq.0);
         }
     }
 }
@@ -214,11 +270,99 @@ fn what_was_written_before_the_release_still_arrives() {
 }
 
 #[test]
+fn time_wait_repeats_the_last_ack() {
+    for family in FAMILIES {
+        let mut wire = Wire::new(PLAIN);
+        let (client, server) = wire.establish(family);
+        wire.stacks[0].release_tcp(wire.now, client);
+        wire.settle();
+        wire.stacks[1].release_tcp(wire.now, server);
+        wire.filter = Some(Box::new(|sender, _| sender == 1));
+        wire.settle();
+        assert_eq!(wire.stacks[0].time_wait_count(), 1);
+        assert_eq!(
+            wire.stacks.each_ref().map(Stack::tcp_count),
+            [0, 1],
+            "LAST-ACK"
+        );
+        wire.pass(Duration::from_secs(30));
+        wire.filter = None;
+        wire.pass(Duration::from_secs(59));
+        assert_eq!(
+            wire.stacks[1].tcp_count(),
+            0,
+            "the FIN came again and was acknowledged"
+        );
+        assert_eq!(
+            wire.stacks[0].time_wait_count(),
+            1,
+            "2 MSL count from the last FIN"
+        );
+        assert_eq!(wire.stacks[0].counters().tcp.resets_sent, 0);
+        wire.pass(Duration::from_secs(61));
+        assert_eq!(wire.stacks[0].time_wait_count(), 0);
+    }
+}
+
+#[test]
+fn events_come_in_order_and_each_once() {
+    let mut wire = Wire::new(PLAIN);
+    let (client, server) = wire.establish(Family::V4);
+    wire.stacks[0].tcp(wire.now, client).unwrap().shutdown();
+    assert_eq!(
+        wire.stacks[1]
+            .tcp(wire.now, server)
+            .unwrap()
+            .write(b"hello"),
+        Ok(5)
+    );
+    wire.settle();
+    wire.stacks[1].release_tcp(wire.now, server);
+    wire.pass(Duration::from_secs(61));
+    let told: Vec<_> = wire.events[0]
+        .iter()
+        .filter_map(|event| match event {
+            Event::Tcp(id, event) if *id == client => Some(*event),
+            _ => None,
+        })
+        .filter(|event| !matches!(event, TcpEvent::Readable | TcpEvent::Writable))
+        .collect();
+    assert_eq!(
+        told,
+        [TcpEvent::Connected, TcpEvent::TimeWait, TcpEvent::Closed]
+    );
+    assert!(wire.events[0].contains(&Event::Tcp(client, TcpEvent::Readable)));
+}
+
+#[test]
+fn frames_are_counted_on_both_sides() {
+    let mut wire = Wire::new(DEVICES[1]);
+    let (client, server) = wire.establish(Family::V4);
+    wire.transfer((0, client), (1, server), &pattern(100_000));
+    wire.settle();
+    for host in 0..2 {
+        let sent = wire
+            .log
+            .iter()
+            .filter(|(sender, _)| *sender == host)
+            .count() as u64;
+        assert_eq!(wire.stacks[host].counters().frames_sent, sent);
+        assert_eq!(wire.stacks[1 - host].counters().frames_received, sent);
+    }
+}
+
+#[test]
 fn unread_bytes_outlive_time_wait() {
     let mut wire = Wire::new(PLAIN);
     let (client, server) = wire.establish(Family::V4);
     wire.stacks[0].tcp(wire.now, client).unwrap().shutdown();
-    assert_eq!(wire.stacks[1].tcp(wire.now, server).unwrap().write(b"farewell"), Ok(8));
+    assert_eq!(
+        wire.stacks[1]
+            .tcp(wire.now, server)
+            .unwrap()
+            .write(b"farewell"),
+        Ok(8)
+    );
     wire.settle();
     wire.stacks[1].release_tcp(wire.now, server);
     wire.settle();
@@ -234,12 +378,17 @@ fn unread_bytes_outlive_time_wait() {
 fn many_connections_at_once_share_the_wire() {
     let mut wire = Wire::new(DEVICES[1]);
     let listener = wire.listen(1, Family::V6.end(1, 80));
-    let clients: Vec<_> = (0..200).map(|_| wire.connect(0, Family::V6.end(1, 80))).collect();
+    let clients: Vec<_> = (0..200)
+        .map(|_| wire.connect(0, Family::V6.end(1, 80)))
+        .collect();
     wire.settle();
     let bytes = pattern(20_000);
     for &client in &clients {
         let now = wire.now;
-        assert_eq!(wire.stacks[0].tcp(now, client).unwrap().write(&bytes), Ok(bytes.len()));
+        assert_eq!(
+            wire.stacks[0].tcp(now, client).unwrap().write(&bytes),
+            Ok(bytes.len())
+        );
         wire.stacks[0].release_tcp(now, client);
     }
     wire.settle();
@@ -252,5 +401,5 @@ fn many_connections_at_once_share_the_wire() {
     }
     wire.settle();
     assert_eq!(count, 200);
-    assert_eq!(wire.stacks.each_ref().map(handfast_stack::Stack::tcp_count), [0, 0]);
+    assert_eq!(wire.stacks.each_ref().map(Stack::tcp_count), [0, 0]);
 }

@@ -23,11 +23,20 @@ fn port_unreachable_ends_the_connection_that_it_quotes() {
         wire.settle();
         let syns = segments(&wire, 0);
         assert_eq!(syns.len(), 2, "neighbours were found and SYNs were sent");
-        let message = icmp(0, family.address(1), Complaint::PortUnreachable, &syns[0].packet);
+        let message = icmp(
+            0,
+            family.address(1),
+            Complaint::PortUnreachable,
+            &syns[0].packet,
+        );
         wire.inject(0, message);
         wire.step();
         let reasons = ids.map(|id| wire.stacks[0].tcp(wire.now, id).unwrap().close_reason());
-        assert_eq!(reasons, [Some(CloseReason::Unreachable), None], "{family:?}");
+        assert_eq!(
+            reasons,
+            [Some(CloseReason::Unreachable), None],
+            "{family:?}"
+        );
     }
 }
 
@@ -37,13 +46,24 @@ fn host_unreachable_is_told_and_ends_nothing() {
         let mut wire = Wire::new(PLAIN);
         let (client, server) = wire.establish(family);
         wire.filter = Some(Box::new(|sender, _| sender == 1));
-        assert_eq!(wire.stacks[0].tcp(wire.now, client).unwrap().write(b"lost"), Ok(4));
+        assert_eq!(
+            wire.stacks[0].tcp(wire.now, client).unwrap().write(b"lost"),
+            Ok(4)
+        );
         wire.settle();
         let sent = segments(&wire, 0).pop().unwrap();
-        let message = icmp(0, family.address(1), Complaint::HostUnreachable, &sent.packet);
+        let message = icmp(
+            0,
+            family.address(1),
+            Complaint::HostUnreachable,
+            &sent.packet,
+        );
         wire.inject(0, message);
         wire.step();
-        assert!(wire.events[0].contains(&Event::Tcp(client, TcpEvent::SoftError)), "{family:?}");
+        assert!(
+            wire.events[0].contains(&Event::Tcp(client, TcpEvent::SoftError)),
+            "{family:?}"
+        );
         wire.filter = None;
         wire.pass(Duration::from_secs(3));
         assert_eq!(wire.read(1, server), b"lost");
@@ -56,19 +76,29 @@ fn a_narrow_path_is_learnt_from_the_router() {
         for capabilities in DEVICES {
             let mut wire = Wire::new(capabilities);
             let (client, server) = wire.establish(family);
-            let before = wire.stacks[0].tcp(wire.now, client).unwrap().info().effective_mss;
+            let before = wire.stacks[0]
+                .tcp(wire.now, client)
+                .unwrap()
+                .info()
+                .effective_mss;
             let bytes = pattern(100_000);
             // A router with a link of 1,300 bytes: what is longer is dropped and complained of.
             let written = wire.stacks[0].tcp(wire.now, client).unwrap().write(&bytes);
             assert_eq!(written, Ok(bytes.len()));
             let mut received = Vec::new();
-            wire.filter = Some(Box::new(|sender, frame| sender == 1 || wire_len(frame) <= 1_300));
+            wire.filter = Some(Box::new(|sender, frame| {
+                sender == 1 || wire_len(frame) <= 1_300
+            }));
             let mut complained = 0;
             wire.until(|wire| {
                 let too_long: Vec<Sent> = segments(wire, 0).split_off(complained);
                 complained += too_long.len();
-                for sent in too_long.into_iter().filter(|sent| sent.payload.len() > 1_248) {
-                    let message = icmp(0, family.address(1), Complaint::TooBig(1_300), &sent.packet);
+                for sent in too_long
+                    .into_iter()
+                    .filter(|sent| sent.payload.len() > 1_248)
+                {
+                    let message =
+                        icmp(0, family.address(1), Complaint::TooBig(1_300), &sent.packet);
                     wire.inject(0, message);
                 }
                 received.extend(wire.read(1, server));
@@ -81,7 +111,11 @@ fn a_narrow_path_is_learnt_from_the_router() {
             // The next connection to the same host knows it from the start.
             let next = wire.connect(0, family.end(1, 80));
             wire.settle();
-            let mss = wire.stacks[0].tcp(wire.now, next).unwrap().info().effective_mss;
+            let mss = wire.stacks[0]
+                .tcp(wire.now, next)
+                .unwrap()
+                .info()
+                .effective_mss;
             assert_eq!(mss, before - 200);
         }
     }
@@ -100,12 +134,22 @@ fn a_forged_packet_too_big_changes_nothing() {
     for family in FAMILIES {
         let mut wire = Wire::new(PLAIN);
         let (client, server) = wire.establish(family);
-        let before = wire.stacks[0].tcp(wire.now, client).unwrap().info().effective_mss;
+        let before = wire.stacks[0]
+            .tcp(wire.now, client)
+            .unwrap()
+            .info()
+            .effective_mss;
         wire.transfer((0, client), (1, server), &pattern(10_000));
         wire.settle();
         // Everything is acknowledged: what this quotes is not in flight any more.
-        let old = segments(&wire, 0).into_iter().rfind(|sent| !sent.payload.is_empty()).unwrap();
-        wire.inject(0, icmp(0, family.address(1), Complaint::TooBig(1_300), &old.packet));
+        let old = segments(&wire, 0)
+            .into_iter()
+            .rfind(|sent| !sent.payload.is_empty())
+            .unwrap();
+        wire.inject(
+            0,
+            icmp(0, family.address(1), Complaint::TooBig(1_300), &old.packet),
+        );
         wire.step();
         let info = wire.stacks[0].tcp(wire.now, client).unwrap().info();
         assert_eq!(info.effective_mss, before);
@@ -124,7 +168,13 @@ fn a_silent_neighbour_ends_what_is_opening_and_warns_what_is_open() {
         let (client, _) = wire.establish(family);
         wire.filter = Some(Box::new(|_, _| false));
         wire.pass(Duration::from_secs(60));
-        assert_eq!(wire.stacks[0].tcp(wire.now, client).unwrap().write(b"hello?"), Ok(6));
+        assert_eq!(
+            wire.stacks[0]
+                .tcp(wire.now, client)
+                .unwrap()
+                .write(b"hello?"),
+            Ok(6)
+        );
         wire.pass(Duration::from_secs(30));
         assert_eq!(wire.state(0, client), Some(State::Established));
         assert!(wire.events[0].contains(&Event::Tcp(client, TcpEvent::SoftError)));
@@ -135,7 +185,11 @@ fn a_silent_neighbour_ends_what_is_opening_and_warns_what_is_open() {
 fn released_addresses_take_their_connections_along() {
     for family in FAMILIES {
         let mut wire = Wire::new(PLAIN);
-        let other = if family == Family::V4 { Family::V6 } else { Family::V4 };
+        let other = if family == Family::V4 {
+            Family::V6
+        } else {
+            Family::V4
+        };
         let [gone, stays] = [family, other].map(|family| wire.establish(family));
         wire.stacks[0].release(family.address(0));
         assert!(!wire.stacks[0].is_local(family.address(0)));
@@ -143,7 +197,11 @@ fn released_addresses_take_their_connections_along() {
         wire.settle();
         let reason = wire.stacks[0].tcp(wire.now, gone.0).unwrap().close_reason();
         assert_eq!(reason, Some(CloseReason::Aborted));
-        assert_eq!(segments(&wire, 0).len(), before, "nothing leaves from a released address");
+        assert_eq!(
+            segments(&wire, 0).len(),
+            before,
+            "nothing leaves from a released address"
+        );
         assert_eq!(wire.stacks[0].counters().tcp.address_gone, 1);
         wire.transfer((0, stays.0), (1, stays.1), b"still here");
         wire.stacks[0].release_tcp(wire.now, gone.0);
@@ -161,7 +219,9 @@ fn an_address_lost_to_somebody_else_ends_its_connections() {
     let (client, _) = wire.establish(Family::V4);
     let thief = EthernetAddress([2, 0, 0, 0, 0, 99]);
     let address = Family::V4.address(0);
-    let std::net::IpAddr::V4(ours) = address else { unreachable!() };
+    let std::net::IpAddr::V4(ours) = address else {
+        unreachable!()
+    };
     for _ in 0..2 {
         let announcement = ArpPacket {
             operation: ArpOperation::REQUEST,
@@ -181,7 +241,12 @@ fn an_address_lost_to_somebody_else_ends_its_connections() {
         wire.inject(0, frame);
         wire.settle();
     }
-    assert!(wire.events[0].contains(&Event::Address(AddressEvent::Defended { address, by: thief })));
+    assert!(
+        wire.events[0].contains(&Event::Address(AddressEvent::Defended {
+            address,
+            by: thief
+        }))
+    );
     assert!(wire.events[0].contains(&Event::Address(AddressEvent::Lost { address, by: thief })));
     let reason = wire.stacks[0].tcp(wire.now, client).unwrap().close_reason();
     assert_eq!(reason, Some(CloseReason::Aborted));
@@ -208,32 +273,52 @@ fn connect_refuses_what_cannot_work() {
         let result = stack.connect(now, remote, Connect::default());
         assert_eq!(result, Err(ConnectError::InvalidRemote(remote)), "MUST-46");
     }
-    for remote in ["192.0.2.1:80", "[2001:db8::1]:80", "127.0.0.1:80", "[::1]:80"] {
+    for remote in [
+        "192.0.2.1:80",
+        "[2001:db8::1]:80",
+        "127.0.0.1:80",
+        "[::1]:80",
+    ] {
         let remote: SocketAddr = remote.parse().unwrap();
         let result = stack.connect(now, remote, Connect::default());
         assert_eq!(result, Err(ConnectError::Loopback(remote.ip())));
     }
     let (v4, v6) = (Family::V4, Family::V6);
-    let from = |local| Connect { local: Some(local), ..Connect::default() };
+    let from = |local| Connect {
+        local: Some(local),
+        ..Connect::default()
+    };
     let mixed = stack.connect(now, v6.end(1, 80), from(v4.address(0)));
     let (local, remote) = (v4.address(0), v6.address(1));
     assert_eq!(mixed, Err(ConnectError::MixedFamilies { local, remote }));
     let foreign = stack.connect(now, v4.end(1, 80), from(v4.address(5)));
     assert_eq!(foreign, Err(ConnectError::NotLocal(v4.address(5))));
     for _ in 0..2 {
-        stack.connect(now, v4.end(1, 80), Connect::default()).unwrap();
+        stack
+            .connect(now, v4.end(1, 80), Connect::default())
+            .unwrap();
     }
     let full = stack.connect(now, v4.end(1, 80), Connect::default());
     assert_eq!(full, Err(ConnectError::NoPort(v4.end(1, 80))));
-    stack.connect(now, v4.end(1, 81), Connect::default()).unwrap();
-    let error = stack.connect(now, v4.end(1, 82), Connect::default()).unwrap_err();
+    stack
+        .connect(now, v4.end(1, 81), Connect::default())
+        .unwrap();
+    let error = stack
+        .connect(now, v4.end(1, 82), Connect::default())
+        .unwrap_err();
     assert_eq!(error, ConnectError::TooMany(3));
     assert!(error.to_string().contains("connections_max"), "{error}");
 }
 
 #[test]
 fn without_an_address_there_is_no_source() {
-    let mut stack = Stack::new(Config { seed: 1, ..Config::default() }, PLAIN);
+    let mut stack = Stack::new(
+        Config {
+            seed: 1,
+            ..Config::default()
+        },
+        PLAIN,
+    );
     let now = Instant::from_secs(1);
     let result = stack.connect(now, Family::V4.end(1, 80), Connect::default());
     assert_eq!(result, Err(ConnectError::NoSource(Family::V4.address(1))));
@@ -243,17 +328,32 @@ fn without_an_address_there_is_no_source() {
 fn an_address_that_is_still_being_claimed_is_not_used() {
     let mut wire = Wire::new(PLAIN);
     let address = Family::V4.address(20);
-    wire.stacks[0].claim(wire.now, Cidr::new(address, 24).unwrap()).unwrap();
-    let options = Connect { local: Some(address), ..Connect::default() };
+    wire.stacks[0]
+        .claim(wire.now, Cidr::new(address, 24).unwrap())
+        .unwrap();
+    let options = Connect {
+        local: Some(address),
+        ..Connect::default()
+    };
     let early = wire.stacks[0].connect(wire.now, Family::V4.end(1, 80), options);
     assert_eq!(early, Err(ConnectError::NotLocal(address)));
     wire.pass(Duration::from_secs(20));
     assert!(wire.events[0].contains(&Event::Address(AddressEvent::Claimed(address))));
     wire.listen(1, Family::V4.end(1, 80));
-    let client = wire.stacks[0].connect(wire.now, Family::V4.end(1, 80), options).unwrap();
+    let client = wire.stacks[0]
+        .connect(wire.now, Family::V4.end(1, 80), options)
+        .unwrap();
     wire.settle();
     assert_eq!(wire.state(0, client), Some(State::Established));
-    assert_eq!(wire.stacks[0].tcp(wire.now, client).unwrap().local().ip(), address);
-    let from = wire.log.iter().rev().find(|(sender, _)| *sender == 0).unwrap();
+    assert_eq!(
+        wire.stacks[0].tcp(wire.now, client).unwrap().local().ip(),
+        address
+    );
+    let from = wire
+        .log
+        .iter()
+        .rev()
+        .find(|(sender, _)| *sender == 0)
+        .unwrap();
     assert_eq!(&from.1[6..12], &hardware(0).0);
 }

@@ -33,18 +33,28 @@ pub fn segments(wire: &Wire, host: usize) -> Vec<Sent> {
 /// The segment in a frame; `None` when it carries something else.
 pub fn segment(frame: &[u8]) -> Option<Sent> {
     let (ethernet, packet) = EthernetHeader::parse(frame).unwrap();
-    let (source, destination, protocol, payload): (IpAddr, IpAddr, _, _) =
-        match ethernet.ether_type {
-            EtherType::IPV4 => {
-                let (header, payload) = Ipv4Header::parse(packet).unwrap();
-                (header.source.into(), header.destination.into(), header.protocol, payload)
-            }
-            EtherType::IPV6 => {
-                let (header, payload) = Ipv6Header::parse(packet).unwrap();
-                (header.source.into(), header.destination.into(), header.next_header, payload)
-            }
-            _ => return None,
-        };
+    let (source, destination, protocol, payload): (IpAddr, IpAddr, _, _) = match ethernet.ether_type
+    {
+        EtherType::IPV4 => {
+            let (header, payload) = Ipv4Header::parse(packet).unwrap();
+            (
+                header.source.into(),
+                header.destination.into(),
+                header.protocol,
+                payload,
+            )
+        }
+        EtherType::IPV6 => {
+            let (header, payload) = Ipv6Header::parse(packet).unwrap();
+            (
+                header.source.into(),
+                header.destination.into(),
+                header.next_header,
+                payload,
+            )
+        }
+        _ => return None,
+    };
     if protocol != Protocol::TCP {
         return None;
     }
@@ -82,7 +92,9 @@ pub fn tcp(
     header.write(&mut bytes);
     bytes.extend_from_slice(payload);
     let len = u32::try_from(bytes.len()).unwrap();
-    let sum = pseudo_header(source, destination, Protocol::TCP, len).add(&bytes).finish();
+    let sum = pseudo_header(source, destination, Protocol::TCP, len)
+        .add(&bytes)
+        .finish();
     bytes[CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2].copy_from_slice(&sum.to_be_bytes());
     frame((from, source), (to, destination), Protocol::TCP, &bytes)
 }
@@ -116,7 +128,11 @@ pub fn icmp(to: usize, router: IpAddr, complaint: Complaint, packet: &[u8]) -> V
                 Complaint::PortUnreachable => Icmpv6::Unreachable { code: 4 },
                 Complaint::TooBig(mtu) => Icmpv6::PacketTooBig { mtu: mtu.into() },
             };
-            (IpAddr::V6(source), Protocol::ICMPV6, message.to_vec(quoted, router, source))
+            (
+                IpAddr::V6(source),
+                Protocol::ICMPV6,
+                message.to_vec(quoted, router, source),
+            )
         }
     };
     frame((1 - to, router), (to, destination), protocol, &message)
@@ -160,8 +176,11 @@ fn frame(
         }
         _ => panic!("one packet has one family"),
     };
-    let ethernet =
-        EthernetHeader { destination: hardware(to), source: hardware(from), ether_type };
+    let ethernet = EthernetHeader {
+        destination: hardware(to),
+        source: hardware(from),
+        ether_type,
+    };
     let mut bytes = vec![0; 14];
     ethernet.write(&mut bytes);
     bytes.extend_from_slice(&head);

@@ -4,5 +4,6 @@ mod connections;
 mod errors;
 mod frames;
 mod listeners;
+mod operations;
 mod strangers;
 mod wire;

@@ -60,7 +60,12 @@ fn a_wrong_checksum_is_dropped_and_counted() {
     for family in FAMILIES {
         let mut wire = acquainted(family);
         let header = header(7_000, 81, SYN, (1, 0));
-        let mut frame = tcp((0, family.address(0)), (1, family.address(1)), &header, b"text");
+        let mut frame = tcp(
+            (0, family.address(0)),
+            (1, family.address(1)),
+            &header,
+            b"text",
+        );
         *frame.last_mut().unwrap() ^= 1;
         wire.inject(1, frame);
         wire.step();
@@ -98,7 +103,12 @@ fn segments_that_are_not_from_host_to_host_are_ignored() {
         let mut wire = acquainted(Family::V4);
         // Port 80 has a listener: a SYN there would make a connection.
         for port in [80, 81] {
-            let frame = tcp((0, source), (1, destination), &header(7_000, port, SYN, (1, 0)), b"");
+            let frame = tcp(
+                (0, source),
+                (1, destination),
+                &header(7_000, port, SYN, (1, 0)),
+                b"",
+            );
             wire.inject(1, frame);
         }
         wire.step();
@@ -115,7 +125,11 @@ fn a_listener_resets_acks_and_ignores_resets() {
         let ends = ((0, Family::V4.address(0)), (1, Family::V4.address(1)));
         wire.inject(1, tcp(ends.0, ends.1, &header, b""));
         wire.step();
-        assert_eq!(wire.stacks[1].counters().tcp.resets_sent, resets, "{flags:?}");
+        assert_eq!(
+            wire.stacks[1].counters().tcp.resets_sent,
+            resets,
+            "{flags:?}"
+        );
     }
     assert_eq!(wire.stacks[1].tcp_count(), 1);
 }
@@ -132,7 +146,10 @@ fn a_flood_is_answered_within_bounds() {
     assert_eq!(counters.replies_dropped, 50);
     deliver(&mut wire, Family::V4, SYN, (1, 0));
     wire.step();
-    assert_eq!(wire.stacks[1].counters().tcp.resets_sent, REPLIES_MAX as u64 + 1);
+    assert_eq!(
+        wire.stacks[1].counters().tcp.resets_sent,
+        REPLIES_MAX as u64 + 1
+    );
 }
 
 /// RFC 5961 section 4: a SYN in the middle of a connection gets an ACK, not a reset.
@@ -140,10 +157,15 @@ fn a_flood_is_answered_within_bounds() {
 fn a_forged_syn_is_challenged() {
     let mut wire = Wire::new(PLAIN);
     let (client, server) = wire.establish(Family::V4);
-    let now = wire.now;
-    let port = wire.stacks[0].tcp(now, client).unwrap().local().port();
-    let header = header(port, 80, SYN, (123_456, 0));
-    let frame = tcp((0, Family::V4.address(0)), (1, Family::V4.address(1)), &header, b"");
+    let last = segments(&wire, 0).pop().unwrap().header;
+    let mut header = header(last.source, 80, SYN, (last.seq.0.wrapping_add(1_000), 0));
+    header.options.timestamps = last.options.timestamps;
+    let frame = tcp(
+        (0, Family::V4.address(0)),
+        (1, Family::V4.address(1)),
+        &header,
+        b"",
+    );
     wire.inject(1, frame);
     wire.settle();
     assert_eq!(wire.stacks[1].counters().tcp.challenge_acks, 1);
@@ -183,7 +205,12 @@ fn frames_of_noise_do_no_harm() {
 fn the_port_zero_of_nobody_is_reset_like_any_other() {
     let mut wire = acquainted(Family::V4);
     let header = header(7_000, 0, SYN, (41, 0));
-    let frame = tcp((0, Family::V4.address(0)), (1, Family::V4.address(1)), &header, b"");
+    let frame = tcp(
+        (0, Family::V4.address(0)),
+        (1, Family::V4.address(1)),
+        &header,
+        b"",
+    );
     wire.inject(1, frame);
     wire.step();
     let sent = segments(&wire, 1);

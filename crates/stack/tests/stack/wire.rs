@@ -8,7 +8,9 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use handfast_packet::Instant;
-use handfast_packet::buf::{Capabilities, Chunk, Medium, RxBatch, RxChecksum, RxFrame, TxBatch, TxFrame};
+use handfast_packet::buf::{
+    Capabilities, Chunk, Medium, RxBatch, RxChecksum, RxFrame, TxBatch, TxFrame,
+};
 use handfast_packet::ethernet::EthernetAddress;
 use handfast_stack::{Config, Connect, Event, Listen, ListenerId, Stack, TcpId};
 use handfast_tcp::{ReadError, State, WriteError};
@@ -29,8 +31,18 @@ pub const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 
 /// The devices that the stacks are tried on: without any help, and with all of it.
 pub const DEVICES: [Capabilities; 2] = [
-    Capabilities { medium: Medium::Ethernet, mtu: 1_500, max_gso: 0, tx_checksum: false },
-    Capabilities { medium: Medium::Ethernet, mtu: 1_500, max_gso: 65_536, tx_checksum: true },
+    Capabilities {
+        medium: Medium::Ethernet,
+        mtu: 1_500,
+        max_gso: 0,
+        tx_checksum: false,
+    },
+    Capabilities {
+        medium: Medium::Ethernet,
+        mtu: 1_500,
+        max_gso: 65_536,
+        tx_checksum: true,
+    },
 ];
 
 pub const PLAIN: Capabilities = DEVICES[0];
@@ -84,8 +96,11 @@ impl Wire {
     /// A wire between stacks with changed configurations.
     pub fn with(capabilities: Capabilities, change: impl Fn(usize, &mut Config)) -> Self {
         let stack = |host: usize| {
-            let mut config =
-                Config { seed: 7 + host as u64, hardware: hardware(host), ..Config::default() };
+            let mut config = Config {
+                seed: 7 + host as u64,
+                hardware: hardware(host),
+                ..Config::default()
+            };
             change(host, &mut config);
             let mut stack = Stack::new(config, capabilities);
             for family in FAMILIES {
@@ -133,7 +148,7 @@ impl Wire {
             match due.filter(|&due| due < end) {
                 // `step` adds the latency again.
                 Some(due) if due > self.now + LATENCY => {
-                    self.now = Instant::from_nanos(due.as_nanos()) ;
+                    self.now = Instant::from_nanos(due.as_nanos());
                 }
                 Some(_) => {}
                 None => {
@@ -173,7 +188,9 @@ impl Wire {
     }
 
     pub fn connect(&mut self, host: usize, remote: SocketAddr) -> TcpId {
-        self.stacks[host].connect(self.now, remote, Connect::default()).unwrap()
+        self.stacks[host]
+            .connect(self.now, remote, Connect::default())
+            .unwrap()
     }
 
     /// A connection from stack 0 to port 80 of stack 1: its two ends.
@@ -182,13 +199,17 @@ impl Wire {
         let listener = self.listen(1, family.end(1, 80));
         let client = self.connect(0, family.end(1, 80));
         self.settle();
-        let server = self.stacks[1].accept(listener).expect("the handshake is complete");
+        let server = self.stacks[1]
+            .accept(listener)
+            .expect("the handshake is complete");
         assert_eq!(self.state(0, client), Some(State::Established));
         (client, server)
     }
 
     pub fn state(&mut self, host: usize, id: TcpId) -> Option<State> {
-        self.stacks[host].tcp(self.now, id).map(|socket| socket.state())
+        self.stacks[host]
+            .tcp(self.now, id)
+            .map(|socket| socket.state())
     }
 
     /// Sends `bytes` from one end to the other while time passes, and compares.
@@ -207,7 +228,10 @@ impl Wire {
             wire.transmit(from.0);
             received.len() >= bytes.len()
         });
-        assert!(received == bytes, "the bytes that arrive are those that were sent");
+        assert!(
+            received == bytes,
+            "the bytes that arrive are those that were sent"
+        );
     }
 
     /// Everything that can be read now.
@@ -226,7 +250,11 @@ impl Wire {
 
     /// Whether the end of the stream was reached.
     pub fn at_end(&mut self, host: usize, id: TcpId) -> bool {
-        self.stacks[host].tcp(self.now, id).unwrap().read(&mut [0; 16]) == Ok(0)
+        self.stacks[host]
+            .tcp(self.now, id)
+            .unwrap()
+            .read(&mut [0; 16])
+            == Ok(0)
     }
 
     /// One stack's turn, as a driver takes it.
@@ -240,7 +268,10 @@ impl Wire {
             batch.push(frame);
         }
         self.stacks[host].receive(self.now, &mut batch);
-        if self.stacks[host].next_timeout().is_some_and(|due| due <= self.now) {
+        if self.stacks[host]
+            .next_timeout()
+            .is_some_and(|due| due <= self.now)
+        {
             self.stacks[host].on_timeout(self.now);
         }
         self.transmit(host);
@@ -256,7 +287,11 @@ impl Wire {
             let more = self.stacks[host].poll_transmit(self.now, &mut batch);
             while let Some(frame) = batch.pop() {
                 self.log.push((host, frame.to_vec()));
-                if self.filter.as_mut().is_none_or(|filter| filter(host, &frame)) {
+                if self
+                    .filter
+                    .as_mut()
+                    .is_none_or(|filter| filter(host, &frame))
+                {
                     self.under_way[1 - host].push_back(arriving(&frame, self.now));
                 }
             }
@@ -268,12 +303,22 @@ impl Wire {
 }
 
 fn arriving(frame: &TxFrame, now: Instant) -> RxFrame {
-    let checksum =
-        if frame.checksum_at.is_some() { RxChecksum::Partial } else { RxChecksum::Unknown };
-    RxFrame { data: Chunk::from(frame.to_vec()), received_at: now, checksum, gso: frame.gso }
+    let checksum = if frame.checksum_at.is_some() {
+        RxChecksum::Partial
+    } else {
+        RxChecksum::Unknown
+    };
+    RxFrame {
+        data: Chunk::from(frame.to_vec()),
+        received_at: now,
+        checksum,
+        gso: frame.gso,
+    }
 }
 
 /// Bytes that differ from each other by position.
 pub fn pattern(len: usize) -> Vec<u8> {
-    (0..len).map(|n| u8::try_from(n * 31 % 251).unwrap()).collect()
+    (0..len)
+        .map(|n| u8::try_from(n * 31 % 251).unwrap())
+        .collect()
 }

@@ -156,12 +156,24 @@ impl Connection {
                 self.snd.timed = None;
                 Some(at - sent_at)
             }
+            // A D-SACK says that this ACK answers a second copy: its echo is that of the first,
+            // whose own ACK was lost, and would count our timeout as travelling time.
+            (None, Some(_), Some(_)) if self.repeats_news(ack, segment) => {
+                return self.rtt.reset_backoff();
+            }
             (None, Some(state), Some(theirs)) => state.elapsed(theirs.echo, at),
             (None, _, _) => None,
         };
         if let Some(sample) = sample {
             self.rtt.sample(sample);
         }
+    }
+
+    /// Whether the first SACK block is a D-SACK for something below `ack` (RFC 2883 section 4).
+    fn repeats_news(&self, ack: Offset, segment: &Segment) -> bool {
+        let first = segment.options.sack.as_slice().first();
+        let right = first.and_then(|block| self.snd.space.offset(block.right, ack));
+        right.is_some_and(|right| right <= ack)
     }
 
     /// The application wants to write and there is room worth telling.

@@ -1,0 +1,237 @@
+//! The way out: IP and link headers in front of a packet, and the route that it takes.
+
+use core::net::{IpAddr, Ipv6Addr};
+
+use handfast_packet::Instant;
+use handfast_packet::buf::{Chunk, Gso, Head, Medium, Payload, TxBatch, TxFrame};
+use handfast_packet::cause::Cause;
+use handfast_packet::ethernet::{EtherType, EthernetAddress, EthernetHeader};
+use handfast_packet::ip::{Ecn, Protocol};
+use handfast_packet::ipv4::Ipv4Header;
+use handfast_packet::ipv6::Ipv6Header;
+
+use super::{Network, OUTBOX_MAX, OutPacket};
+use crate::link::neighbor::{Lookup, Solicit, Waiting};
+use crate::rng::keyed_hash;
+
+/// TTL and hop limit of ordinary packets (RFC 1122 3.2.1.7, the value of RFC 1700).
+const HOP_LIMIT: u8 = 64;
+/// Hop limit of neighbour discovery: proof that no router forwarded it (RFC 4861 section 4).
+const HOP_LIMIT_NDP: u8 = 255;
+
+/// Length of an IPv4 header without options.
+const IPV4_LEN: usize = 20;
+
+impl Network {
+    /// Sends a packet: into `batch` when the way is clear, else it waits for the neighbour or in
+    /// the outbox. False when it was dropped instead: no route, no answer, no room.
+    pub(crate) fn send(&mut self, now: Instant, packet: OutPacket, batch: &mut TxBatch) -> bool {
+        match self.route(now, packet) {
+            Routed::Ready(frame) if batch.room() > 0 => {
+                batch.push(*frame);
+                true
+            }
+            Routed::Ready(frame) => self.enqueue(*frame),
+            Routed::Waits => true,
+            Routed::Dropped => false,
+        }
+    }
+
+    /// Sends a message of our own on the ordinary way, by the outbox. A message that would need
+    /// fragmenting is dropped: we never fragment.
+    pub(super) fn send_message(&mut self, now: Instant, message: Message) -> bool {
+        let header_len = if message.source.is_ipv4() { IPV4_LEN } else { Ipv6Header::LEN };
+        if header_len + message.bytes.len() > usize::from(self.mtu_for(message.destination)) {
+            self.counters.too_large += 1;
+            return false;
+        }
+        match self.route(now, message.into_packet()) {
+            Routed::Ready(frame) => self.enqueue(*frame),
+            Routed::Waits => true,
+            Routed::Dropped => false,
+        }
+    }
+
+    /// Sends a message of neighbour discovery straight to `link`, by the outbox.
+    pub(super) fn send_ndp(&mut self, link: EthernetAddress, message: Message) {
+        let destination = message.destination;
+        let frame = self.encapsulate(message.into_packet(), HOP_LIMIT_NDP);
+        let frame = self.with_link_header(frame, link, ether_type(destination));
+        self.enqueue(frame);
+    }
+
+    /// Sends what is not IP, by the outbox.
+    pub(super) fn send_arp(&mut self, link: EthernetAddress, write: impl FnOnce(&mut Head), cause: Cause) {
+        let mut frame = TxFrame { cause, ..TxFrame::default() };
+        write(&mut frame.head);
+        let frame = self.with_link_header(frame, link, EtherType::ARP);
+        self.enqueue(frame);
+    }
+
+    /// Puts a question about a neighbour into the outbox.
+    pub(super) fn solicit(&mut self, solicit: Solicit) {
+        match (solicit.source, solicit.target) {
+            (IpAddr::V4(source), IpAddr::V4(target)) => self.solicit_arp(source, target, solicit.to),
+            (IpAddr::V6(source), IpAddr::V6(target)) => self.solicit_ndp(source, target, solicit.to),
+            _ => unreachable!("a question and who asks it are of one family"),
+        }
+    }
+
+    /// A link address has become known: what waited for it may leave. It does not count against
+    /// the limit of the outbox, as the table of neighbours has limited it already.
+    pub(super) fn release_waiting(
+        &mut self,
+        link: EthernetAddress,
+        waiting: impl IntoIterator<Item = Waiting>,
+    ) {
+        for Waiting { packet, destination } in waiting {
+            let frame = self.with_link_header(packet, link, ether_type(destination));
+            self.outbox.push_back(frame);
+        }
+    }
+
+    /// The neighbour to which a packet goes first; `None` without a route.
+    ///
+    /// An address of ours implies that its prefix is on our link; a route with a longer prefix
+    /// wins against it. Where the medium has no neighbours, everything goes the only way there is.
+    pub(super) fn next_hop(&self, destination: IpAddr) -> Option<IpAddr> {
+        if self.medium == Medium::Ip || is_link_local(destination) {
+            return Some(destination);
+        }
+        let on_link = self.addresses.on_link(destination);
+        match self.routes.lookup(destination) {
+            Some(route) if on_link.is_none_or(|len| len < route.destination.prefix_len) => {
+                Some(route.gateway.unwrap_or(destination))
+            }
+            _ => on_link.map(|_| destination),
+        }
+    }
+
+    /// Adds the headers and finds the way.
+    fn route(&mut self, now: Instant, packet: OutPacket) -> Routed {
+        let (source, destination) = (packet.source, packet.destination);
+        let Some(next_hop) = self.next_hop(destination) else {
+            self.counters.no_route += 1;
+            self.report_unreachable(destination);
+            return Routed::Dropped;
+        };
+        if self.medium == Medium::Ip {
+            return Routed::Ready(self.encapsulate(packet, HOP_LIMIT));
+        }
+        match self.neighbors.lookup(now, next_hop, source) {
+            Lookup::Known(link) => {
+                let packet = self.encapsulate(packet, HOP_LIMIT);
+                Routed::Ready(self.with_link_header(packet, link, ether_type(destination)))
+            }
+            Lookup::Unknown => {
+                let packet = self.encapsulate(packet, HOP_LIMIT);
+                let waiting = Waiting { packet, destination };
+                if let Some(solicit) = self.neighbors.hold(now, next_hop, source, waiting) {
+                    self.solicit(solicit);
+                }
+                Routed::Waits
+            }
+            Lookup::Silent => {
+                self.report_unreachable(destination);
+                Routed::Dropped
+            }
+        }
+    }
+
+    /// Puts an IP header in front.
+    fn encapsulate(&self, packet: OutPacket, hop_limit: u8) -> TxFrame {
+        let OutPacket { source, destination, protocol, ecn, mut head, body, .. } = packet;
+        let len = u16::try_from(head.len() + body.len())
+            .expect("a transport header and PAYLOAD_MAX bytes fit into 16 bits");
+        let header_len = match (source, destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let header = Ipv4Header {
+                    source,
+                    destination,
+                    protocol,
+                    ttl: hop_limit,
+                    ecn,
+                    // With DF the identification means nothing and may be zero (RFC 6864 4.1).
+                    dont_fragment: true,
+                    payload_len: len,
+                    ..Ipv4Header::default()
+                };
+                header.write(head.prepend(IPV4_LEN));
+                IPV4_LEN
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                let header = Ipv6Header {
+                    source,
+                    destination,
+                    next_header: protocol,
+                    hop_limit,
+                    traffic_class: ecn,
+                    flow_label: self.flow_label((source, destination), protocol, head.bytes()),
+                    payload_len: len,
+                };
+                header.write(head.prepend(Ipv6Header::LEN));
+                Ipv6Header::LEN
+            }
+            _ => unreachable!("both ends of a packet are of one family"),
+        };
+        let mut frame = TxFrame { head, body, cause: packet.cause, ..TxFrame::default() };
+        (frame.checksum_at, frame.gso) = (packet.checksum_at, packet.gso);
+        move_checksum(&mut frame, header_len);
+        frame
+    }
+
+    /// Puts a link header in front, where the medium has one.
+    fn with_link_header(
+        &self,
+        mut frame: TxFrame,
+        destination: EthernetAddress,
+        ether_type: EtherType,
+    ) -> TxFrame {
+        let header = EthernetHeader { destination, source: self.hardware, ether_type };
+        header.write(frame.head.prepend(EthernetHeader::LEN));
+        move_checksum(&mut frame, EthernetHeader::LEN);
+        frame
+    }
+
+    /// A label that is the same for all packets of a flow and tells nothing else (RFC 6437).
+    fn flow_label(
+        &self,
+        (source, destination): (Ipv6Addr, Ipv6Addr),
+        protocol: Protocol,
+        transport: &[u8],
+    ) -> u32 {
+        // Ports exist in TCP only, as far as we send anything; other messages are no flows.
+        let ports = match protocol {
+            Protocol::TCP => transport.first_chunk().copied().unwrap_or_default(),
+            _ => [0; 4],
+        };
+        let mut flow = [0; 37];
+        flow[..16].copy_from_slice(&source.octets());
+        flow[16..32].copy_from_slice(&destination.octets());
+        flow[32..36].copy_from_slice(&ports);
+        flow[36] = protocol.0;
+        let [.., a, b, c] = keyed_hash(&self.flow_label_key, &flow).to_be_bytes();
+        u32::from_be_bytes([0, a & 0x0f, b, c])
+    }
+
+    /// Adds a frame to the outbox; false when there is no room for it.
+    fn enqueue(&mut self, frame: TxFrame) -> bool {
+        let room = self.outbox.len() < OUTBOX_MAX;
+        if room {
+            self.outbox.push_back(frame);
+        } else {
+            self.counters.replies_dropped += 1;
+        }
+        room
+    }
+}
+
+/// A message of our own making, complete with its checksum.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+    pub(super) protocol: Protocol,
+    pub(super) bytes: Chunk,
+    pub(super) cause: Cause,
+}
