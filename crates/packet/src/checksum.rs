@@ -24,6 +24,10 @@ impl Sum {
 
     /// Adds the bytes that follow those added before.
     #[must_use]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the sum of bytes, not of two sums"
+    )]
     pub fn add(self, bytes: &[u8]) -> Self {
         let sum = u64::from(fold(sum_words(bytes)));
         // Bytes at odd places are the other halves of their words (RFC 1071 section 2 (B)).

@@ -190,6 +190,8 @@ impl FromStr for Cidr {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
 
     #[test]

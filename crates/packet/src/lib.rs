@@ -12,6 +12,7 @@ extern crate alloc;
 
 pub mod arp;
 pub mod buf;
+pub mod build;
 pub mod cause;
 pub mod checksum;
 pub mod error;

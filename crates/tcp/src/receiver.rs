@@ -75,7 +75,9 @@ impl Receiver {
     /// The window we could announce now, by silly-window avoidance (RFC 9293 3.8.6.2.2): the
     /// present one unless the right edge can move by a segment or half the buffer.
     pub(crate) fn offered_window(&self) -> u64 {
-        let free = self.capacity.saturating_sub(self.data.readable() as u64);
+        // No more than the field can say: without scaling that is less than the buffer.
+        let expressible = u64::from(u16::MAX) << self.window_shift;
+        let free = self.capacity.saturating_sub(self.data.readable() as u64).min(expressible);
         let step = (self.capacity / 2).min(u64::from(self.largest_segment));
         let present = self.window();
         if free >= present + step {

@@ -151,6 +151,8 @@ impl Class {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -197,7 +199,7 @@ mod tests {
             medium: 0,
             large: 0,
         });
-        let chunks: alloc::vec::Vec<_> = (0..5).map(|_| pool.copy_from(b"x")).collect();
+        let chunks: Vec<_> = (0..5).map(|_| pool.copy_from(b"x")).collect();
         assert_eq!(pool.in_use(), 2);
         drop(chunks);
         assert_eq!(pool.in_use(), 0);

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, Ipv6Addr};
 
 use handfast_packet::Instant;
-use handfast_packet::buf::{Chunk, Gso, Head, Medium, Payload, TxBatch, TxFrame};
+use handfast_packet::buf::{Chunk, Head, Medium, Payload, TxBatch, TxFrame};
 use handfast_packet::cause::Cause;
 use handfast_packet::ethernet::{EtherType, EthernetAddress, EthernetHeader};
 use handfast_packet::ip::{Ecn, Protocol};
@@ -27,13 +27,12 @@ impl Network {
     /// the outbox. False when it was dropped instead: no route, no answer, no room.
     pub(crate) fn send(&mut self, now: Instant, packet: OutPacket, batch: &mut TxBatch) -> bool {
         match self.route(now, packet) {
-            Routed::Ready(frame) if batch.room() > 0 => {
-                batch.push(*frame);
+            Ok(frame) if batch.room() > 0 => {
+                batch.push(frame);
                 true
             }
-            Routed::Ready(frame) => self.enqueue(*frame),
-            Routed::Waits => true,
-            Routed::Dropped => false,
+            Ok(frame) => self.enqueue(frame),
+            Err(unsent) => unsent == Unsent::Waits,
         }
     }
 
@@ -46,9 +45,8 @@ impl Network {
             return false;
         }
         match self.route(now, message.into_packet()) {
-            Routed::Ready(frame) => self.enqueue(*frame),
-            Routed::Waits => true,
-            Routed::Dropped => false,
+            Ok(frame) => self.enqueue(frame),
+            Err(unsent) => unsent == Unsent::Waits,
         }
     }
 
@@ -56,15 +54,17 @@ impl Network {
     pub(super) fn send_ndp(&mut self, link: EthernetAddress, message: Message) {
         let destination = message.destination;
         let frame = self.encapsulate(message.into_packet(), HOP_LIMIT_NDP);
-        let frame = self.with_link_header(frame, link, ether_type(destination));
-        self.enqueue(frame);
+        self.send_frame(link, ether_type(destination), frame);
     }
 
-    /// Sends what is not IP, by the outbox.
-    pub(super) fn send_arp(&mut self, link: EthernetAddress, write: impl FnOnce(&mut Head), cause: Cause) {
-        let mut frame = TxFrame { cause, ..TxFrame::default() };
-        write(&mut frame.head);
-        let frame = self.with_link_header(frame, link, EtherType::ARP);
+    /// Sends what needs no route straight to `link`, by the outbox.
+    pub(super) fn send_frame(
+        &mut self,
+        link: EthernetAddress,
+        ether_type: EtherType,
+        frame: TxFrame,
+    ) {
+        let frame = self.with_link_header(frame, link, ether_type);
         self.enqueue(frame);
     }
 
@@ -108,20 +108,20 @@ impl Network {
     }
 
     /// Adds the headers and finds the way.
-    fn route(&mut self, now: Instant, packet: OutPacket) -> Routed {
+    fn route(&mut self, now: Instant, packet: OutPacket) -> Result<TxFrame, Unsent> {
         let (source, destination) = (packet.source, packet.destination);
         let Some(next_hop) = self.next_hop(destination) else {
             self.counters.no_route += 1;
             self.report_unreachable(destination);
-            return Routed::Dropped;
+            return Err(Unsent::Dropped);
         };
         if self.medium == Medium::Ip {
-            return Routed::Ready(self.encapsulate(packet, HOP_LIMIT));
+            return Ok(self.encapsulate(packet, HOP_LIMIT));
         }
         match self.neighbors.lookup(now, next_hop, source) {
             Lookup::Known(link) => {
                 let packet = self.encapsulate(packet, HOP_LIMIT);
-                Routed::Ready(self.with_link_header(packet, link, ether_type(destination)))
+                Ok(self.with_link_header(packet, link, ether_type(destination)))
             }
             Lookup::Unknown => {
                 let packet = self.encapsulate(packet, HOP_LIMIT);
@@ -129,11 +129,11 @@ impl Network {
                 if let Some(solicit) = self.neighbors.hold(now, next_hop, source, waiting) {
                     self.solicit(solicit);
                 }
-                Routed::Waits
+                Err(Unsent::Waits)
             }
             Lookup::Silent => {
                 self.report_unreachable(destination);
-                Routed::Dropped
+                Err(Unsent::Dropped)
             }
         }
     }
@@ -234,4 +234,49 @@ pub(super) struct Message {
     pub(super) protocol: Protocol,
     pub(super) bytes: Chunk,
     pub(super) cause: Cause,
+}
+
+impl Message {
+    fn into_packet(self) -> OutPacket {
+        OutPacket {
+            source: self.source,
+            destination: self.destination,
+            protocol: self.protocol,
+            ecn: Ecn::NotEct,
+            head: Head::new(),
+            body: Payload::from(self.bytes),
+            checksum_at: None,
+            gso: None,
+            cause: self.cause,
+        }
+    }
+}
+
+/// What became of a packet that did not get ready to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unsent {
+    /// It waits for its neighbour's link address.
+    Waits,
+    /// Nobody can take it.
+    Dropped,
+}
+
+/// Headers were put in front: the transport header has moved.
+fn move_checksum(frame: &mut TxFrame, by: usize) {
+    if let Some(field) = &mut frame.checksum_at {
+        field.start += u16::try_from(by).expect("headers are far shorter than 64 KiB");
+    }
+}
+
+/// What a frame says about the IP packet in it.
+const fn ether_type(destination: IpAddr) -> EtherType {
+    match destination {
+        IpAddr::V4(_) => EtherType::IPV4,
+        IpAddr::V6(_) => EtherType::IPV6,
+    }
+}
+
+/// Whether an address exists on links only and needs no route (RFC 4291 2.5.6).
+const fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }

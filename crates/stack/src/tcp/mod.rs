@@ -231,32 +231,20 @@ impl Tcp {
         key
     }
 
-    /// Calls a verb of a connection and files the connection anew.
-    fn with<T>(
-        &mut self,
-        now: Instant,
-        key: Key,
-        verb: impl FnOnce(&mut Connection, &mut Cx<'_>) -> T,
-    ) -> Option<T> {
-        let slot = self.slots.get_mut(key)?;
-        let result = verb(
-            &mut slot.connection,
-            &mut Cx {
-                now,
-                pool: &mut self.pool,
-            },
-        );
-        self.refile(key);
-        Some(result)
+    /// Calls a verb of a connection and files the connection anew; nothing when it is gone.
+    fn with(&mut self, now: Instant, key: Key, verb: impl FnOnce(&mut Connection, &mut Cx<'_>)) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            let pool = &mut self.pool;
+            verb(&mut slot.connection, &mut Cx { now, pool });
+            self.refile(key);
+        }
     }
 
     /// Files a connection after anything that may have changed it; it may also have something to
     /// send now.
     fn refile(&mut self, key: Key) {
         self.file(key);
-        if self.slots.get(key).is_some() {
-            self.senders.push(key.index);
-        }
+        self.senders.push(key.index);
     }
 
     /// Reads what a connection has become and wants, and files it accordingly.

@@ -375,6 +375,38 @@ fn unread_bytes_outlive_time_wait() {
 }
 
 #[test]
+fn connections_take_turns() {
+    let mut wire = Wire::new(PLAIN);
+    let listener = wire.listen(1, Family::V4.end(1, 80));
+    let clients = [(); 3].map(|()| wire.connect(0, Family::V4.end(1, 80)));
+    wire.settle();
+    assert!(wire.stacks[1].accept(listener).is_some());
+    wire.log.clear();
+    for client in clients {
+        let now = wire.now;
+        let written = wire.stacks[0]
+            .tcp(now, client)
+            .unwrap()
+            .write(&pattern(1_448 * 4));
+        assert_eq!(written, Ok(1_448 * 4));
+    }
+    wire.step();
+    let ports: Vec<u16> = segments(&wire, 0)
+        .iter()
+        .map(|sent| sent.header.source)
+        .collect();
+    assert_eq!(ports.len(), 12);
+    for round in ports.chunks(3) {
+        assert_eq!(
+            round,
+            &ports[..3],
+            "one segment each, always in the same order"
+        );
+    }
+    assert!(ports[0] != ports[1] && ports[1] != ports[2] && ports[0] != ports[2]);
+}
+
+#[test]
 fn many_connections_at_once_share_the_wire() {
     let mut wire = Wire::new(DEVICES[1]);
     let listener = wire.listen(1, Family::V6.end(1, 80));

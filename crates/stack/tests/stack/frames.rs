@@ -15,23 +15,23 @@ use crate::wire::{Wire, hardware};
 
 /// A TCP segment as it stood in a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sent {
-    pub source: SocketAddr,
-    pub destination: SocketAddr,
-    pub header: TcpHeader,
-    pub payload: Vec<u8>,
+pub(crate) struct Sent {
+    pub(crate) source: SocketAddr,
+    pub(crate) destination: SocketAddr,
+    pub(crate) header: TcpHeader,
+    pub(crate) payload: Vec<u8>,
     /// The IP packet, without what the link put in front.
-    pub packet: Vec<u8>,
+    pub(crate) packet: Vec<u8>,
 }
 
 /// The TCP segments that stack `host` sent, oldest first.
-pub fn segments(wire: &Wire, host: usize) -> Vec<Sent> {
+pub(crate) fn segments(wire: &Wire, host: usize) -> Vec<Sent> {
     let frames = wire.log.iter().filter(|(sender, _)| *sender == host);
     frames.filter_map(|(_, bytes)| segment(bytes)).collect()
 }
 
 /// The segment in a frame; `None` when it carries something else.
-pub fn segment(frame: &[u8]) -> Option<Sent> {
+pub(crate) fn segment(frame: &[u8]) -> Option<Sent> {
     let (ethernet, packet) = EthernetHeader::parse(frame).unwrap();
     let (source, destination, protocol, payload): (IpAddr, IpAddr, _, _) = match ethernet.ether_type
     {
@@ -69,7 +69,12 @@ pub fn segment(frame: &[u8]) -> Option<Sent> {
 }
 
 /// A header with these flags and numbers, and a window that hinders nobody.
-pub fn header(source: u16, destination: u16, flags: TcpFlags, (seq, ack): (u32, u32)) -> TcpHeader {
+pub(crate) fn header(
+    source: u16,
+    destination: u16,
+    flags: TcpFlags,
+    (seq, ack): (u32, u32),
+) -> TcpHeader {
     TcpHeader {
         source,
         destination,
@@ -82,7 +87,7 @@ pub fn header(source: u16, destination: u16, flags: TcpFlags, (seq, ack): (u32, 
 }
 
 /// A frame from host `from` to host `to` with a TCP segment and a good checksum.
-pub fn tcp(
+pub(crate) fn tcp(
     (from, source): (usize, IpAddr),
     (to, destination): (usize, IpAddr),
     header: &TcpHeader,
@@ -101,14 +106,14 @@ pub fn tcp(
 
 /// What an ICMP error says.
 #[derive(Clone, Copy, Debug)]
-pub enum Complaint {
+pub(crate) enum Complaint {
     HostUnreachable,
     PortUnreachable,
     TooBig(u16),
 }
 
 /// A frame to host `to` with an ICMP error of `router` about `packet`, which `to` has sent.
-pub fn icmp(to: usize, router: IpAddr, complaint: Complaint, packet: &[u8]) -> Vec<u8> {
+pub(crate) fn icmp(to: usize, router: IpAddr, complaint: Complaint, packet: &[u8]) -> Vec<u8> {
     let quoted = &packet[..packet.len().min(128)];
     let (destination, protocol, message) = match router {
         IpAddr::V4(_) => {
@@ -156,7 +161,7 @@ fn frame(
                 payload_len: len,
                 ..Ipv4Header::default()
             };
-            let mut head = vec![0; 20];
+            let mut head = vec![0; Ipv4Header::LEN];
             header.write(&mut head);
             (EtherType::IPV4, head)
         }
@@ -166,11 +171,10 @@ fn frame(
                 destination,
                 next_header: protocol,
                 hop_limit: 64,
-                traffic_class: 0,
-                flow_label: 0,
                 payload_len: len,
+                ..Ipv6Header::default()
             };
-            let mut head = vec![0; 40];
+            let mut head = vec![0; Ipv6Header::LEN];
             header.write(&mut head);
             (EtherType::IPV6, head)
         }
@@ -181,7 +185,7 @@ fn frame(
         source: hardware(from),
         ether_type,
     };
-    let mut bytes = vec![0; 14];
+    let mut bytes = vec![0; EthernetHeader::LEN];
     ethernet.write(&mut bytes);
     bytes.extend_from_slice(&head);
     bytes.extend_from_slice(payload);

@@ -1,4 +1,5 @@
 //! Two stacks joined by hand in virtual time, and single stacks under crafted frames.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
 mod connections;
 mod errors;

@@ -152,6 +152,26 @@ fn a_flood_is_answered_within_bounds() {
     );
 }
 
+#[test]
+fn a_flood_does_not_silence_connections() {
+    let mut wire = Wire::new(PLAIN);
+    let (_, server) = wire.establish(Family::V4);
+    wire.log.clear();
+    for _ in 0..60 {
+        deliver(&mut wire, Family::V4, SYN, (1, 0));
+    }
+    let now = wire.now;
+    assert_eq!(
+        wire.stacks[1].tcp(now, server).unwrap().write(b"excuse me"),
+        Ok(9)
+    );
+    wire.step();
+    let sent = segments(&wire, 1);
+    assert_eq!(sent.len(), 61);
+    let place = sent.iter().position(|sent| sent.payload == b"excuse me");
+    assert!(place.is_some_and(|place| place < 2), "{place:?}");
+}
+
 /// RFC 5961 section 4: a SYN in the middle of a connection gets an ACK, not a reset.
 #[test]
 fn a_forged_syn_is_challenged() {

@@ -16,21 +16,21 @@ use handfast_stack::{Config, Connect, Event, Listen, ListenerId, Stack, TcpId};
 use handfast_tcp::{ReadError, State, WriteError};
 
 /// One way of the wire.
-pub const LATENCY: Duration = Duration::from_millis(1);
+pub(crate) const LATENCY: Duration = Duration::from_millis(1);
 /// Nothing that these tests do takes so many steps.
 const STEPS_MAX: usize = 2_000_000;
 
 /// IP version of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
+pub(crate) enum Family {
     V4,
     V6,
 }
 
-pub const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
+pub(crate) const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 
 /// The devices that the stacks are tried on: without any help, and with all of it.
-pub const DEVICES: [Capabilities; 2] = [
+pub(crate) const DEVICES: [Capabilities; 2] = [
     Capabilities {
         medium: Medium::Ethernet,
         mtu: 1_500,
@@ -45,22 +45,22 @@ pub const DEVICES: [Capabilities; 2] = [
     },
 ];
 
-pub const PLAIN: Capabilities = DEVICES[0];
+pub(crate) const PLAIN: Capabilities = DEVICES[0];
 
 impl Family {
     /// The address of stack 0 or 1, or of somebody else on the link.
-    pub fn address(self, host: u8) -> IpAddr {
+    pub(crate) fn address(self, host: u8) -> IpAddr {
         match self {
             Self::V4 => [192, 0, 2, host + 1].into(),
             Self::V6 => [0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(host) + 1].into(),
         }
     }
 
-    pub fn end(self, host: u8, port: u16) -> SocketAddr {
+    pub(crate) fn end(self, host: u8, port: u16) -> SocketAddr {
         SocketAddr::new(self.address(host), port)
     }
 
-    pub fn prefix_len(self) -> u8 {
+    pub(crate) fn prefix_len(self) -> u8 {
         match self {
             Self::V4 => 24,
             Self::V6 => 64,
@@ -68,33 +68,33 @@ impl Family {
     }
 }
 
-pub fn hardware(host: usize) -> EthernetAddress {
+pub(crate) fn hardware(host: usize) -> EthernetAddress {
     EthernetAddress([2, 0, 0, 0, 0, u8::try_from(host).unwrap() + 1])
 }
 
 /// What the wire does with a frame.
-pub type Filter = Box<dyn FnMut(usize, &TxFrame) -> bool>;
+pub(crate) type Filter = Box<dyn FnMut(usize, &TxFrame) -> bool>;
 
-pub struct Wire {
-    pub now: Instant,
-    pub stacks: [Stack; 2],
+pub(crate) struct Wire {
+    pub(crate) now: Instant,
+    pub(crate) stacks: [Stack; 2],
     /// Frames under way to stack 0 and 1.
-    pub under_way: [VecDeque<RxFrame>; 2],
+    pub(crate) under_way: [VecDeque<RxFrame>; 2],
     /// All frames with the stack that sent them.
-    pub log: Vec<(usize, Vec<u8>)>,
+    pub(crate) log: Vec<(usize, Vec<u8>)>,
     /// All events of each stack, oldest first.
-    pub events: [Vec<Event>; 2],
+    pub(crate) events: [Vec<Event>; 2],
     /// Says whether a frame is let through; sees the sender.
-    pub filter: Option<Filter>,
+    pub(crate) filter: Option<Filter>,
 }
 
 impl Wire {
-    pub fn new(capabilities: Capabilities) -> Self {
+    pub(crate) fn new(capabilities: Capabilities) -> Self {
         Self::with(capabilities, |_, _| {})
     }
 
     /// A wire between stacks with changed configurations.
-    pub fn with(capabilities: Capabilities, change: impl Fn(usize, &mut Config)) -> Self {
+    pub(crate) fn with(capabilities: Capabilities, change: impl Fn(usize, &mut Config)) -> Self {
         let stack = |host: usize| {
             let mut config = Config {
                 seed: 7 + host as u64,
@@ -121,7 +121,7 @@ impl Wire {
     }
 
     /// A millisecond passes: what is under way arrives, and the stacks react.
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.now += LATENCY;
         for host in 0..2 {
             self.turn(host);
@@ -129,7 +129,7 @@ impl Wire {
     }
 
     /// Steps until nothing is under way.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         for _ in 0..STEPS_MAX {
             self.step();
             if self.under_way.iter().all(VecDeque::is_empty) {
@@ -140,7 +140,7 @@ impl Wire {
     }
 
     /// Lets time pass, jumping over the parts in which nothing happens.
-    pub fn pass(&mut self, time: Duration) {
+    pub(crate) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         for _ in 0..STEPS_MAX {
             self.settle();
@@ -162,7 +162,7 @@ impl Wire {
 
     /// Steps until `done`.
     #[track_caller]
-    pub fn until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+    pub(crate) fn until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
         for _ in 0..STEPS_MAX {
             if done(self) {
                 return;
@@ -173,7 +173,7 @@ impl Wire {
     }
 
     /// Puts a frame before stack `host` as if the wire had brought it.
-    pub fn inject(&mut self, host: usize, bytes: Vec<u8>) {
+    pub(crate) fn inject(&mut self, host: usize, bytes: Vec<u8>) {
         let frame = RxFrame {
             data: Chunk::from(bytes),
             received_at: self.now,
@@ -183,11 +183,11 @@ impl Wire {
         self.under_way[host].push_back(frame);
     }
 
-    pub fn listen(&mut self, host: usize, local: SocketAddr) -> ListenerId {
+    pub(crate) fn listen(&mut self, host: usize, local: SocketAddr) -> ListenerId {
         self.stacks[host].listen(local, Listen::default()).unwrap()
     }
 
-    pub fn connect(&mut self, host: usize, remote: SocketAddr) -> TcpId {
+    pub(crate) fn connect(&mut self, host: usize, remote: SocketAddr) -> TcpId {
         self.stacks[host]
             .connect(self.now, remote, Connect::default())
             .unwrap()
@@ -195,7 +195,7 @@ impl Wire {
 
     /// A connection from stack 0 to port 80 of stack 1: its two ends.
     #[track_caller]
-    pub fn establish(&mut self, family: Family) -> (TcpId, TcpId) {
+    pub(crate) fn establish(&mut self, family: Family) -> (TcpId, TcpId) {
         let listener = self.listen(1, family.end(1, 80));
         let client = self.connect(0, family.end(1, 80));
         self.settle();
@@ -206,7 +206,7 @@ impl Wire {
         (client, server)
     }
 
-    pub fn state(&mut self, host: usize, id: TcpId) -> Option<State> {
+    pub(crate) fn state(&mut self, host: usize, id: TcpId) -> Option<State> {
         self.stacks[host]
             .tcp(self.now, id)
             .map(|socket| socket.state())
@@ -214,7 +214,7 @@ impl Wire {
 
     /// Sends `bytes` from one end to the other while time passes, and compares.
     #[track_caller]
-    pub fn transfer(&mut self, from: (usize, TcpId), to: (usize, TcpId), bytes: &[u8]) {
+    pub(crate) fn transfer(&mut self, from: (usize, TcpId), to: (usize, TcpId), bytes: &[u8]) {
         let (mut written, mut received) = (0, Vec::new());
         self.until(|wire| {
             let now = wire.now;
@@ -236,7 +236,7 @@ impl Wire {
 
     /// Everything that can be read now.
     #[track_caller]
-    pub fn read(&mut self, host: usize, id: TcpId) -> Vec<u8> {
+    pub(crate) fn read(&mut self, host: usize, id: TcpId) -> Vec<u8> {
         let mut socket = self.stacks[host].tcp(self.now, id).unwrap();
         let (mut received, mut buffer) = (Vec::new(), [0; 4_096]);
         loop {
@@ -249,7 +249,7 @@ impl Wire {
     }
 
     /// Whether the end of the stream was reached.
-    pub fn at_end(&mut self, host: usize, id: TcpId) -> bool {
+    pub(crate) fn at_end(&mut self, host: usize, id: TcpId) -> bool {
         self.stacks[host]
             .tcp(self.now, id)
             .unwrap()
@@ -281,7 +281,7 @@ impl Wire {
     }
 
     /// Puts on the wire what a stack wants to send.
-    pub fn transmit(&mut self, host: usize) {
+    pub(crate) fn transmit(&mut self, host: usize) {
         let mut batch = TxBatch::new();
         loop {
             let more = self.stacks[host].poll_transmit(self.now, &mut batch);
@@ -317,7 +317,7 @@ fn arriving(frame: &TxFrame, now: Instant) -> RxFrame {
 }
 
 /// Bytes that differ from each other by position.
-pub fn pattern(len: usize) -> Vec<u8> {
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..len)
         .map(|n| u8::try_from(n * 31 % 251).unwrap())
         .collect()

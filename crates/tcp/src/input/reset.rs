@@ -10,7 +10,11 @@ impl Connection {
     /// guesses and get a challenge (RFC 5961 3.2).
     pub(super) fn reset_arrives(&mut self, cx: &mut Cx<'_>, seq: Offset) {
         if seq != self.rcv.nxt() {
-            return self.acks.challenge(cx.now);
+            // Right behind the window, where an empty segment is let in, is outside for a RST.
+            if seq < self.rcv.right_edge {
+                self.acks.challenge(cx.now);
+            }
+            return;
         }
         self.end(match self.phase {
             Phase::SynReceived { passive: false } => CloseReason::Refused,

@@ -20,6 +20,9 @@ pub use text::Names;
 /// No test sends more than this at one moment: more means that `poll_transmit` never ends.
 const BURST_MAX: usize = 10_000;
 
+/// Most lines of the exchange that a failure shows.
+const LOG_MAX: usize = 60;
+
 /// A full segment in most scripts.
 pub const MSS: usize = 1_000;
 
@@ -460,7 +463,8 @@ impl Script {
 
     #[track_caller]
     pub fn fail(&self, message: &str) -> ! {
-        panic!("{message}\n--- the exchange (ours >, the peer's <) ---\n{}", self.log.join("\n"));
+        let recent = &self.log[self.log.len().saturating_sub(LOG_MAX)..];
+        panic!("{message}\n--- the exchange (ours >, the peer's <) ---\n{}", recent.join("\n"));
     }
 
     // ---- bookkeeping ----
