@@ -10,6 +10,8 @@
 #![deny(unsafe_code)]
 
 mod error;
+#[cfg(target_os = "linux")]
+mod frame_io;
 mod impair;
 mod layout;
 mod memory;
@@ -17,6 +19,7 @@ mod offload;
 #[cfg(target_os = "linux")]
 mod packet_socket;
 mod record;
+mod split;
 #[cfg(target_os = "linux")]
 #[expect(
     unsafe_code,
@@ -26,6 +29,9 @@ mod sys;
 #[cfg(target_os = "linux")]
 mod tap;
 mod virtio_hdr;
+
+#[cfg(test)]
+mod testing;
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -37,10 +43,11 @@ use handfast_packet::time::Instant;
 pub use error::DeviceError;
 pub use impair::{Impair, ImpairSpec, ImpairStatistics, LinkSpec, LinkStatistics, SpecError};
 pub use memory::{MemoryDevice, memory_pair, memory_pair_polled};
-pub use offload::{SoftwareOffload, Split, complete_checksum, split_received};
+pub use offload::SoftwareOffload;
 #[cfg(target_os = "linux")]
 pub use packet_socket::{PacketOptions, PacketSocket, PacketStatistics};
 pub use record::Record;
+pub use split::{Split, SplitReceived, complete_checksum};
 #[cfg(target_os = "linux")]
 pub use tap::{Tap, TapOptions};
 

@@ -39,6 +39,12 @@ impl Cut {
         self.payload_len.div_ceil(self.segment_len)
     }
 
+    /// Whether the longest wire segment fits into one IP packet.
+    fn is_legal(&self) -> bool {
+        let headers = self.layout.payload - self.layout.ip;
+        headers + self.payload_len.min(self.segment_len) <= usize::from(u16::MAX)
+    }
+
     /// Which part of the payload segment `index` carries.
     fn range(&self, index: usize) -> Range<usize> {
         let start = index * self.segment_len;
@@ -107,7 +113,7 @@ impl Split {
             Some(gso) => {
                 let head = frame.head.bytes();
                 match Cut::new(head, medium, frame.body.len(), gso.segment_len.get()) {
-                    Some(cut) if cut.layout.payload == head.len() => Some(cut),
+                    Some(cut) if cut.layout.payload == head.len() && cut.is_legal() => Some(cut),
                     _ => return Err(frame),
                 }
             }

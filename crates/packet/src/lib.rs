@@ -24,6 +24,7 @@ pub mod ipv4;
 pub mod ipv6;
 pub mod ipv6_ext;
 pub mod ndp;
+pub mod pretty;
 pub mod record;
 pub mod tcp;
 pub mod time;

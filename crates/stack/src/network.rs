@@ -70,6 +70,8 @@ pub(crate) struct Network {
     events: VecDeque<NetworkEvent>,
     random: SeedRng,
     flow_label_key: [u8; 16],
+    /// Marks our own probes in IPv6.
+    nonce: [u8; 6],
     counters: NetworkCounters,
 }
 
@@ -150,6 +152,7 @@ pub(crate) enum NetworkEvent {
 impl Network {
     /// A network without addresses.
     pub(crate) fn new(config: &Config, capabilities: Capabilities, random: &mut SeedRng) -> Self {
+        let [nonce @ .., _, _] = random.next_u64().to_be_bytes();
         Self {
             hardware: config.hardware,
             medium: capabilities.medium,
@@ -166,6 +169,7 @@ impl Network {
             events: VecDeque::new(),
             random: SeedRng::new(random.next_u64()),
             flow_label_key: random.key(),
+            nonce,
             counters: NetworkCounters::default(),
         }
     }
@@ -316,6 +320,22 @@ impl Network {
     /// What was counted so far.
     pub(crate) fn counters(&self) -> NetworkCounters {
         NetworkCounters { neighbor_drops: self.neighbors.dropped(), ..self.counters }
+    }
+
+    /// Asks whether somebody uses an address.
+    fn probe(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(address) => self.probe_arp(address),
+            IpAddr::V6(address) => self.probe_ndp(address),
+        }
+    }
+
+    /// Tells everybody that an address is ours.
+    fn announce(&mut self, address: IpAddr, cause: Cause) {
+        match address {
+            IpAddr::V4(address) => self.announce_arp(address, cause),
+            IpAddr::V6(address) => self.announce_ndp(address, cause),
+        }
     }
 
     /// Somebody at `by` uses `address`, which is in our table, or asks for it as we do.

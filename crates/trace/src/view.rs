@@ -1,11 +1,11 @@
 //! One frame taken apart as far as the pictures need it. No memory of earlier frames.
 
+use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 
 use handfast_packet::arp::ArpPacket;
 use handfast_packet::buf::Medium;
 use handfast_packet::checksum::pseudo_header;
-use handfast_packet::error::ParseError;
 use handfast_packet::ethernet::{EtherType, EthernetHeader};
 use handfast_packet::icmpv4::Icmpv4;
 use handfast_packet::icmpv6::Icmpv6;
@@ -31,7 +31,7 @@ pub(crate) enum View<'a> {
     /// A link frame of a type that the pictures do not know.
     OtherLink(EtherType),
     /// Bytes that make no sense.
-    Broken(ParseError),
+    Broken(String),
 }
 
 /// Where an IP packet comes from and goes to.
@@ -67,10 +67,10 @@ pub(crate) struct IpView<'a> {
 impl<'a> View<'a> {
     /// Takes a frame apart; never fails, since [`View::Broken`] is a view too.
     pub(crate) fn of(frame: &FrameRecord<'a>, medium: Medium) -> Self {
-        Self::parse(frame, medium).unwrap_or_else(Self::Broken)
+        Self::parse(frame, medium).unwrap_or_else(|error| Self::Broken(error.to_string()))
     }
 
-    fn parse(frame: &FrameRecord<'a>, medium: Medium) -> Result<Self, ParseError> {
+    fn parse(frame: &FrameRecord<'a>, medium: Medium) -> Result<Self, Box<dyn Error>> {
         if medium == Medium::Ethernet {
             let (link, rest) = EthernetHeader::parse(frame.bytes)?;
             match link.ether_type {
@@ -105,7 +105,7 @@ impl<'a> View<'a> {
 
 impl<'a> IpView<'a> {
     /// The IP packet in a frame.
-    pub(crate) fn parse(frame: &'a [u8], medium: Medium) -> Result<Self, ParseError> {
+    pub(crate) fn parse(frame: &'a [u8], medium: Medium) -> Result<Self, Box<dyn Error>> {
         let packet = match medium {
             Medium::Ethernet => EthernetHeader::parse(frame)?.1,
             Medium::Ip => frame,
@@ -129,7 +129,7 @@ impl<'a> IpView<'a> {
             ends: Ends { source: header.source.into(), destination: header.destination.into() },
             protocol: header.protocol,
             payload,
-            offset: link_len + header.header_len(),
+            offset: link_len + (packet.len().min(usize::from(packet[0] & 0x0f) * 4)),
             fragment: header.is_fragment().then_some(fragment),
         })
     }
@@ -143,7 +143,7 @@ impl<'a> IpView<'a> {
 }
 
 impl TcpView {
-    fn parse(ip: &IpView<'_>, is_super_segment: bool) -> Result<Self, ParseError> {
+    fn parse(ip: &IpView<'_>, is_super_segment: bool) -> Result<Self, Box<dyn Error>> {
         let (header, header_len) = TcpHeader::parse(ip.payload)?;
         let Ends { source, destination } = ip.ends;
         let at = tcp::CHECKSUM_OFFSET;

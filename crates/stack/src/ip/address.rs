@@ -9,7 +9,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use handfast_packet::Instant;
 use handfast_packet::ip::Cidr;
-use handfast_packet::ndp::solicited_node;
+use handfast_packet::ndp::{ALL_NODES, solicited_node};
 
 use crate::link::claim::{Claim, ClaimTimings, Conflict, Step};
 use crate::rng::SeedRng;
@@ -156,6 +156,11 @@ impl Addresses {
             })
     }
 
+    /// Whether there is an IPv6 address, held or asked for.
+    pub(crate) fn has_v6(&self) -> bool {
+        self.entries.iter().any(|entry| entry.cidr.address.is_ipv6())
+    }
+
     fn push(&mut self, address: Address) -> bool {
         let room = self.entries.len() < ADDRESSES_MAX;
         if room {
@@ -168,9 +173,6 @@ impl Addresses {
         self.entries.iter_mut().find(|entry| entry.cidr.address == address)
     }
 }
-
-/// The group of all nodes on the link (RFC 4291 2.7.1).
-pub(crate) const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 #[cfg(test)]
 mod tests;

@@ -60,9 +60,10 @@ pub(crate) struct Fragment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Whole {
     pub(crate) protocol: Protocol,
-    /// The IP header of the first fragment.
-    pub(crate) header: Chunk,
-    pub(crate) payload: Chunk,
+    /// The headers of the first fragment as they came, and the whole payload.
+    pub(crate) packet: Chunk,
+    /// Where in `packet` the payload begins.
+    pub(crate) payload_at: usize,
     /// Whether any fragment carried Congestion Experienced (RFC 3168 5.3).
     pub(crate) ce: bool,
 }
@@ -126,15 +127,15 @@ impl Reassembly {
         if accepted { Outcome::Kept } else { Outcome::Dropped }
     }
 
-    /// Gives up datagrams that took too long. Returns those of which the first fragment came:
-    /// their senders are to be told (RFC 1122 3.3.2, RFC 8200 4.5).
-    pub(crate) fn on_timeout(&mut self, now: Instant) -> Vec<(Key, Whole)> {
+    /// Gives up datagrams that took too long. Returns them, with as much as came of those that
+    /// have their first fragment.
+    pub(crate) fn on_timeout(&mut self, now: Instant) -> Vec<(Key, Option<Whole>)> {
         let mut expired = Vec::new();
         while let Some(&(at, key)) = self.expiries.first()
             && at <= now
         {
             let assembly = self.close(&key).expect("each expiry stands for a datagram");
-            expired.extend(assembly.into_whole().map(|part| (key, part)));
+            expired.push((key, assembly.into_whole()));
         }
         expired
     }
@@ -242,13 +243,18 @@ impl Assembly {
     /// The payload from offset zero up to the first hole; `None` without the first fragment.
     fn into_whole(self) -> Option<Whole> {
         let (protocol, header) = self.first?;
-        let mut payload = Vec::with_capacity(self.bytes);
+        let payload_at = header.len();
+        let mut packet = Vec::with_capacity(payload_at + self.bytes);
+        packet.extend_from_slice(&header);
         for (at, piece) in &self.pieces {
-            if usize::from(*at) != payload.len() {
+            if payload_at + usize::from(*at) != packet.len() {
                 break;
             }
-            payload.extend_from_slice(piece);
+            packet.extend_from_slice(piece);
         }
-        Some(Whole { protocol, header, payload: Chunk::from(payload), ce: self.ce })
+        Some(Whole { protocol, packet: Chunk::from(packet), payload_at, ce: self.ce })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ pub(crate) fn choose(
 }
 
 /// Smaller is better; compared field by field in the order of the rules.
-fn cost(destination: IpAddr, cidr: &Cidr) -> impl Ord {
+fn cost(destination: IpAddr, cidr: &Cidr) -> impl Ord + use<> {
     let source = cidr.address;
     // Rule 2: the smallest scope that reaches the destination, else the largest there is.
     let (source_scope, scope) = (Scope::of(source), Scope::of(destination));

@@ -12,9 +12,6 @@ use super::Network;
 use crate::ip::is_host;
 use crate::link::neighbor::Evidence;
 
-/// The hardware address of nobody, in questions.
-const NOBODY: EthernetAddress = EthernetAddress([0; 6]);
-
 impl Network {
     /// Takes in an ARP packet.
     pub(super) fn on_arp(&mut self, now: Instant, bytes: &[u8]) {
@@ -25,7 +22,7 @@ impl Network {
         let (by, sender) = (arp.sender_hardware, IpAddr::V4(arp.sender_protocol));
         // What we said ourselves may come back; what claims to come from a group is forged
         // (RFC 1812 3.3.2).
-        if by == self.hardware || by.is_multicast() || by == NOBODY {
+        if by == self.hardware || by.is_multicast() || by == EthernetAddress::ZERO {
             return;
         }
         if self.addresses.contains(sender) {
@@ -93,7 +90,7 @@ impl Network {
             operation: ArpOperation::REQUEST,
             sender_hardware: self.hardware,
             sender_protocol: sender,
-            target_hardware: NOBODY,
+            target_hardware: EthernetAddress::ZERO,
             target_protocol: target,
         }
     }

@@ -17,10 +17,7 @@ use crate::rng::keyed_hash;
 /// TTL and hop limit of ordinary packets (RFC 1122 3.2.1.7, the value of RFC 1700).
 const HOP_LIMIT: u8 = 64;
 /// Hop limit of neighbour discovery: proof that no router forwarded it (RFC 4861 section 4).
-const HOP_LIMIT_NDP: u8 = 255;
-
-/// Length of an IPv4 header without options.
-const IPV4_LEN: usize = 20;
+pub(super) const HOP_LIMIT_NDP: u8 = 255;
 
 impl Network {
     /// Sends a packet: into `batch` when the way is clear, else it waits for the neighbour or in
@@ -39,7 +36,7 @@ impl Network {
     /// Sends a message of our own on the ordinary way, by the outbox. A message that would need
     /// fragmenting is dropped: we never fragment.
     pub(super) fn send_message(&mut self, now: Instant, message: Message) -> bool {
-        let header_len = if message.source.is_ipv4() { IPV4_LEN } else { Ipv6Header::LEN };
+        let header_len = if message.source.is_ipv4() { Ipv4Header::LEN } else { Ipv6Header::LEN };
         if header_len + message.bytes.len() > usize::from(self.mtu_for(message.destination)) {
             self.counters.too_large += 1;
             return false;
@@ -156,8 +153,8 @@ impl Network {
                     payload_len: len,
                     ..Ipv4Header::default()
                 };
-                header.write(head.prepend(IPV4_LEN));
-                IPV4_LEN
+                header.write(head.prepend(Ipv4Header::LEN));
+                Ipv4Header::LEN
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
                 let header = Ipv6Header {
@@ -165,9 +162,10 @@ impl Network {
                     destination,
                     next_header: protocol,
                     hop_limit,
-                    traffic_class: ecn,
+                    ecn,
                     flow_label: self.flow_label((source, destination), protocol, head.bytes()),
                     payload_len: len,
+                    ..Ipv6Header::default()
                 };
                 header.write(head.prepend(Ipv6Header::LEN));
                 Ipv6Header::LEN

@@ -88,6 +88,8 @@ impl Connection {
                 let end = (seq + text).min(self.rcv.nxt());
                 self.acks.owe_for_duplicate((seq.max(Offset::FIRST), end));
             }
+            // A SYN gets its challenge wherever it lies (RFC 9293 3.10.7.4, fourth step), limited.
+            _ if segment.control == Control::Syn => self.acks.challenge(cx.now),
             _ if !segment.is_empty() => self.acks.owe(Cause::ChallengeAck),
             // Two confused ends could otherwise answer each other's empty segments for ever.
             _ => self.acks.challenge(cx.now),
