@@ -41,8 +41,13 @@ use handfast_packet::ethernet::EthernetAddress;
 use handfast_packet::time::Instant;
 
 pub use error::DeviceError;
-pub use impair::{Impair, ImpairSpec, ImpairStatistics, LinkSpec, LinkStatistics, SpecError};
-pub use memory::{MemoryDevice, memory_pair, memory_pair_polled};
+pub use impair::{
+    Burst, DROPS_MAX, HOLD_DEFAULT, Impair, ImpairSpec, ImpairStatistics, LINK_BYTES_MAX,
+    LINK_SEGMENTS_MAX, LinkSpec, LinkStatistics, Probability, QUEUE_DEFAULT, Reorder, SpecError,
+};
+#[cfg(target_os = "linux")]
+pub use memory::memory_pair;
+pub use memory::{MEMORY_QUEUE_MAX, MemoryDevice, memory_pair_polled};
 pub use offload::SoftwareOffload;
 #[cfg(target_os = "linux")]
 pub use packet_socket::{PacketOptions, PacketSocket, PacketStatistics};

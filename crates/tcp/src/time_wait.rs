@@ -99,6 +99,11 @@ impl TimeWait {
         }
     }
 
+    /// SND.NXT: a new incarnation must start beyond it.
+    pub fn next_seq(&self) -> SeqNumber {
+        self.snd_nxt
+    }
+
     /// Whether a SYN can only come from a new incarnation (RFC 6191 section 2): its timestamp is
     /// newer, or, where timestamps say nothing, its sequence number is.
     fn is_new_incarnation(&self, syn: &Segment) -> bool {

@@ -11,6 +11,7 @@ use handfast_packet::Instant;
 use handfast_packet::buf::Medium;
 use handfast_packet::cause::Cause;
 use handfast_packet::record::{Direction, FrameRecord, Recorder};
+use handfast_packet::tcp::TcpFlags;
 
 use crate::flow::{Flows, Note, Step};
 use crate::view::{TcpView, View};
@@ -85,12 +86,13 @@ impl Ladder {
             (len, 1) => len.to_string(),
             (len, segments) => format!("{len}×{segments}"),
         };
+        let is_reset = tcp.header.flags.contains(TcpFlags::RST);
+        let window = if is_reset { String::new() } else { words::window(step.window) };
         let text = format!(
-            "{:<7} {:>8} {:>8} {len:>9} {:>6}",
+            "{:<7} {:>8} {:>8} {len:>9} {window:>6}",
             words::flags(tcp.header.flags),
             step.seq,
             step.ack.map(|ack| ack.to_string()).unwrap_or_default(),
-            words::window(step.window),
         );
         let options = words::options(&tcp.header, &step);
         self.line(frame, text, &note(frame.cause, &step), is_trouble(frame.cause, &step), &options);

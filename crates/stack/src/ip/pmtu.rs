@@ -68,3 +68,52 @@ impl PathMtus {
         self.paths.values().map(|path| path.expires).min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn only_a_decrease_counts_until_it_is_old() {
+        let mut paths = PathMtus::default();
+        let to: IpAddr = [192, 0, 2, 1].into();
+        let learn = |paths: &mut PathMtus, mtu| {
+            paths.learn(Instant::ZERO, to, mtu);
+            paths.get(to)
+        };
+        assert_eq!(learn(&mut paths, 1_400), Some(1_400));
+        assert_eq!(learn(&mut paths, 1_450), Some(1_400));
+        assert_eq!(learn(&mut paths, 1_300), Some(1_300));
+        assert_eq!(learn(&mut paths, 68), Some(MTU_MIN_V4), "a path is never that narrow");
+        let expiry = Instant::ZERO + AGE;
+        assert_eq!(paths.next_timeout(), Some(expiry));
+        paths.on_timeout(Instant::from_nanos(expiry.as_nanos() - 1));
+        assert_eq!(paths.get(to), Some(MTU_MIN_V4));
+        paths.on_timeout(expiry);
+        assert_eq!((paths.get(to), paths.next_timeout()), (None, None));
+    }
+
+    #[test]
+    fn ipv6_takes_no_word_below_its_minimum() {
+        let mut paths = PathMtus::default();
+        let to = "2001:db8::1".parse().unwrap();
+        paths.learn(Instant::ZERO, to, MTU_MIN_V6 - 1);
+        assert_eq!(paths.get(to), None);
+        paths.learn(Instant::ZERO, to, MTU_MIN_V6);
+        assert_eq!(paths.get(to), Some(MTU_MIN_V6));
+    }
+
+    #[test]
+    fn the_oldest_makes_room() {
+        let mut paths = PathMtus::default();
+        let count = u32::try_from(PATHS_MAX).unwrap();
+        let path = |n| IpAddr::from(Ipv4Addr::from_bits(0x0a00_0000 + n));
+        for n in 0..=count {
+            paths.learn(Instant::from_secs(n.into()), path(n), 1_400);
+        }
+        assert_eq!(paths.paths.len(), PATHS_MAX);
+        assert_eq!((paths.get(path(0)), paths.get(path(1))), (None, Some(1_400)));
+    }
+}

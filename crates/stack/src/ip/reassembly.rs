@@ -106,7 +106,7 @@ struct Assembly {
 
 impl Reassembly {
     /// Takes one fragment in; costs O(log n).
-    pub(crate) fn add(&mut self, now: Instant, key: Key, fragment: Fragment) -> Outcome {
+    pub(crate) fn add(&mut self, now: Instant, key: Key, fragment: &Fragment) -> Outcome {
         let end = usize::from(fragment.offset) + fragment.payload.len();
         let ragged = fragment.more && !fragment.payload.len().is_multiple_of(8);
         if fragment.payload.is_empty() || ragged || end > DATAGRAM_MAX {
@@ -185,7 +185,7 @@ impl Assembly {
     }
 
     /// Takes a fragment in that ends at `end`; false when it is refused.
-    fn add(&mut self, fragment: Fragment, end: usize) -> bool {
+    fn add(&mut self, fragment: &Fragment, end: usize) -> bool {
         if self.spoilt {
             return false;
         }
@@ -196,7 +196,7 @@ impl Assembly {
         {
             return true;
         }
-        if self.contradicts(&fragment, end) || self.pieces.len() == FRAGMENTS_MAX {
+        if self.contradicts(fragment, end) || self.pieces.len() == FRAGMENTS_MAX {
             self.spoil();
             return false;
         }

@@ -87,3 +87,39 @@ const fn common_prefix(a: IpAddr, b: IpAddr) -> u32 {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Destination, candidates, choice. The IPv6 rows are examples of RFC 6724 10.1 as far as
+    /// they do not need temporary or mobile addresses.
+    const CASES: [(&str, &[&str], &str); 11] = [
+        ("2001:db8:1::1", &["2001:db8:3::1/64", "fe80::1/64"], "2001:db8:3::1"),
+        ("ff05::1", &["2001:db8:3::1/64", "fe80::1/64"], "2001:db8:3::1"),
+        ("fe80::1", &["fe80::2/64", "2001:db8:1::1/64"], "fe80::2"),
+        ("2001:db8:1::1", &["2001:db8:1::1/64", "2001:db8:2::1/64"], "2001:db8:1::1"),
+        ("2001:db8:1::1", &["2001:db8:3::2/64", "2001:db8:1::2/64"], "2001:db8:1::2"),
+        ("2002:c633:6401::1", &["2001:db8:1::2/64", "2002:c633:6401::d5e3/64"], "2002:c633:6401::d5e3"),
+        ("fd00::1", &["2001:db8::2/64", "fd11::2/64"], "fd11::2"),
+        ("192.0.2.9", &["10.0.0.1/8", "192.0.2.1/24", "2001:db8::2/64"], "192.0.2.1"),
+        ("203.0.113.29", &["169.254.1.1/16", "192.168.0.129/24"], "192.168.0.129"),
+        ("169.254.9.9", &["192.168.0.129/24", "169.254.1.1/16"], "169.254.1.1"),
+        ("8.8.8.8", &["192.168.0.129/24", "192.168.0.130/24"], "192.168.0.129"),
+    ];
+
+    #[test]
+    fn the_rules_of_rfc_6724() {
+        for (destination, candidates, expected) in CASES {
+            let candidates = candidates.iter().map(|cidr| cidr.parse().unwrap());
+            let choice = choose(destination.parse().unwrap(), candidates);
+            assert_eq!(choice, Some(expected.parse().unwrap()), "for {destination}");
+        }
+    }
+
+    #[test]
+    fn no_address_of_the_family_no_choice() {
+        let candidates = ["2001:db8::2/64".parse().unwrap()];
+        assert_eq!(choose([192, 0, 2, 1].into(), candidates.into_iter()), None);
+    }
+}

@@ -95,7 +95,7 @@ impl Network {
         }
     }
 
-    fn receive_v4(&mut self, now: Instant, packet: Chunk, frame: FrameInfo) -> Option<Inbound> {
+    fn receive_v4(&mut self, now: Instant, mut packet: Chunk, frame: FrameInfo) -> Option<Inbound> {
         let (header, len) = match Ipv4Header::parse(&packet) {
             Ok((header, payload)) => (header, payload.len()),
             Err(error) => return self.unreadable(error),
@@ -110,6 +110,7 @@ impl Network {
             return None;
         }
         let payload_at = usize::from(packet[0] & 0x0f) * 4;
+        packet.truncate(payload_at + len);
         let arrived = Arrived {
             source,
             destination,
@@ -117,7 +118,7 @@ impl Network {
             hop_limit: header.ttl,
             ce: header.ecn == Ecn::Ce,
             fragmented: false,
-            packet: packet.slice(0..payload_at + len),
+            packet,
             payload_at,
             named_at: PROTOCOL_AT,
             frame,
@@ -130,11 +131,11 @@ impl Network {
             offset: header.fragment_offset,
             more: header.more_fragments,
         };
-        let whole = self.reassemble(now, arrived, &piece)?;
+        let whole = self.reassemble(now, &arrived, &piece)?;
         self.deliver(now, whole)
     }
 
-    fn receive_v6(&mut self, now: Instant, packet: Chunk, frame: FrameInfo) -> Option<Inbound> {
+    fn receive_v6(&mut self, now: Instant, mut packet: Chunk, frame: FrameInfo) -> Option<Inbound> {
         let (header, len) = match Ipv6Header::parse(&packet) {
             Ok((header, payload)) => (header, payload.len()),
             Err(error) => return self.unreadable(error),
@@ -151,6 +152,7 @@ impl Network {
             self.counters.not_for_us += 1;
             return None;
         }
+        packet.truncate(Ipv6Header::LEN + len);
         let arrived = Arrived {
             source,
             destination,
@@ -158,7 +160,7 @@ impl Network {
             hop_limit: header.hop_limit,
             ce: header.ecn == Ecn::Ce,
             fragmented: false,
-            packet: packet.slice(0..Ipv6Header::LEN + len),
+            packet,
             payload_at: Ipv6Header::LEN,
             named_at: NEXT_HEADER_AT,
             frame,
@@ -197,14 +199,14 @@ impl Network {
                     offset: fragment.offset,
                     more: fragment.more,
                 };
-                let whole = self.reassemble(now, arrived, &piece)?;
+                let whole = self.reassemble(now, &arrived, &piece)?;
                 self.walk(now, whole)
             }
         }
     }
 
     /// Keeps a fragment; returns the whole when nothing is missing any more.
-    fn reassemble(&mut self, now: Instant, arrived: Arrived, piece: &Piece) -> Option<Arrived> {
+    fn reassemble(&mut self, now: Instant, arrived: &Arrived, piece: &Piece) -> Option<Arrived> {
         self.counters.fragments_received += 1;
         let is_v4 = arrived.source.is_ipv4();
         let key = Key {
@@ -221,7 +223,7 @@ impl Network {
             payload: arrived.payload(),
             ce: arrived.ce,
         };
-        match self.reassembly.add(now, key, fragment) {
+        match self.reassembly.add(now, key, &fragment) {
             Outcome::Kept => None,
             Outcome::Dropped => {
                 self.counters.fragments_dropped += 1;
@@ -232,8 +234,18 @@ impl Network {
                 // What the device said about a checksum was about a single frame.
                 let frame =
                     FrameInfo { checksum: RxChecksum::Unknown, gso: None, ..arrived.frame };
-                let fragmented = true;
-                Some(Arrived { protocol, packet, payload_at, ce, frame, fragmented, ..arrived })
+                Some(Arrived {
+                    source: arrived.source,
+                    destination: arrived.destination,
+                    protocol,
+                    hop_limit: arrived.hop_limit,
+                    ce,
+                    fragmented: true,
+                    packet,
+                    payload_at,
+                    named_at: arrived.named_at,
+                    frame,
+                })
             }
         }
     }

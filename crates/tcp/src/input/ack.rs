@@ -77,7 +77,10 @@ impl Connection {
     /// SND.WND, unless the segment is older than the one that set it (RFC 9293 3.10.7.4).
     fn update_window(&mut self, cx: &Cx<'_>, seq: Offset, ack: Offset, segment: &Segment) {
         let (last_seq, last_ack) = self.snd.window_at;
-        if last_seq > seq || (last_seq == seq && last_ack > ack) {
+        // A segment that acknowledges more than any before is the newest, whatever its number: a
+        // retransmission, say. Without it SND.UNA would carry the old window to the right.
+        let newest = ack > self.snd.una;
+        if !newest && (last_seq > seq || (last_seq == seq && last_ack > ack)) {
             return;
         }
         let window = u64::from(segment.window) << self.snd.window_shift;

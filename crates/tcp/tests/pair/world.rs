@@ -165,7 +165,7 @@ impl World {
         Outcome {
             ended: self.now - start,
             sent: self.sent,
-            storm: 20 * segments,
+            storm: 6 * segments,
             retransmissions,
             hash: self.hash,
         }

@@ -177,6 +177,7 @@ impl Flow {
         let control = u64::from(syn && next == 0) + u64::from(fin && end > next);
         sender.traffic.bytes += (end.saturating_sub(next.max(seq))).saturating_sub(control);
         let mut resent = again;
+        let mut brings_new_bytes = len > 0 && end > next;
         match arrival {
             Arrival::Nothing | Arrival::New => {}
             _ if is_window_probe => {}
@@ -190,6 +191,7 @@ impl Flow {
             }
             Arrival::Fills { hole_seen_at, all_closed } => {
                 sender.traffic.bytes += len.min(next.saturating_sub(seq));
+                brings_new_bytes = true;
                 if again || at.duration_since(hole_seen_at) >= rtt_min {
                     resent = true;
                     notes.push(Note::FillsHole { all_closed });
@@ -218,7 +220,7 @@ impl Flow {
         } else if is_ours && end > next {
             self.rtt.sent(end, at);
         }
-        if len > 0 && end > next {
+        if brings_new_bytes {
             self.last_data_at[usize::from(!is_ours)] = at;
         }
         if fin {

@@ -72,17 +72,18 @@ impl Half {
                 self.syn = true;
                 self.scale = header.options.window_scale.map(|shift| shift.min(14));
             }
-        } else if self.start.is_none() {
-            self.start = Some(header.seq.0.wrapping_sub(1));
-            self.next = 1;
-            self.acked = 1;
+        } else if self.start.is_none() && header.flags.contains(TcpFlags::RST) {
+            // A refusal has no sequence numbers of its own.
+            self.start = Some(header.seq.0);
+        } else {
+            self.start_from_ack(header.seq);
         }
     }
 
     /// Learns the first number from what the other side acknowledges.
-    pub(super) fn start_from_ack(&mut self, ack: SeqNumber) {
+    pub(super) fn start_from_ack(&mut self, next: SeqNumber) {
         if self.start.is_none() {
-            self.start = Some(ack.0.wrapping_sub(1));
+            self.start = Some(next.0.wrapping_sub(1));
             self.next = 1;
             self.acked = 1;
         }

@@ -9,8 +9,11 @@ use handfast_packet::Instant;
 use handfast_packet::buf::Gso;
 use handfast_packet::build::{Ethernet, Ipv4, Packet, Tcp};
 use handfast_packet::cause::Cause;
+use handfast_packet::ethernet::EthernetAddress;
 use handfast_packet::record::{Direction, FrameRecord, Recorder};
 
+pub const MAC_A: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 1]);
+pub const MAC_B: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 2]);
 pub const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 129);
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 29);
 /// The first number of the client: its bytes wrap soon.
@@ -94,7 +97,7 @@ impl<'a> Script<'a> {
 }
 
 pub fn packet(ip: Ipv4, tcp: Tcp, payload: &[u8]) -> Packet {
-    Ethernet::new() / ip / tcp / payload
+    Ethernet::new(MAC_A, MAC_B) / ip / tcp / payload
 }
 
 /// A writer whose text can be read while somebody else writes.

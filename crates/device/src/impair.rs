@@ -1,0 +1,174 @@
+//! `Impair`: makes any device a bad link, each direction by its own recipe and all of it repeatable
+//! from a seed. What can be set is in `spec`, what happens to a segment in `link`.
+
+mod link;
+mod random;
+mod spec;
+mod unit;
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use handfast_packet::buf::{Capabilities, Pool, RxBatch, RxFrame, TxBatch, TxFrame};
+use handfast_packet::ethernet::EthernetAddress;
+use handfast_packet::time::Instant;
+
+use self::link::Link;
+pub use self::link::{LINK_BYTES_MAX, LINK_SEGMENTS_MAX, LinkStatistics};
+use self::random::Random;
+pub use self::spec::{
+    Burst, DROPS_MAX, HOLD_DEFAULT, ImpairSpec, LinkSpec, QUEUE_DEFAULT, Reorder, SpecError,
+};
+pub use self::unit::Probability;
+use crate::Device;
+use crate::offload::{RETRY_AFTER, earliest};
+use crate::split::{Split, SplitReceived};
+
+/// Most batches fetched from the device below in one call, so that a flood cannot hold a caller.
+const FETCH_ROUNDS_MAX: usize = 16;
+
+/// A device behind a bad link.
+///
+/// Super-frames are cut into wire segments first, in both directions, so that what is lost or
+/// delayed are the segments that a real link would see. The device takes every frame that it is
+/// offered; what its link cannot hold is dropped and counted, as on a real link.
+#[derive(Debug)]
+pub struct Impair<D> {
+    device: D,
+    inbound: Link<RxFrame>,
+    outbound: Link<TxFrame>,
+    pool: Pool,
+    fetched: RxBatch,
+    /// Segments that have come through and that the device below has not taken yet.
+    leaving: TxBatch,
+    /// When to call again because the device below was not finished.
+    again_at: Option<Instant>,
+}
+
+/// What became of the segments of both directions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImpairStatistics {
+    /// From the network to us.
+    pub inbound: LinkStatistics,
+    /// From us to the network.
+    pub outbound: LinkStatistics,
+}
+
+impl<D: Device> Impair<D> {
+    /// Puts `device` behind a link described by `spec`. The same seed and the same frames at the
+    /// same times have the same outcome.
+    pub fn new(device: D, spec: ImpairSpec, seed: u64) -> Self {
+        let medium = device.capabilities().medium;
+        Self {
+            device,
+            inbound: Link::new(spec.inbound, medium, Random::new(seed, 0)),
+            outbound: Link::new(spec.outbound, medium, Random::new(seed, 1)),
+            pool: Pool::default(),
+            fetched: RxBatch::new(),
+            leaving: TxBatch::new(),
+            again_at: None,
+        }
+    }
+
+    /// The device below.
+    pub fn device(&self) -> &D {
+        &self.device
+    }
+
+    /// What became of the segments so far.
+    pub fn statistics(&self) -> ImpairStatistics {
+        ImpairStatistics {
+            inbound: self.inbound.statistics(),
+            outbound: self.outbound.statistics(),
+        }
+    }
+
+    /// Puts everything that the device below has onto the inbound link.
+    fn fetch(&mut self, now: Instant) -> io::Result<()> {
+        let medium = self.device.capabilities().medium;
+        for _ in 0..FETCH_ROUNDS_MAX {
+            let room = self.fetched.room();
+            let count = self.device.recv(now, &mut self.fetched)?;
+            while let Some(frame) = self.fetched.pop() {
+                let mut split = SplitReceived::new(frame, medium);
+                while let Some(segment) = split.next(&mut self.pool) {
+                    self.inbound.offer(now, segment);
+                }
+            }
+            if count < room {
+                return Ok(());
+            }
+        }
+        // Readiness may be shown only once, so it is not left to the descriptor.
+        self.again_at = Some(now);
+        Ok(())
+    }
+
+    /// Hands what has come through the outbound link to the device below.
+    fn flush(&mut self, now: Instant) -> io::Result<()> {
+        loop {
+            while self.leaving.room() > 0 {
+                let Some((_, segment)) = self.outbound.pop_ready(now) else { break };
+                self.leaving.push(segment);
+            }
+            if self.leaving.is_empty() {
+                return Ok(());
+            }
+            self.device.send(now, &mut self.leaving)?;
+            if !self.leaving.is_empty() {
+                self.again_at = Some(now + RETRY_AFTER);
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl<D: Device> Device for Impair<D> {
+    fn capabilities(&self) -> Capabilities {
+        self.device.capabilities()
+    }
+
+    fn hardware_address(&self) -> EthernetAddress {
+        self.device.hardware_address()
+    }
+
+    fn recv(&mut self, now: Instant, batch: &mut RxBatch) -> io::Result<usize> {
+        self.again_at = None;
+        self.flush(now)?;
+        self.fetch(now)?;
+        let before = batch.len();
+        while batch.room() > 0 {
+            let Some((arrival, frame)) = self.inbound.pop_ready(now) else { break };
+            batch.push(RxFrame { received_at: arrival, ..frame });
+        }
+        Ok(batch.len() - before)
+    }
+
+    fn send(&mut self, now: Instant, batch: &mut TxBatch) -> io::Result<usize> {
+        let medium = self.device.capabilities().medium;
+        let count = batch.len();
+        while let Some(frame) = batch.pop() {
+            match Split::new(frame, medium) {
+                Ok(split) => split.for_each(|segment| self.outbound.offer(now, segment)),
+                // The device below knows better what to do with it.
+                Err(frame) => self.outbound.offer(now, frame),
+            }
+        }
+        self.flush(now)?;
+        Ok(count)
+    }
+
+    fn next_ready(&self) -> Option<Instant> {
+        // While the device below is stuck, segments that are due do not hasten it.
+        let outbound = self.outbound.next_ready().filter(|_| self.leaving.is_empty());
+        let links = earliest(self.inbound.next_ready(), outbound);
+        earliest(links, earliest(self.again_at, self.device.next_ready()))
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.device.fd()
+    }
+}
+
+#[cfg(test)]
+mod tests;
