@@ -50,11 +50,13 @@ pub use memory::memory_pair;
 pub use memory::{MEMORY_QUEUE_MAX, MemoryDevice, memory_pair_polled};
 pub use offload::SoftwareOffload;
 #[cfg(target_os = "linux")]
-pub use packet_socket::{PacketOptions, PacketSocket, PacketStatistics};
+pub use packet_socket::{
+    PacketOptions, PacketSocket, PacketStatistics, RECEIVE_BUFFER_DEFAULT,
+};
 pub use record::Record;
 pub use split::{Split, SplitReceived, complete_checksum};
 #[cfg(target_os = "linux")]
-pub use tap::{Tap, TapOptions};
+pub use tap::{Tap, TapOptions, TapStatistics};
 
 /// Something that frames come from and go to. No call ever blocks.
 pub trait Device {

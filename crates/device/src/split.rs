@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use handfast_packet::buf::{Chunk, ChecksumField, Medium, Payload, Pool, RxChecksum, RxFrame, TxFrame};
+use handfast_packet::buf::{ChecksumField, Medium, Payload, Pool, RxChecksum, RxFrame, TxFrame};
 use handfast_packet::checksum::Sum;
 
 use crate::layout::{IpVersion, TcpLayout};

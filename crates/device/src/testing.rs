@@ -12,6 +12,7 @@ use handfast_packet::time::Instant;
 use crate::Device;
 
 /// A TCP frame to be.
+#[derive(Debug)]
 pub(crate) struct TcpFrame {
     pub(crate) medium: Medium,
     pub(crate) v6: bool,

@@ -33,9 +33,7 @@ pub(crate) fn closed(reason: CloseReason, peer: SocketAddr) -> io::Error {
         ),
         CloseReason::Aborted => (
             ErrorKind::ConnectionAborted,
-            format!(
-                "the connection with {peer} was aborted by this side; open a new one to go on"
-            ),
+            format!("the connection with {peer} was aborted by this side; open a new one to go on"),
         ),
         CloseReason::TimedOut => (
             ErrorKind::TimedOut,

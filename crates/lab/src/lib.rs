@@ -14,12 +14,14 @@ mod error;
 pub mod http;
 pub mod kernel_client;
 mod lab;
+pub mod lesson;
 mod namespace;
 mod quiet_port;
+mod raw_socket;
 pub mod server;
 #[expect(
     unsafe_code,
-    reason = "two system calls that rustix does not offer as safe functions"
+    reason = "system calls that rustix does not offer as safe functions"
 )]
 mod sys;
 mod tcp_info;
@@ -31,6 +33,7 @@ pub use error::{LabError, Remedy};
 pub use lab::{Lab, LabOptions, WEB_NAME};
 pub use namespace::{Namespace, enter};
 pub use quiet_port::QuietPort;
+pub use raw_socket::{RawFrame, RawSocket, RawStatistics};
 pub use server::{Server, ServerOptions};
 pub use tcp_info::TcpInfo;
 pub use topology::{

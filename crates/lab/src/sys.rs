@@ -76,3 +76,91 @@ pub(crate) fn discard_all(socket: BorrowedFd<'_>) -> io::Result<()> {
         Ok(())
     }
 }
+
+/// Ties a packet socket to an interface, from which it then gets frames of every kind; returns
+/// the interface's hardware address.
+pub(crate) fn bind_packet(socket: BorrowedFd<'_>, interface: u32) -> io::Result<[u8; 6]> {
+    let every_kind = u16::try_from(libc::ETH_P_ALL).expect("a 16-bit constant").to_be();
+    // SAFETY: the structure is plain integers, for which zero is a value.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    address.sll_family = u16::try_from(libc::AF_PACKET).expect("a small constant");
+    address.sll_protocol = every_kind;
+    address.sll_ifindex = i32::try_from(interface).expect("indexes are positive integers");
+    let mut len = socklen_of(&address);
+    // SAFETY: `address` is a link-layer address of the length given and lives across the call.
+    let result = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: `address` and `len` live across the call, and the kernel writes at most `len` bytes.
+    let result =
+        unsafe { libc::getsockname(socket.as_raw_fd(), (&raw mut address).cast(), &raw mut len) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(*address.sll_addr.first_chunk().expect("the field has eight bytes"))
+}
+
+/// Takes the next frame from a packet socket without waiting: its length and whether this host
+/// sent it (through the kernel or through another packet socket).
+pub(crate) fn receive_packet(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+) -> io::Result<(usize, bool)> {
+    // SAFETY: the structure is plain integers, for which zero is a value.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    let mut len = socklen_of(&address);
+    // SAFETY: `buffer`, `address` and `len` live across the call with the lengths given.
+    let received = unsafe {
+        libc::recvfrom(
+            socket.as_raw_fd(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+            libc::MSG_DONTWAIT,
+            (&raw mut address).cast(),
+            &raw mut len,
+        )
+    };
+    let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
+    Ok((received, address.sll_pkttype == libc::PACKET_OUTGOING))
+}
+
+/// When the frame that was taken last passed the interface, in nanoseconds of `CLOCK_REALTIME`.
+/// The first call switches the noting of times on.
+pub(crate) fn time_of_last_packet(socket: BorrowedFd<'_>) -> io::Result<u64> {
+    /// `SIOCGSTAMPNS` (`include/uapi/asm-generic/sockios.h`) with a 64-bit `timespec`.
+    const LAST_TIME: libc::c_ulong = 0x8907;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one `timespec`, which lives across the call.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), LAST_TIME as _, &raw mut time) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let part = |value: i64| u64::try_from(value).unwrap_or(0);
+    Ok(part(time.tv_sec) * 1_000_000_000 + part(time.tv_nsec))
+}
+
+/// How many frames a packet socket was given and how many of them it had no room for, since the
+/// last call.
+pub(crate) fn packet_statistics(socket: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
+    let mut counts = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
+    let mut len = socklen_of(&counts);
+    // SAFETY: `counts` and `len` live across the call, and the kernel writes at most `len` bytes.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            (&raw mut counts).cast(),
+            &raw mut len,
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok((counts.tp_packets, counts.tp_drops))
+}
+
+fn socklen_of<T>(value: &T) -> libc::socklen_t {
+    libc::socklen_t::try_from(size_of_val(value)).expect("a small structure")
+}

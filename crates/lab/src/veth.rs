@@ -2,7 +2,7 @@
 //! on the namespace of the calling thread. Which links and addresses there are is in `topology`.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
@@ -11,7 +11,9 @@ use futures::{StreamExt, TryStreamExt};
 use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::address::AddressHeaderFlags;
 use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage, State};
+use rtnetlink::packet_route::IpProtocol;
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMetric};
+use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RulePortRange};
 use rtnetlink::packet_route::{RouteNetlinkMessage, link::LinkFlags};
 use rtnetlink::{
     Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, MulticastGroup, RouteMessageBuilder,
@@ -144,6 +146,20 @@ impl Links {
             .execute()
             .await
             .map_err(to_io)
+    }
+
+    /// Makes the kernel throw away the TCP segments that it would send from this address and port:
+    /// a routing rule without a route, where others would call for a firewall. What packet sockets
+    /// send is not routed and so is not touched.
+    pub(crate) async fn silence_port(&self, address: Ipv4Addr, port: u16) -> io::Result<()> {
+        let rule = self.handle.rule().add().v4().source_prefix(address, 32);
+        let mut rule = rule.action(RuleAction::Blackhole);
+        let range = RulePortRange { start: port, end: port };
+        rule.message_mut().attributes.extend([
+            RuleAttribute::IpProtocol(IpProtocol::Tcp),
+            RuleAttribute::SourcePortRange(range),
+        ]);
+        rule.execute().await.map_err(to_io)
     }
 
     async fn find(&self, name: &str) -> io::Result<LinkMessage> {

@@ -13,13 +13,24 @@ use handfast_lab::content::Verifier;
 use handfast_lab::http::{Answer, FetchError};
 use handfast_lab::kernel_client::{fetch, run_command, upload};
 use handfast_lab::server::{ConnectionEnd, Service};
-use handfast_lab::{Counters, HOME_HOST_V4, Lab, QuietPort, ServerOptions, WEB_V6};
+use handfast_lab::{Counters, HOME_HOST_V4, Lab, LabOptions, QuietPort, ServerOptions, WEB_V6};
 
 /// A limit for things that take milliseconds: reached only when they never happen.
 const LONG: Duration = Duration::from_secs(20);
 
+/// A named test on the running lab.
+type Case = (&'static str, fn(&Lab));
+
 fn main() -> ExitCode {
-    common::run(&[
+    let lab = match handfast_lab::enter().and_then(|()| Lab::start(LabOptions::default())) {
+        Ok(lab) => lab,
+        Err(error) => return common::no_lab(&error),
+    };
+    let lab = &lab;
+    common::run_named(CASES.iter().map(|&(name, case)| (name, move || case(lab))))
+}
+
+const CASES: &[Case] = &[
         ("the_index_is_a_small_page", the_index_is_a_small_page),
         (
             "content_arrives_verified_over_both_families",
@@ -59,8 +70,7 @@ fn main() -> ExitCode {
         ("counters_count", counters_count),
         ("commands_run_inside", commands_run_inside),
         ("names_resolve", names_resolve),
-    ])
-}
+];
 
 fn get(lab: &Lab, path: &str) -> Answer {
     let fetched = fetch(lab.home(), lab.web_socket(), path);

@@ -69,7 +69,7 @@ impl FromStr for EthernetAddress {
         for byte in &mut bytes {
             let word = words
                 .next()
-                .filter(|word| word.len() == 2)
+                .filter(|word| word.len() == 2 && word.bytes().all(|b| b.is_ascii_hexdigit()))
                 .ok_or(EthernetAddressError)?;
             *byte = u8::from_str_radix(word, 16).map_err(|_| EthernetAddressError)?;
         }

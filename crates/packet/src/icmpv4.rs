@@ -44,7 +44,7 @@ pub enum Icmpv4 {
     },
     /// Destination unreachable; the body quotes the packet.
     Unreachable {
-        /// Why, see [`unreachable`].
+        /// Why, see [`mod@unreachable`].
         code: u8,
         /// MTU of the next hop with [`unreachable::FRAGMENTATION_NEEDED`] (RFC 1191); else 0.
         next_hop_mtu: u16,

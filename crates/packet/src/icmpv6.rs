@@ -54,7 +54,7 @@ pub enum Icmpv6 {
     },
     /// Destination unreachable; the body quotes the packet.
     Unreachable {
-        /// Why, see [`unreachable`].
+        /// Why, see [`mod@unreachable`].
         code: u8,
     },
     /// Packet too big; the body quotes the packet.

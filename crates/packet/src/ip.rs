@@ -183,6 +183,10 @@ impl FromStr for Cidr {
     fn from_str(text: &str) -> Result<Self, CidrError> {
         let (address, prefix_len) = text.split_once('/').ok_or(CidrError)?;
         let address = address.parse().map_err(|_| CidrError)?;
+        // The number parser would take a sign.
+        if !prefix_len.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(CidrError);
+        }
         let prefix_len = prefix_len.parse().map_err(|_| CidrError)?;
         Self::new(address, prefix_len).ok_or(CidrError)
     }
@@ -208,7 +212,15 @@ mod tests {
         assert!(v6.contains("fd00:a::1".parse().unwrap()));
         assert_eq!(v6.network().to_string(), "fd00:a::/64");
         assert_eq!(v6.broadcast(), None);
-        for wrong in ["192.168.0.1", "192.168.0.1/33", "::/129", "x/8", "1.2.3.4/"] {
+        for wrong in [
+            "192.168.0.1",
+            "192.168.0.1/33",
+            "::/129",
+            "x/8",
+            "1.2.3.4/",
+            "1.2.3.4/+8",
+            "1.2.3.4/8/8",
+        ] {
             assert_eq!(wrong.parse::<Cidr>(), Err(CidrError), "{wrong}");
         }
         let point: Cidr = "10.0.0.0/31".parse().unwrap();

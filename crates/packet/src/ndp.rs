@@ -14,7 +14,7 @@ use crate::icmpv6::Icmpv6;
 
 /// Most prefixes taken from one router advertisement; more are ignored.
 pub const PREFIXES_MAX: usize = 8;
-/// Most options looked at in one message.
+/// Most options looked at in one message; more are ignored. No sender needs a third of them.
 pub const OPTIONS_MAX: usize = 32;
 
 const ROUTER_SOLICITATION: u8 = 133;
@@ -30,6 +30,10 @@ const NONCE: u8 = 14;
 
 /// A neighbour discovery message.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "parsing must not allocate, and messages live for one call"
+)]
 pub enum Ndp {
     /// Who routes here?
     RouterSolicitation {
@@ -81,8 +85,8 @@ pub struct RouterAdvertisement {
     pub source_link: Option<EthernetAddress>,
     /// MTU of the link.
     pub mtu: Option<u32>,
-    /// Prefixes of the link, at most [`PREFIXES_MAX`].
-    pub prefixes: SmallVec<[PrefixInformation; 2]>,
+    /// Prefixes of the link; a parser gives at most [`PREFIXES_MAX`], which take no allocation.
+    pub prefixes: SmallVec<[PrefixInformation; PREFIXES_MAX]>,
 }
 
 /// A prefix option (RFC 4861 4.6.2).
@@ -271,16 +275,18 @@ struct Options {
     target_link: Option<EthernetAddress>,
     nonce: Option<[u8; 6]>,
     mtu: Option<u32>,
-    prefixes: SmallVec<[PrefixInformation; 2]>,
+    prefixes: SmallVec<[PrefixInformation; PREFIXES_MAX]>,
 }
 
 impl Options {
     fn parse(mut bytes: &[u8]) -> Result<Self, ParseError> {
         let mut options = Self::default();
         for _ in 0..OPTIONS_MAX {
-            let Some((&[kind, units], _)) = bytes.split_first_chunk::<2>() else {
+            if bytes.is_empty() {
                 break;
-            };
+            }
+            ParseError::check_len(bytes, 2)?;
+            let [kind, units] = [bytes[0], bytes[1]];
             let len = usize::from(units) * 8;
             // RFC 4861 4.6: a length of zero spoils the whole message.
             if len == 0 {

@@ -63,8 +63,25 @@ impl From<ParseError> for Stop {
 
 type Line = Result<(), Stop>;
 
+/// Bytes of an IEEE 802.1Q tag behind its ether type.
+const VLAN_TAG_LEN: usize = 4;
+
 fn ethernet(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> Line {
-    let (header, payload) = EthernetHeader::parse(bytes)?;
+    let (mut header, mut payload) = EthernetHeader::parse(bytes)?;
+    // One tag is common; a tag inside it is shown as what it is.
+    if header.ether_type == EtherType::VLAN {
+        let truncated = ParseError::Truncated {
+            needed: EthernetHeader::LEN + VLAN_TAG_LEN,
+            have: bytes.len(),
+        };
+        let (tag, rest) = payload
+            .split_first_chunk::<VLAN_TAG_LEN>()
+            .ok_or(truncated)?;
+        let [c0, c1, t0, t1] = *tag;
+        write!(f, "vlan {}, ", u16::from_be_bytes([c0 & 0xf, c1]))?;
+        header.ether_type = EtherType(u16::from_be_bytes([t0, t1]));
+        payload = rest;
+    }
     match header.ether_type {
         EtherType::ARP => arp(f, payload),
         EtherType::IPV4 | EtherType::IPV6 => ip(f, payload),
@@ -108,23 +125,10 @@ fn ip(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> Line {
     let (header, payload) = Ipv4Header::parse(bytes)?;
     let ends = (IpAddr::V4(header.source), IpAddr::V4(header.destination));
     f.write_str("IP ")?;
-    if header.fragment_offset > 0 {
-        let (from, to) = ends;
-        let (offset, more) = (header.fragment_offset, header.more_fragments);
-        write!(f, "{from} > {to}: {} fragment", header.protocol)?;
-        write!(
-            f,
-            " {offset}:{}{}",
-            usize::from(offset) + payload.len(),
-            plus(more)
-        )?;
-        return Ok(());
-    }
-    transport(f, ends, header.protocol, payload)?;
-    if header.more_fragments {
-        f.write_str(", first fragment")?;
-    }
-    Ok(())
+    let part = header
+        .is_fragment()
+        .then_some((header.fragment_offset, header.more_fragments));
+    part_or_whole(f, ends, header.protocol, payload, part)
 }
 
 fn ipv6(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> Line {
@@ -138,19 +142,38 @@ fn ipv6(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> Line {
             return Ok(());
         }
     };
-    match walk.fragment {
-        Some(fragment) if fragment.offset > 0 => {
-            let end = usize::from(fragment.offset) + walk.payload.len();
-            write!(f, "{} > {}: {} fragment", ends.0, ends.1, walk.protocol)?;
-            write!(f, " {}:{end}{}", fragment.offset, plus(fragment.more))?;
-            Ok(())
-        }
-        _ => transport(f, ends, walk.protocol, walk.payload),
-    }
+    // An atomic fragment (RFC 6946) is the whole packet.
+    let part = walk
+        .fragment
+        .map(|fragment| (fragment.offset, fragment.more))
+        .filter(|&part| part != (0, false));
+    part_or_whole(f, ends, walk.protocol, walk.payload, part)
 }
 
-fn plus(more: bool) -> &'static str {
-    if more { "+" } else { "" }
+/// What IP carries; `part` is the offset of a fragment and whether more follow. Only TCP can be
+/// read in a first fragment: the lengths and checksums of the others are about the whole.
+fn part_or_whole(
+    f: &mut fmt::Formatter<'_>,
+    ends: (IpAddr, IpAddr),
+    protocol: Protocol,
+    bytes: &[u8],
+    part: Option<(u16, bool)>,
+) -> Line {
+    match part {
+        None => transport(f, ends, protocol, bytes),
+        Some((0, _)) if protocol == Protocol::TCP => {
+            transport(f, ends, protocol, bytes)?;
+            f.write_str(", first fragment")?;
+            Ok(())
+        }
+        Some((offset, more)) => {
+            let (from, to) = ends;
+            let end = usize::from(offset) + bytes.len();
+            let plus = if more { "+" } else { "" };
+            write!(f, "{from} > {to}: {protocol} fragment {offset}:{end}{plus}")?;
+            Ok(())
+        }
+    }
 }
 
 fn transport(
@@ -214,8 +237,9 @@ fn tcp(f: &mut fmt::Formatter<'_>, (from, to): (IpAddr, IpAddr), bytes: &[u8]) -
     flags(f, header.flags)?;
     write!(f, "], seq {}", header.seq)?;
     if len > 0 {
-        let end = u64::from(header.seq.0) + len as u64;
-        write!(f, ":{end}")?;
+        // Sequence numbers wrap, and no text is longer than 64 KiB.
+        let text = u32::try_from(len).unwrap_or(u32::MAX);
+        write!(f, ":{}", header.seq.0.wrapping_add(text))?;
     }
     if header.flags.contains(TcpFlags::ACK) {
         write!(f, ", ack {}", header.ack)?;
@@ -365,76 +389,4 @@ fn ndp(f: &mut fmt::Formatter<'_>, message: &Ndp) -> fmt::Result {
 }
 
 #[cfg(test)]
-mod tests {
-    use alloc::format;
-    use alloc::string::{String, ToString};
-
-    use super::*;
-    use crate::build::{Arp, Ethernet, Icmp, Ipv4, Ipv6, Packet, Tcp, Udp};
-    use crate::ethernet::EthernetAddress;
-
-    const A: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 1]);
-
-    fn line(packet: &Packet) -> String {
-        frame(&packet.to_vec(), Medium::Ethernet).to_string()
-    }
-
-    #[test]
-    fn lines_read_as_tcpdump_prints_them() {
-        let ethernet = || Ethernet::broadcast(A);
-        let ip = || Ipv4::new([192, 0, 2, 1], [192, 0, 2, 2]);
-        let ip6 = || Ipv6::new([0xff; 16], [0; 16]);
-        let syn = Tcp::new(40_000, 80)
-            .seq(100)
-            .syn()
-            .mss(1_460)
-            .sack_permitted();
-        for (packet, expected) in [
-            (
-                ethernet() / ip() / syn,
-                "IP 192.0.2.1.40000 > 192.0.2.2.80: Flags [S], seq 100, win 65535, \
-                 options [mss 1460,nop,nop,sackOK], length 0",
-            ),
-            (
-                ethernet() / ip() / Tcp::new(1, 2).seq(5).ack(9).push().window(7) / "abc",
-                "IP 192.0.2.1.1 > 192.0.2.2.2: Flags [P.], seq 5:8, ack 9, win 7, length 3",
-            ),
-            (
-                ethernet() / Arp::request((A, [192, 0, 2, 1]), [192, 0, 2, 9]),
-                "ARP, Request who-has 192.0.2.9 tell 192.0.2.1",
-            ),
-            (
-                ethernet() / Arp::probe(A, [192, 0, 2, 9]),
-                "ARP, Probe who-has 192.0.2.9",
-            ),
-            (
-                ethernet() / ip() / Icmp::echo_request(1, 2) / "ping",
-                "IP 192.0.2.1 > 192.0.2.2: ICMP echo request, id 1, seq 2, length 4",
-            ),
-            (
-                ethernet() / ip6() / Udp::new(53, 54) / "question",
-                "IP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff.53 > ::.54: UDP, length 8",
-            ),
-            (
-                ethernet() / ip().fragment(1_480, true) / "rest",
-                "IP 192.0.2.1 > 192.0.2.2: protocol 59 fragment 1480:1484+",
-            ),
-        ] {
-            assert_eq!(line(&packet), expected);
-        }
-    }
-
-    #[test]
-    fn what_is_no_packet_is_said_to_be_none() {
-        assert_eq!(
-            frame(&[1, 2, 3], Medium::Ethernet).to_string(),
-            "[3 bytes: cut short: 3 bytes where 14 are needed]"
-        );
-        let short = (Ipv4::new([1, 1, 1, 1], [2, 2, 2, 2]).protocol(Protocol::TCP) / "x").to_vec();
-        let line = format!("{}", frame(&short, Medium::Ip));
-        assert_eq!(
-            line,
-            "IP 1.1.1.1 > 2.2.2.2: TCP [cut short: 1 bytes where 20 are needed]"
-        );
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 //! link address, which gateway and which MTU apply is decided here.
 //!
 //! The tables are in `link` and `ip`. Here they are joined: `ingress` takes frames apart,
-//! `egress` puts them together, `arp`, `ndp` and `icmp` speak those protocols. Answers never
+//! `egress` puts them together, `arp`, `ndp`, `mld` and `icmp` speak those protocols. Answers never
 //! leave during input: they wait in the outbox until [`Network::poll_transmit`].
 
 mod arp;
@@ -10,6 +10,7 @@ mod egress;
 mod error;
 mod icmp;
 mod ingress;
+mod mld;
 mod ndp;
 #[cfg(test)]
 mod tests;
@@ -68,6 +69,8 @@ pub(crate) struct Network {
     /// Frames that are ready to leave.
     outbox: VecDeque<TxFrame>,
     events: VecDeque<NetworkEvent>,
+    /// When a query about our multicast groups is to be answered.
+    report_at: Option<Instant>,
     random: SeedRng,
     flow_label_key: [u8; 16],
     /// Marks our own probes in IPv6.
@@ -167,6 +170,7 @@ impl Network {
             error_limit: ErrorLimit::new(),
             outbox: VecDeque::new(),
             events: VecDeque::new(),
+            report_at: None,
             random: SeedRng::new(random.next_u64()),
             flow_label_key: random.key(),
             nonce,
@@ -221,13 +225,20 @@ impl Network {
     ) -> Result<(), RouteError> {
         if let Some(gateway) = gateway {
             if gateway.is_ipv4() != destination.address.is_ipv4() {
-                return Err(RouteError::MixedFamilies { destination, gateway });
+                return Err(RouteError::MixedFamilies {
+                    destination,
+                    gateway,
+                });
             }
             if !is_host(gateway) || self.addresses.contains(gateway) {
                 return Err(RouteError::InvalidGateway(gateway));
             }
         }
-        let route = Route { destination, gateway, expires: None };
+        let route = Route {
+            destination,
+            gateway,
+            expires: None,
+        };
         if !self.routes.add(route) {
             return Err(RouteError::TooMany(ROUTES_MAX));
         }
@@ -243,11 +254,17 @@ impl Network {
                 Step::Claimed => {
                     let claimed = AddressEvent::Claimed(address);
                     self.events.push_back(NetworkEvent::Address(claimed));
+                    if let IpAddr::V6(address) = address {
+                        self.join(address);
+                    }
                     self.announce(address, Cause::AddressAnnounce);
                 }
             }
         }
-        let Due { solicits, unreachable } = self.neighbors.on_timeout(now);
+        let Due {
+            solicits,
+            unreachable,
+        } = self.neighbors.on_timeout(now);
         for solicit in solicits {
             self.solicit(solicit);
         }
@@ -257,6 +274,7 @@ impl Network {
         for (key, part) in self.reassembly.on_timeout(now) {
             self.on_reassembly_timeout(now, &key, part);
         }
+        self.on_report_timeout(now);
         self.routes.on_timeout(now);
         self.paths.on_timeout(now);
     }
@@ -290,6 +308,7 @@ impl Network {
             self.reassembly.next_timeout(),
             self.routes.next_timeout(),
             self.paths.next_timeout(),
+            self.report_at,
         ];
         timers.into_iter().flatten().min()
     }
@@ -313,20 +332,32 @@ impl Network {
 
     /// The largest packet that reaches `destination` in one piece, as far as we know.
     pub(crate) fn mtu_for(&self, destination: IpAddr) -> u16 {
-        let link = if destination.is_ipv6() { self.mtu_v6 } else { self.mtu };
-        self.paths.get(destination).map_or(link, |path| path.min(link))
+        let link = if destination.is_ipv6() {
+            self.mtu_v6
+        } else {
+            self.mtu
+        };
+        self.paths
+            .get(destination)
+            .map_or(link, |path| path.min(link))
     }
 
     /// What was counted so far.
     pub(crate) fn counters(&self) -> NetworkCounters {
-        NetworkCounters { neighbor_drops: self.neighbors.dropped(), ..self.counters }
+        NetworkCounters {
+            neighbor_drops: self.neighbors.dropped(),
+            ..self.counters
+        }
     }
 
     /// Asks whether somebody uses an address.
     fn probe(&mut self, address: IpAddr) {
         match address {
             IpAddr::V4(address) => self.probe_arp(address),
-            IpAddr::V6(address) => self.probe_ndp(address),
+            IpAddr::V6(address) => {
+                self.join(address);
+                self.probe_ndp(address);
+            }
         }
     }
 
@@ -340,7 +371,9 @@ impl Network {
 
     /// Somebody at `by` uses `address`, which is in our table, or asks for it as we do.
     fn on_conflict(&mut self, now: Instant, address: IpAddr, by: EthernetAddress) {
-        let Some(verdict) = self.addresses.on_conflict(now, address) else { return };
+        let Some(verdict) = self.addresses.on_conflict(now, address) else {
+            return;
+        };
         self.counters.address_conflicts += 1;
         let event = match verdict {
             Conflict::Taken => AddressEvent::Taken { address, by },

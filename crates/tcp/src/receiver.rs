@@ -18,8 +18,12 @@ pub(crate) struct Receiver {
     pub(crate) fin: Option<Offset>,
     /// The FIN was taken in order.
     pub(crate) fin_taken: bool,
-    /// RCV.NXT + RCV.WND as last announced; never moves left (RFC 9293 SHLD-14).
+    /// RCV.NXT + RCV.WND, the furthest ever announced; never moves left (RFC 9293 SHLD-14).
     pub(crate) right_edge: Offset,
+    /// What `right_edge` would be without rounding to the window scale. Windows are reckoned from
+    /// it: were they reckoned from the rounded edge, each ACK would push the edge a little
+    /// further, and the buffer would have no bound (RFC 7323 2.4 has the other side of this coin).
+    promised: Offset,
     /// Rcv.Wind.Shift (RFC 7323 2.3).
     pub(crate) window_shift: u8,
     /// Last.ACK.sent (RFC 7323 4.3).
@@ -42,6 +46,7 @@ impl Receiver {
             fin: None,
             fin_taken: false,
             right_edge: Offset::FIRST,
+            promised: Offset::FIRST,
             window_shift: 0,
             last_ack: Offset::ZERO,
             largest_segment: 536,
@@ -75,11 +80,16 @@ impl Receiver {
     /// The window we could announce now, by silly-window avoidance (RFC 9293 3.8.6.2.2): the
     /// present one unless the right edge can move by a segment or half the buffer.
     pub(crate) fn offered_window(&self) -> u64 {
-        // No more than the field can say: without scaling that is less than the buffer.
+        // No more than the field can say: without scaling that is less than the buffer, with it
+        // the steps are coarse.
         let expressible = u64::from(u16::MAX) << self.window_shift;
-        let free = self.capacity.saturating_sub(self.data.readable() as u64).min(expressible);
+        let free = self
+            .capacity
+            .saturating_sub(self.data.readable() as u64)
+            .min(expressible);
+        let free = free >> self.window_shift << self.window_shift;
         let step = (self.capacity / 2).min(u64::from(self.largest_segment));
-        let present = self.window();
+        let present = self.promised_window();
         if free >= present + step {
             free
         } else {
@@ -92,21 +102,24 @@ impl Receiver {
     /// A SYN's field is never scaled (RFC 7323 2.2).
     pub(crate) fn announce(&mut self, syn: bool) -> u16 {
         let shift = if syn { 0 } else { self.window_shift };
-        let present = self.window();
-        // Rounded up where rounding down would move the right edge left.
-        let least = present.div_ceil(1 << shift);
-        let field = (self.offered_window() >> shift)
-            .max(least)
-            .min(u64::from(u16::MAX));
-        self.right_edge = self.right_edge.max(self.nxt() + (field << shift));
-        self.last_ack = self.nxt();
+        let offered = self.offered_window();
+        // Rounded up where rounding down would take back what was promised.
+        let field = offered.div_ceil(1 << shift).min(u64::from(u16::MAX));
+        let nxt = self.nxt();
+        self.promised = self.promised.max(nxt + offered.min(field << shift));
+        self.right_edge = self.right_edge.max(nxt + (field << shift));
+        self.last_ack = nxt;
         u16::try_from(field).expect("bounded by u16::MAX")
     }
 
     /// Whether the window has opened so far that the peer should be told: at least twofold, and
     /// by a segment or half the buffer.
     pub(crate) fn update_is_due(&self) -> bool {
-        let (offered, present) = (self.offered_window(), self.window());
+        let (offered, present) = (self.offered_window(), self.promised_window());
         offered > present && offered >= 2 * present
+    }
+
+    fn promised_window(&self) -> u64 {
+        self.promised.saturating_sub(self.nxt())
     }
 }

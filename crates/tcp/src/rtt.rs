@@ -117,11 +117,7 @@ mod tests {
                 rtt.sample(ms(sample));
             }
             assert_eq!(rtt.srtt().map(|d| d.as_millis()), Some(srtt), "{samples:?}");
-            assert_eq!(
-                rtt.variation().as_millis(),
-                variation,
-                "{samples:?}"
-            );
+            assert_eq!(rtt.variation().as_millis(), variation, "{samples:?}");
             assert_eq!(rtt.rto().as_millis(), rto, "{samples:?}");
         }
     }

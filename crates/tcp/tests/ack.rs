@@ -54,8 +54,9 @@ fn every_second_full_segment_is_acknowledged_at_once() {
 #[test]
 fn a_batch_gets_one_ack() {
     let mut script = Script::established(&Setup::default());
-    let texts: Vec<_> =
-        (0..10).map(|i| format!(". {}:{}(1000) ack 1", 1 + 1_000 * i, 1_001 + 1_000 * i)).collect();
+    let texts: Vec<_> = (0..10)
+        .map(|i| format!(". {}:{}(1000) ack 1", 1 + 1_000 * i, 1_001 + 1_000 * i))
+        .collect();
     let texts: Vec<_> = texts.iter().map(String::as_str).collect();
     script.inject_batch(&texts);
     script.expect(". 1:1(0) ack 10001");
@@ -73,7 +74,9 @@ fn an_ack_rides_on_text() {
     script.expect_nothing_for(ms(1_000));
     let mut script = Script::established(&Setup::default());
     script.verb("write, then text arrives", |connection, cx| {
-        connection.write(cx, &common::text_at(1, 1_000)).expect("there is room");
+        connection
+            .write(cx, &common::text_at(1, 1_000))
+            .expect("there is room");
     });
     script.expect("P. 1:1001(1000) ack 1");
 }
@@ -83,7 +86,11 @@ fn pure_acks_are_never_acknowledged() {
     let mut script = Script::established(&Setup::default());
     script.write(1_000);
     script.expect("P. 1:1001(1000)");
-    for inject in [". 1:1(0) ack 1001", ". 1:1(0) ack 1001", ". 1:1(0) ack 1001 win 777"] {
+    for inject in [
+        ". 1:1(0) ack 1001",
+        ". 1:1(0) ack 1001",
+        ". 1:1(0) ack 1001 win 777",
+    ] {
         script.inject(inject);
         script.expect_nothing_for(ms(1_000));
     }
@@ -118,7 +125,9 @@ fn each_segment_behind_a_hole_gets_a_duplicate_ack() {
 fn duplicate_acks_do_not_ride_on_text() {
     let mut script = Script::established(&Setup::default());
     script.verb("early text and a write", |connection, cx| {
-        connection.write(cx, &common::text_at(1, 10)).expect("there is room");
+        connection
+            .write(cx, &common::text_at(1, 10))
+            .expect("there is room");
     });
     script.expect("P. 1:11(10)");
     script.inject(". 1001:2001(1000) ack 11");
@@ -184,6 +193,9 @@ fn every_byte_is_acknowledged_in_time() {
         from += len;
         script.after(ms(40));
         let last = script.sent().pop().expect("an ACK within the delay");
-        assert!(script.is_as_expected(&last, &format!(". 1:1(0) ack {from}")), "after {len}");
+        assert!(
+            script.is_as_expected(&last, &format!(". 1:1(0) ack {from}")),
+            "after {len}"
+        );
     }
 }

@@ -99,7 +99,10 @@ fn challenges_are_limited() {
     ] {
         let mut script = Script::established(&Setup::default());
         let count = answers(&mut script, text, 500);
-        assert!((1..=20).contains(&count), "{text}: {count} answers to 500 segments");
+        assert!(
+            (1..=20).contains(&count),
+            "{text}: {count} answers to 500 segments"
+        );
         script.after(secs(2));
         assert_eq!(answers(&mut script, text, 1), 1, "{text}");
         script.expect_state(Established);

@@ -75,7 +75,9 @@ fn a_fin_that_acknowledges_ours() {
 fn our_fin_rides_on_the_last_text() {
     let mut script = Script::established(&Setup::default());
     script.verb("write and shutdown", |connection, cx| {
-        connection.write(cx, &common::text_at(1, 1_500)).expect("there is room");
+        connection
+            .write(cx, &common::text_at(1, 1_500))
+            .expect("there is room");
         connection.shutdown(cx);
     });
     script.expect(". 1:1001(1000) ack 1");
@@ -144,7 +146,9 @@ fn after_shutdown_nothing_can_be_written() {
     for state in [FinWait1, FinWait2, Closing, LastAck] {
         let mut script = Script::in_state(&Setup::default(), state);
         let mut write = None;
-        script.verb("write", |connection, cx| write = Some(connection.write(cx, b"x")));
+        script.verb("write", |connection, cx| {
+            write = Some(connection.write(cx, b"x"))
+        });
         assert_eq!(write, Some(Err(WriteError::ShutDown)), "{state}");
         script.shutdown();
         script.expect_nothing();
@@ -209,7 +213,10 @@ fn abort_drops_what_was_not_sent() {
     script.abort();
     script.expect("R 1001:1001(0)");
     script.expect_closed(CloseReason::Aborted);
-    assert_eq!(script.try_read(), Err(ReadError::Closed(CloseReason::Aborted)));
+    assert_eq!(
+        script.try_read(),
+        Err(ReadError::Closed(CloseReason::Aborted))
+    );
     assert_eq!(script.pool.in_use(), 0);
 }
 

@@ -10,7 +10,10 @@ use handfast_tcp::{CloseReason, Config, Connection, Event, IcmpError, WriteError
 
 /// Everything on, with the defaults of the crate.
 fn everything() -> Setup {
-    let mut setup = Setup { config: Config::default(), ..Setup::default() };
+    let mut setup = Setup {
+        config: Config::default(),
+        ..Setup::default()
+    };
     (setup.path.receive_mss, setup.path.send_mss) = (1_460, 1_460);
     setup
 }
@@ -91,11 +94,31 @@ fn our_syn_offers_what_the_config_says() {
     let rows: &[(Change, &str, u16)] = &[
         (|_| {}, FULL, 65_535),
         (|c| c.timestamps = false, "mss 1460,sackOK,wscale 7", 65_535),
-        (|c| c.sack = false, "mss 1460,TS val 100000 ecr 0,wscale 7", 65_535),
-        (|c| c.window_scaling = false, "mss 1460,sackOK,TS val 100000 ecr 0", 65_535),
-        (|c| c.receive_buffer = 1 << 30, "mss 1460,sackOK,TS val 100000 ecr 0,wscale 14", 65_535),
-        (|c| c.receive_buffer = 65_535, "mss 1460,sackOK,TS val 100000 ecr 0,wscale 0", 65_535),
-        (|c| c.receive_buffer = 9_000, "mss 1460,sackOK,TS val 100000 ecr 0,wscale 0", 9_000),
+        (
+            |c| c.sack = false,
+            "mss 1460,TS val 100000 ecr 0,wscale 7",
+            65_535,
+        ),
+        (
+            |c| c.window_scaling = false,
+            "mss 1460,sackOK,TS val 100000 ecr 0",
+            65_535,
+        ),
+        (
+            |c| c.receive_buffer = 1 << 30,
+            "mss 1460,sackOK,TS val 100000 ecr 0,wscale 14",
+            65_535,
+        ),
+        (
+            |c| c.receive_buffer = 65_535,
+            "mss 1460,sackOK,TS val 100000 ecr 0,wscale 0",
+            65_535,
+        ),
+        (
+            |c| c.receive_buffer = 9_000,
+            "mss 1460,sackOK,TS val 100000 ecr 0,wscale 0",
+            9_000,
+        ),
     ];
     for (change, options, window) in rows {
         let mut script = Script::connect(&everything().config(change));
@@ -113,7 +136,10 @@ fn a_syn_ack_answers_what_the_syn_offered() {
         ("mss 1000,wscale 3", "mss 1460,wscale 7"),
         ("mss 1000,wscale 0", "mss 1460,wscale 7"),
         ("mss 1000,TS val 77 ecr 0", "mss 1460,TS val 100000 ecr 77"),
-        ("mss 1000,sackOK,TS val 77 ecr 0,wscale 2", "mss 1460,sackOK,TS val 100000 ecr 77,wscale 7"),
+        (
+            "mss 1000,sackOK,TS val 77 ecr 0,wscale 2",
+            "mss 1460,sackOK,TS val 100000 ecr 77,wscale 7",
+        ),
     ] {
         let mut script = Script::accept(&everything(), &format!("S 0:0(0) <{offer}>"));
         script.expect(&format!("S. 0:0(0) ack 1 win 65535 <{answer}>"));
@@ -147,7 +173,10 @@ fn the_effective_mss() {
         let mut script = Script::connect(&setup);
         script.inject(&format!("S. 0:0(0) ack 1 <{theirs}{stamp}>"));
         let info = script.connection.info();
-        assert_eq!(info.effective_mss, mss, "path {path}, peer {theirs:?}, {timestamps}");
+        assert_eq!(
+            info.effective_mss, mss,
+            "path {path}, peer {theirs:?}, {timestamps}"
+        );
     }
 }
 
@@ -155,12 +184,23 @@ fn the_effective_mss() {
 /// shift.
 #[test]
 fn the_peers_window_is_scaled_after_the_handshake() {
-    for (shift, scaled) in [(0, 1_000), (7, 128_000), (14, 16_384_000), (200, 16_384_000)] {
+    for (shift, scaled) in [
+        (0, 1_000),
+        (7, 128_000),
+        (14, 16_384_000),
+        (200, 16_384_000),
+    ] {
         let mut script = Script::connect(&everything());
-        script.inject(&format!("S. 0:0(0) ack 1 win 1000 <mss 1460,wscale {shift}>"));
+        script.inject(&format!(
+            "S. 0:0(0) ack 1 win 1000 <mss 1460,wscale {shift}>"
+        ));
         assert_eq!(script.connection.info().send_window, 1_000);
         script.inject(". 1:1(0) ack 1 win 1000");
-        assert_eq!(script.connection.info().send_window, scaled, "shift {shift}");
+        assert_eq!(
+            script.connection.info().send_window,
+            scaled,
+            "shift {shift}"
+        );
     }
     for (offer, window) in [("mss 1460,wscale 7", 128_000), ("mss 1460", 1_000)] {
         let mut script = Script::accept(&everything(), &format!("S 0:0(0) win 1000 <{offer}>"));
@@ -177,7 +217,7 @@ fn our_window_is_scaled_after_the_handshake() {
     script.inject("S. 0:0(0) ack 1 <mss 1460,wscale 0>");
     let ack = script.expect(". 1:1(0) ack 1");
     let window = u64::from(ack.window) << 7;
-    assert!((4 << 20) - 128 <= window && window <= 4 << 20, "{window}");
+    assert!(((4 << 20) - 128..=4 << 20).contains(&window), "{window}");
 }
 
 /// RFC 9293 MUST-23 and 3.8.3: at least three minutes of trying; RFC 6298: each time-out is twice
@@ -192,7 +232,12 @@ fn a_syn_is_sent_again_with_back_off_and_given_up() {
     }
     script.expect_nothing_for(secs(180 - 123));
     script.expect_closed(CloseReason::TimedOut);
-    script.expect_events(&[Event::Readable, Event::Writable, Event::SoftError, Event::Closed]);
+    script.expect_events(&[
+        Event::Readable,
+        Event::Writable,
+        Event::SoftError,
+        Event::Closed,
+    ]);
 }
 
 #[test]
@@ -289,7 +334,9 @@ fn close_and_abort_in_syn_sent_are_silent() {
         script.expect_nothing();
         script.expect_closed(CloseReason::Aborted);
         let mut write = None;
-        script.verb("write", |connection, cx| write = Some(connection.write(cx, b"x")));
+        script.verb("write", |connection, cx| {
+            write = Some(connection.write(cx, b"x"))
+        });
         assert_eq!(write, Some(Err(WriteError::Closed(CloseReason::Aborted))));
     }
 }
@@ -302,7 +349,9 @@ fn icmp_errors_while_opening() {
         let mut script = Script::in_state(&Setup::default(), state);
         let icmp = |script: &mut Script, error: IcmpError, number: u32| {
             let seq = SeqNumber(script.iss.wrapping_add(number));
-            script.verb("icmp", |connection: &mut Connection, cx| connection.on_icmp(cx, error, seq));
+            script.verb("icmp", |connection: &mut Connection, cx| {
+                connection.on_icmp(cx, error, seq)
+            });
         };
         icmp(&mut script, IcmpError::Hard, 1);
         icmp(&mut script, IcmpError::Hard, u32::MAX);
@@ -324,7 +373,9 @@ fn icmp_errors_do_not_end_an_open_connection() {
     script.write(10);
     script.expect("P. 1:11(10)");
     let seq = SeqNumber(script.iss.wrapping_add(1));
-    script.verb("icmp", |connection, cx| connection.on_icmp(cx, IcmpError::Hard, seq));
+    script.verb("icmp", |connection, cx| {
+        connection.on_icmp(cx, IcmpError::Hard, seq)
+    });
     script.expect_state(Established);
     script.expect_events(&[Event::SoftError]);
 }

@@ -12,14 +12,29 @@ fn the_newest_range_comes_first() {
         (". 1001:1101(100) ack 1", "1001:1101"),
         (". 3001:3101(100) ack 1", "3001:3101 1001:1101"),
         (". 2001:2101(100) ack 1", "2001:2101 3001:3101 1001:1101"),
-        (". 5001:5101(100) ack 1", "5001:5101 2001:2101 3001:3101 1001:1101"),
+        (
+            ". 5001:5101(100) ack 1",
+            "5001:5101 2001:2101 3001:3101 1001:1101",
+        ),
         // No more than four; the oldest is left out.
-        (". 4001:4101(100) ack 1", "4001:4101 5001:5101 2001:2101 3001:3101"),
+        (
+            ". 4001:4101(100) ack 1",
+            "4001:4101 5001:5101 2001:2101 3001:3101",
+        ),
         // A range that grows is the newest again, whole.
-        (". 3101:3201(100) ack 1", "3001:3201 4001:4101 5001:5101 2001:2101"),
-        (". 901:1001(100) ack 1", "901:1101 3001:3201 4001:4101 5001:5101"),
+        (
+            ". 3101:3201(100) ack 1",
+            "3001:3201 4001:4101 5001:5101 2001:2101",
+        ),
+        (
+            ". 901:1001(100) ack 1",
+            "901:1101 3001:3201 4001:4101 5001:5101",
+        ),
         // Two ranges become one.
-        (". 1101:2001(900) ack 1", "901:2101 3001:3201 4001:4101 5001:5101"),
+        (
+            ". 1101:2001(900) ack 1",
+            "901:2101 3001:3201 4001:4101 5001:5101",
+        ),
     ] {
         script.inject(inject);
         script.expect(&format!(". 1:1(0) ack 1 <sack {sack}>"));
@@ -32,12 +47,19 @@ fn with_timestamps_there_is_room_for_three() {
     setup.config.sack = true;
     let mut script = Script::established(&setup);
     for from in [1_001, 2_001, 3_001, 4_001] {
-        script.inject(&format!(". {from}:{}(100) ack 1 <TS val 1000 ecr 0>", from + 100));
+        script.inject(&format!(
+            ". {from}:{}(100) ack 1 <TS val 1000 ecr 0>",
+            from + 100
+        ));
     }
     let last = script.sent().pop().expect("an ACK for each");
     let blocks = "4001:4101 3001:3101 2001:2101";
     let expected = format!(". 1:1(0) ack 1 <TS val 100000 ecr 1000,sack {blocks}>");
-    assert!(script.is_as_expected(&last, &expected), "{}", script.describe(&last));
+    assert!(
+        script.is_as_expected(&last, &expected),
+        "{}",
+        script.describe(&last)
+    );
 }
 
 #[test]
@@ -142,6 +164,10 @@ fn what_was_told_is_kept() {
         script.inject(&format!(". {from}:{}(1000) ack 1", from + 1_000));
     }
     let last = script.sent().pop().expect("an ACK for each");
-    assert!(script.is_as_expected(&last, ". 1:1(0) ack 18001 <>"), "{}", script.describe(&last));
+    assert!(
+        script.is_as_expected(&last, ". 1:1(0) ack 18001 <>"),
+        "{}",
+        script.describe(&last)
+    );
     script.read(18_000);
 }

@@ -24,14 +24,35 @@ type Row = (
     Option<State>,
 );
 
-const SYNCHRONIZED: &[State] =
-    &[Established, FinWait1, FinWait2, CloseWait, Closing, LastAck];
-const WITH_TIME_WAIT: &[State] =
-    &[Established, FinWait1, FinWait2, CloseWait, Closing, LastAck, TimeWait];
-const ALL: &[State] =
-    &[SynReceived, Established, FinWait1, FinWait2, CloseWait, Closing, LastAck, TimeWait];
-const ALL_BUT_TIME_WAIT: &[State] =
-    &[SynReceived, Established, FinWait1, FinWait2, CloseWait, Closing, LastAck];
+const SYNCHRONIZED: &[State] = &[Established, FinWait1, FinWait2, CloseWait, Closing, LastAck];
+const WITH_TIME_WAIT: &[State] = &[
+    Established,
+    FinWait1,
+    FinWait2,
+    CloseWait,
+    Closing,
+    LastAck,
+    TimeWait,
+];
+const ALL: &[State] = &[
+    SynReceived,
+    Established,
+    FinWait1,
+    FinWait2,
+    CloseWait,
+    Closing,
+    LastAck,
+    TimeWait,
+];
+const ALL_BUT_TIME_WAIT: &[State] = &[
+    SynReceived,
+    Established,
+    FinWait1,
+    FinWait2,
+    CloseWait,
+    Closing,
+    LastAck,
+];
 const RECEIVING: &[State] = &[Established, FinWait1, FinWait2];
 const PAST_FIN: &[State] = &[CloseWait, Closing, LastAck];
 
@@ -69,12 +90,28 @@ fn rfc9293_3_10_7_1_closed() {
     for (name, inject, answer) in [
         ("a RST is discarded", "R 5:5(0)", None),
         ("a RST with ACK is discarded", "R. 5:5(0) ack 7", None),
-        ("SYN: SEG.LEN counts it", "S 0:0(0)", Some("R. 1500:1500(0) ack 1")),
-        ("text without ACK", "P 5:15(10)", Some("R. 1500:1500(0) ack 15")),
-        ("text and FIN without ACK", "F 5:15(10)", Some("R. 1500:1500(0) ack 16")),
+        (
+            "SYN: SEG.LEN counts it",
+            "S 0:0(0)",
+            Some("R. 1500:1500(0) ack 1"),
+        ),
+        (
+            "text without ACK",
+            "P 5:15(10)",
+            Some("R. 1500:1500(0) ack 15"),
+        ),
+        (
+            "text and FIN without ACK",
+            "F 5:15(10)",
+            Some("R. 1500:1500(0) ack 16"),
+        ),
         ("ACK", ". 5:5(0) ack 7", Some("R 7:7(0)")),
         ("SYN with ACK", "S. 0:0(0) ack 7", Some("R 7:7(0)")),
-        ("FIN with ACK and text", "F. 5:15(10) ack 7", Some("R 7:7(0)")),
+        (
+            "FIN with ACK and text",
+            "F. 5:15(10) ack 7",
+            Some("R 7:7(0)"),
+        ),
     ] {
         let script = Script::connect(&Setup::default());
         let reset = on_closed(&script.segment(inject));
@@ -102,10 +139,22 @@ fn rfc9293_3_10_7_1_a_closed_connection_is_silent() {
 fn rfc9293_3_10_7_2_listen() {
     for (name, inject, expected) in [
         ("first: RST is ignored", "R 5:5(0)", "ignore"),
-        ("first: RST with ACK is ignored", "R. 5:5(0) ack 7", "ignore"),
+        (
+            "first: RST with ACK is ignored",
+            "R. 5:5(0) ack 7",
+            "ignore",
+        ),
         ("second: any ACK gets a RST", ". 5:5(0) ack 7", "R 7:7(0)"),
-        ("second: SYN with ACK gets a RST", "S. 5:5(0) ack 7", "R 7:7(0)"),
-        ("second: text with ACK gets a RST", "P. 5:9(4) ack 7", "R 7:7(0)"),
+        (
+            "second: SYN with ACK gets a RST",
+            "S. 5:5(0) ack 7",
+            "R 7:7(0)",
+        ),
+        (
+            "second: text with ACK gets a RST",
+            "P. 5:9(4) ack 7",
+            "R 7:7(0)",
+        ),
         ("third: SYN opens", "S 0:0(0)", "accept"),
         ("third: SYN with text opens", "S 0:10(10)", "accept"),
         ("fourth: anything else is dropped", "P 5:9(4)", "ignore"),
@@ -140,7 +189,8 @@ fn rfc9293_3_10_7_2_a_syn_is_answered_with_our_syn_and_its_acknowledgment() {
 #[test]
 fn rfc9293_3_10_7_3_syn_sent() {
     const IN: &[State] = &[SynSent];
-    let tries = run(&[
+    #[rustfmt::skip]
+    let rows: &[Row] = &[
         ("first: ACK at ISS is a lie", IN, ". 0:0(0) ack 0", &["R 0:0(0)"], None),
         ("first: ACK before ISS", IN, "S. 0:0(0) ack -5", &["R -5:-5(0)"], None),
         ("first: ACK behind SND.NXT", IN, "S. 0:0(0) ack 2", &["R 2:2(0)"], None),
@@ -156,7 +206,8 @@ fn rfc9293_3_10_7_3_syn_sent() {
         ("fifth: neither, without ACK", IN, "P 0:9(9)", &[], None),
         ("3.10.7.4 eighth: FIN is dropped", IN, "F. 0:0(0) ack 1", &[], None),
         ("3.10.7.4 eighth: FIN without ACK", IN, "F 0:0(0)", &[], None),
-    ]);
+    ];
+    let tries = run(rows);
     assert_eq!(tries, 15);
 }
 
@@ -165,7 +216,10 @@ fn rfc9293_3_10_7_3_the_reset_of_a_refused_connection_reaches_the_user() {
     let mut script = Script::in_state(&Setup::default(), SynSent);
     script.inject("R. 0:0(0) ack 1");
     script.expect_closed(CloseReason::Refused);
-    assert_eq!(script.try_read(), Err(ReadError::Closed(CloseReason::Refused)));
+    assert_eq!(
+        script.try_read(),
+        Err(ReadError::Closed(CloseReason::Refused))
+    );
 }
 
 #[test]
@@ -183,7 +237,8 @@ fn rfc9293_3_10_7_3_text_with_the_syn_ack_is_processed() {
 
 #[test]
 fn rfc9293_3_10_7_4_first_sequence_number() {
-    run(&[
+    #[rustfmt::skip]
+    let rows: &[Row] = &[
         ("empty, at RCV.NXT", SYNCHRONIZED, ". R:R(0) ack U", &[], None),
         ("empty, in the window", SYNCHRONIZED, ". R+7:R+7(0) ack U", &[], None),
         ("empty, before the window", ALL, ". R-1:R-1(0) ack U", ACK, None),
@@ -196,7 +251,8 @@ fn rfc9293_3_10_7_4_first_sequence_number() {
         ("RST before the window is dropped", ALL, "R R-1:R-1(0)", &[], None),
         ("RST behind the window is dropped", ALL, "R W+1:W+1(0)", &[], None),
         ("no ACK flag, before the window", ALL_BUT_TIME_WAIT, "P R-10:R(10)", ACK, None),
-    ]);
+    ];
+    run(rows);
 }
 
 #[test]
@@ -229,7 +285,8 @@ fn rfc9293_3_10_7_4_first_early_segments_are_held() {
 
 #[test]
 fn rfc9293_3_10_7_4_second_rst() {
-    run(&[
+    #[rustfmt::skip]
+    let rows: &[Row] = &[
         ("1) outside: dropped", ALL, "R W+1:W+1(0)", &[], None),
         ("1) at the right edge is outside", ALL, "R W:W(0)", &[], None),
         ("3) inside, not exact: challenge", ALL_BUT_TIME_WAIT, "R R+1:R+1(0)", ACK, None),
@@ -240,7 +297,8 @@ fn rfc9293_3_10_7_4_second_rst() {
         ("2) exact, whatever ACK", ALL_BUT_TIME_WAIT, "R. R:R(0) ack S+777", &[], Some(Closed)),
         // RFC 1337 F1; see `TimeWait::on_segment`.
         ("TIME-WAIT: ignored", &[TimeWait], "R R:R(0)", &[], None),
-    ]);
+    ];
+    run(rows);
 }
 
 #[test]
@@ -267,7 +325,8 @@ fn rfc9293_3_10_7_4_second_rst_tells_the_user() {
 
 #[test]
 fn rfc9293_3_10_7_4_fourth_syn() {
-    run(&[
+    #[rustfmt::skip]
+    let rows: &[Row] = &[
         ("inside the window: challenge", SYNCHRONIZED, "S R+5:R+5(0)", ACK, None),
         ("exact: challenge", SYNCHRONIZED, "S R:R(0)", ACK, None),
         ("with ACK: challenge", SYNCHRONIZED, "S. R:R(0) ack S", ACK, None),
@@ -275,7 +334,8 @@ fn rfc9293_3_10_7_4_fourth_syn() {
         ("the old SYN-ACK again: ACK", WITH_TIME_WAIT, "S. 0:0(0) ack U", ACK, None),
         ("behind the window: ACK", SYNCHRONIZED, "S W+99:W+99(0)", ACK, None),
         ("far away: ACK", SYNCHRONIZED, "S R+1999999999:R+1999999999(0)", ACK, None),
-    ]);
+    ];
+    run(rows);
     // SYN-RECEIVED: a passive open goes back to LISTEN, an active one challenges.
     let mut script = Script::in_state(&Setup::default().passive(), SynReceived);
     script.inject("S R+5:R+5(0)");
@@ -289,7 +349,8 @@ fn rfc9293_3_10_7_4_fourth_syn() {
 
 #[test]
 fn rfc9293_3_10_7_4_fifth_ack() {
-    run(&[
+    #[rustfmt::skip]
+    let rows: &[Row] = &[
         ("ACK off: dropped", ALL, "P R:R+10(10)", &[], None),
         ("FIN without ACK: dropped", ALL, "F R:R(0)", &[], None),
         ("SEG.ACK > SND.NXT: ACK", WITH_TIME_WAIT, ". R:R(0) ack S+1", ACK, None),
@@ -306,13 +367,18 @@ fn rfc9293_3_10_7_4_fifth_ack() {
         ("LAST-ACK: our FIN", &[LastAck], ". R:R(0) ack S", &[], Some(Closed)),
         ("LAST-ACK: not our FIN", &[LastAck], ". R:R(0) ack U", &[], None),
         ("TIME-WAIT: the FIN again", &[TimeWait], "F. R-1:R-1(0) ack S", ACK, None),
-    ]);
+    ];
+    run(rows);
 }
 
 #[test]
 fn rfc9293_3_10_7_4_fifth_bad_acks_deliver_nothing() {
     for &state in RECEIVING {
-        for bad in ["P R:R+10(10)", "P. R:R+10(10) ack S+1", "P. R:R+10(10) ack U-60001"] {
+        for bad in [
+            "P R:R+10(10)",
+            "P. R:R+10(10) ack S+1",
+            "P. R:R+10(10) ack U-60001",
+        ] {
             let mut script = Script::in_state(&Setup::default(), state);
             script.inject(bad);
             assert_eq!(script.connection.readable(), 0, "{bad} in {state}");
@@ -417,7 +483,8 @@ fn rfc9293_3_10_7_4_seventh_text_completes_the_handshake_too() {
 #[test]
 fn rfc9293_3_10_7_4_eighth_fin() {
     const FIN_ACK: &[&str] = &[". S:S(0) ack R+1"];
-    run(&[
+    #[rustfmt::skip]
+    let rows: &[Row] = &[
         ("SYN-RECEIVED", &[SynReceived], "F. R:R(0) ack S", FIN_ACK, Some(CloseWait)),
         ("ESTABLISHED", &[Established], "F. R:R(0) ack U", FIN_ACK, Some(CloseWait)),
         ("FIN-WAIT-1, ours not acked", &[FinWait1], "F. R:R(0) ack U", FIN_ACK, Some(Closing)),
@@ -428,7 +495,8 @@ fn rfc9293_3_10_7_4_eighth_fin() {
         ("with text", &[Established], "FP. R:R+10(10) ack U", &[". S:S(0) ack R+11"], Some(CloseWait)),
         ("with text, ours acked", &[FinWait1], "F. R:R+10(10) ack S", &[". S:S(0) ack R+11"], Some(TimeWait)),
         ("before its text", &[Established], "F. R+10:R+20(10) ack U", ACK, None),
-    ]);
+    ];
+    run(rows);
 }
 
 #[test]
@@ -442,7 +510,11 @@ fn rfc9293_3_10_7_4_eighth_fin_tells_the_user_and_pushes() {
 
 #[test]
 fn rfc9293_3_10_7_4_eighth_an_early_fin_counts_when_its_turn_comes() {
-    for (state, after) in [(Established, CloseWait), (FinWait1, Closing), (FinWait2, TimeWait)] {
+    for (state, after) in [
+        (Established, CloseWait),
+        (FinWait1, Closing),
+        (FinWait2, TimeWait),
+    ] {
         let mut script = Script::in_state(&Setup::default(), state);
         script.inject("F. R+10:R+20(10) ack U");
         script.expect(". S:S(0) ack R");

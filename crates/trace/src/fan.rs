@@ -17,7 +17,10 @@ impl Tee {
     /// # Panics
     /// When there are more than [`TEE_MAX`].
     pub fn new(recorders: Vec<Box<dyn Recorder>>) -> Self {
-        assert!(recorders.len() <= TEE_MAX, "at most {TEE_MAX} recorders watch one device");
+        assert!(
+            recorders.len() <= TEE_MAX,
+            "at most {TEE_MAX} recorders watch one device"
+        );
         Self(recorders)
     }
 

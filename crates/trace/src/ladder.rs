@@ -42,7 +42,13 @@ impl Default for LadderOptions {
     /// Ethernet, no names, no colour, 100 characters, all lines.
     fn default() -> Self {
         let medium = Medium::Ethernet;
-        Self { medium, names: Vec::new(), color: false, width: 100, lines_max: None }
+        Self {
+            medium,
+            names: Vec::new(),
+            color: false,
+            width: 100,
+            lines_max: None,
+        }
     }
 }
 
@@ -64,7 +70,15 @@ impl Ladder {
     /// A ladder that is drawn to `out`, each line in one write.
     pub fn new(out: Box<dyn Write + Send>, options: LadderOptions) -> Self {
         let flows = Flows::new(options.medium);
-        Self { out, options, flows, start: None, current: None, lines: 0, is_done: false }
+        Self {
+            out,
+            options,
+            flows,
+            start: None,
+            current: None,
+            lines: 0,
+            is_done: false,
+        }
     }
 
     /// The connections that were drawn.
@@ -87,7 +101,11 @@ impl Ladder {
             (len, segments) => format!("{len}×{segments}"),
         };
         let is_reset = tcp.header.flags.contains(TcpFlags::RST);
-        let window = if is_reset { String::new() } else { words::window(step.window) };
+        let window = if is_reset {
+            String::new()
+        } else {
+            words::window(step.window)
+        };
         let text = format!(
             "{:<7} {:>8} {:>8} {len:>9} {window:>6}",
             words::flags(tcp.header.flags),
@@ -95,7 +113,13 @@ impl Ladder {
             step.ack.map(|ack| ack.to_string()).unwrap_or_default(),
         );
         let options = words::options(&tcp.header, &step);
-        self.line(frame, text, &note(frame.cause, &step), is_trouble(frame.cause, &step), &options);
+        let line = Line {
+            text: &text,
+            note: &note(frame.cause, &step),
+            is_trouble: is_trouble(frame.cause, &step),
+            details: &options,
+        };
+        self.line(frame, &line);
     }
 
     /// Who talks to whom from the next line on.
@@ -116,31 +140,30 @@ impl Ladder {
         self.put(&format!("{}", Styled(self.style(DIM), &columns)));
     }
 
-    /// One line: the time, the arrow, `text`, and what fits of note and details.
-    fn line(
-        &mut self,
-        frame: &FrameRecord<'_>,
-        text: String,
-        note: &str,
-        is_trouble: bool,
-        details: &str,
-    ) {
+    /// One line: the time, the arrow, and what fits of the rest.
+    fn line(&mut self, frame: &FrameRecord<'_>, line: &Line<'_>) {
         let start = *self.start.get_or_insert(frame.at);
         let (arrow, style) = match frame.direction {
             Direction::Out => ("→", OUT),
             Direction::In => ("←", IN),
         };
         let time = Seconds(frame.at.duration_since(start)).to_string();
-        let mut body = format!(" {arrow} {text}");
-        let room = self.options.width.saturating_sub(time.len() + body.chars().count());
-        let mut note = if note.is_empty() { String::new() } else { format!("  {note}") };
+        let mut body = format!(" {arrow} {}", line.text);
+        let room = self
+            .options
+            .width
+            .saturating_sub(time.len() + body.chars().count());
+        let mut note = match line.note {
+            "" => String::new(),
+            note => format!("  {note}"),
+        };
         if note.chars().count() > room {
             note = cut(&note, room);
         }
         let room = room - note.chars().count();
-        if !details.is_empty() && details.chars().count() + 2 <= room {
+        if !line.details.is_empty() && line.details.chars().count() + 2 <= room {
             note.push_str("  ");
-            note.push_str(details);
+            note.push_str(line.details);
         }
         if note.is_empty() {
             body.truncate(body.trim_end().len());
@@ -149,7 +172,11 @@ impl Ladder {
         if body.chars().count() > body_max {
             body = cut(&body, body_max);
         }
-        let note_style = if is_trouble { TROUBLE } else { Style::new() };
+        let note_style = if line.is_trouble {
+            TROUBLE
+        } else {
+            Style::new()
+        };
         let body = Styled(self.style(style), &body);
         let note = Styled(self.style(note_style), &note);
         let line = format!("{time}{body}{note}");
@@ -162,7 +189,11 @@ impl Ladder {
             return;
         }
         let is_last = self.options.lines_max.is_some_and(|max| self.lines == max);
-        let line = if is_last { "... and so on: the ladder ends here" } else { line };
+        let line = if is_last {
+            "... and so on: the ladder ends here"
+        } else {
+            line
+        };
         self.lines += 1;
         // Nobody can be told about a failure here; a ladder is not worth a connection.
         let is_broken = self.out.write_all(format!("{line}\n").as_bytes()).is_err();
@@ -170,11 +201,19 @@ impl Ladder {
     }
 
     fn style(&self, style: Style) -> Style {
-        if self.options.color { style } else { Style::new() }
+        if self.options.color {
+            style
+        } else {
+            Style::new()
+        }
     }
 
     fn name(&self, end: SocketAddr) -> String {
-        let known = self.options.names.iter().find(|(address, _)| *address == end.ip());
+        let known = self
+            .options
+            .names
+            .iter()
+            .find(|(address, _)| *address == end.ip());
         match known {
             Some((_, name)) => format!("{end} ({name})"),
             None => end.to_string(),
@@ -190,10 +229,26 @@ impl Recorder for Ladder {
             other => {
                 let (protocol, text) = words::say(&other);
                 let text = format!("{protocol:<7} {text}");
-                self.line(frame, text, &frame.cause.to_string(), false, "");
+                let note = frame.cause.to_string();
+                let line = Line {
+                    text: &text,
+                    note: &note,
+                    is_trouble: false,
+                    details: "",
+                };
+                self.line(frame, &line);
             }
         }
     }
+}
+
+/// What stands on a line behind the time and the arrow.
+struct Line<'a> {
+    text: &'a str,
+    note: &'a str,
+    is_trouble: bool,
+    /// Left out when there is no room.
+    details: &'a str,
 }
 
 /// The cause of a sent frame and what a bystander adds, in one phrase.

@@ -96,7 +96,13 @@ impl<W: Write> PcapngWriter<W> {
             out.write_all(&block)?;
         }
         let (medium, clock_offset) = (options.medium, options.clock_offset);
-        Ok(Self { out, medium, clock_offset, failure: None, block })
+        Ok(Self {
+            out,
+            medium,
+            clock_offset,
+            failure: None,
+            block,
+        })
     }
 
     /// Makes sure that everything is written.
@@ -156,15 +162,23 @@ impl<W: Write + Send> Recorder for PcapngWriter<W> {
 fn comment(frame: &FrameRecord<'_>) -> String {
     let cause = frame.cause.to_string();
     let Some(gso) = frame.gso else { return cause };
-    let stands_for =
-        format!("super-segment: {} wire segments of {} bytes", gso.segments, gso.segment_len);
-    if cause.is_empty() { stands_for } else { format!("{cause}; {stands_for}") }
+    let stands_for = format!(
+        "super-segment: {} wire segments of {} bytes",
+        gso.segments, gso.segment_len
+    );
+    if cause.is_empty() {
+        stands_for
+    } else {
+        format!("{cause}; {stands_for}")
+    }
 }
 
 /// Fills in a checksum that the device would have completed, so that readers find it right.
 /// Anything else, wrong checksums included, stays as it was sent.
 fn complete_checksum(frame: &mut [u8], medium: Medium, is_super_segment: bool) {
-    let Ok(ip) = IpView::parse(frame, medium) else { return };
+    let Ok(ip) = IpView::parse(frame, medium) else {
+        return;
+    };
     let at = match ip.protocol {
         Protocol::TCP => tcp::CHECKSUM_OFFSET,
         Protocol::UDP => udp::CHECKSUM_OFFSET,
@@ -173,14 +187,20 @@ fn complete_checksum(frame: &mut [u8], medium: Medium, is_super_segment: bool) {
     let partial = ip.partial_checksum();
     let (start, end) = (ip.offset, ip.offset + ip.payload.len());
     let segment = &mut frame[start..end];
-    let Some(field) = segment.get(at..at + 2) else { return };
+    let Some(field) = segment.get(at..at + 2) else {
+        return;
+    };
     if !is_super_segment && field != partial.to_be_bytes() {
         return;
     }
     segment[at..at + 2].copy_from_slice(&[0, 0]);
     let sum = Sum::new().add_u16(partial).add(segment).finish();
     // A UDP checksum of zero would mean that there is none (RFC 768).
-    let sum = if ip_is_udp(at) && sum == 0 { u16::MAX } else { sum };
+    let sum = if ip_is_udp(at) && sum == 0 {
+        u16::MAX
+    } else {
+        sum
+    };
     segment[at..at + 2].copy_from_slice(&sum.to_be_bytes());
 }
 
@@ -194,7 +214,11 @@ fn section_header(block: &mut Vec<u8>) {
     block.extend_from_slice(&1_u16.to_le_bytes());
     block.extend_from_slice(&0_u16.to_le_bytes());
     block.extend_from_slice(&LENGTH_UNKNOWN.to_le_bytes());
-    option(block, SECTION_APPLICATION, concat!("handfast ", env!("CARGO_PKG_VERSION")).as_bytes());
+    option(
+        block,
+        SECTION_APPLICATION,
+        concat!("handfast ", env!("CARGO_PKG_VERSION")).as_bytes(),
+    );
     option(block, 0, &[]);
     end(block);
 }

@@ -87,10 +87,12 @@ impl fmt::Display for Ending {
             Self::Open => f.write_str("still open"),
             Self::HalfClosed { by: Direction::Out } => f.write_str("half closed, by us"),
             Self::HalfClosed { by: Direction::In } => f.write_str("half closed, by the peer"),
-            Self::Closed { first: Direction::Out } => f.write_str("closed in order, by us first"),
-            Self::Closed { first: Direction::In } => {
-                f.write_str("closed in order, by the peer first")
-            }
+            Self::Closed {
+                first: Direction::Out,
+            } => f.write_str("closed in order, by us first"),
+            Self::Closed {
+                first: Direction::In,
+            } => f.write_str("closed in order, by the peer first"),
             Self::Reset { by: Direction::Out } => f.write_str("reset by us"),
             Self::Reset { by: Direction::In } => f.write_str("reset by the peer"),
         }
@@ -136,7 +138,11 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sent, received, .. } = self;
         let time = Time(self.duration);
-        writeln!(f, "{} -> {}: {} ({time})", self.local, self.remote, self.ending)?;
+        writeln!(
+            f,
+            "{} -> {}: {} ({time})",
+            self.local, self.remote, self.ending
+        )?;
         for (word, traffic) in [("sent", sent), ("received", received)] {
             write!(f, "  {word:<9}{traffic}")?;
             if traffic.out_of_order > 0 {
@@ -211,8 +217,17 @@ impl Totals {
 impl fmt::Display for Totals {
     /// Three lines without a line feed at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { connections, closed, reset, sent, received } = self;
-        writeln!(f, "{connections} connections: {closed} closed in order, {reset} reset")?;
+        let Self {
+            connections,
+            closed,
+            reset,
+            sent,
+            received,
+        } = self;
+        writeln!(
+            f,
+            "{connections} connections: {closed} closed in order, {reset} reset"
+        )?;
         writeln!(f, "  sent     {sent}")?;
         write!(f, "  received {received}")
     }
@@ -239,7 +254,12 @@ impl fmt::Display for Time {
         match micros {
             0..1_000 => write!(f, "{micros} us"),
             1_000..1_000_000 => write!(f, "{}.{:02} ms", micros / 1_000, micros % 1_000 / 10),
-            _ => write!(f, "{}.{:02} s", micros / 1_000_000, micros % 1_000_000 / 10_000),
+            _ => write!(
+                f,
+                "{}.{:02} s",
+                micros / 1_000_000,
+                micros % 1_000_000 / 10_000
+            ),
         }
     }
 }
@@ -254,7 +274,12 @@ impl fmt::Display for Rate {
             1_000_000..1_000_000_000 => (1_000_000, "Mbit/s"),
             _ => (1_000_000_000, "Gbit/s"),
         };
-        write!(f, "{}.{:02} {name}", self.0 / unit, self.0 % unit * 100 / unit)
+        write!(
+            f,
+            "{}.{:02} {name}",
+            self.0 / unit,
+            self.0 % unit * 100 / unit
+        )
     }
 }
 
@@ -267,14 +292,25 @@ mod tests {
         let summary = Summary {
             local: "192.168.0.129:49152".parse().unwrap(),
             remote: "203.0.113.29:80".parse().unwrap(),
-            sent: Traffic { bytes: 78, segments: 5, ..Traffic::default() },
-            received: Traffic { bytes: 612, segments: 1, out_of_order: 2, ..Traffic::default() },
+            sent: Traffic {
+                bytes: 78,
+                segments: 5,
+                ..Traffic::default()
+            },
+            received: Traffic {
+                bytes: 612,
+                segments: 1,
+                out_of_order: 2,
+                ..Traffic::default()
+            },
             srtt: Some(Duration::from_micros(210)),
             rtt_min: Some(Duration::from_micros(1_803)),
             duration: Duration::from_millis(12_345),
             goodput: Some(4_230_000),
             state: State::TimeWait,
-            ending: Ending::Closed { first: Direction::Out },
+            ending: Ending::Closed {
+                first: Direction::Out,
+            },
         };
         assert_eq!(
             summary.to_string(),

@@ -21,13 +21,32 @@ use handfast_packet::{ipv6_ext, record::FrameRecord};
 pub(crate) enum View<'a> {
     Arp(ArpPacket),
     Tcp(TcpView),
-    Udp { ends: Ends, len: usize },
-    Icmpv4 { ends: Ends, message: Icmpv4 },
-    Icmpv6 { ends: Ends, message: Icmpv6, body: &'a [u8] },
+    Udp {
+        ends: Ends,
+        len: usize,
+    },
+    Icmpv4 {
+        ends: Ends,
+        message: Icmpv4,
+    },
+    Icmpv6 {
+        ends: Ends,
+        message: Icmpv6,
+        body: &'a [u8],
+    },
     /// A piece of an IP packet: which bytes of how many it carries is all that can be said.
-    Fragment { ends: Ends, offset: u16, len: usize, more: bool },
+    Fragment {
+        ends: Ends,
+        offset: u16,
+        len: usize,
+        more: bool,
+    },
     /// An IP packet of a protocol that the pictures do not know.
-    OtherIp { ends: Ends, protocol: Protocol, len: usize },
+    OtherIp {
+        ends: Ends,
+        protocol: Protocol,
+        len: usize,
+    },
     /// A link frame of a type that the pictures do not know.
     OtherLink(EtherType),
     /// Bytes that make no sense.
@@ -82,13 +101,21 @@ impl<'a> View<'a> {
         let ip = IpView::parse(frame.bytes, medium)?;
         let (ends, len) = (ip.ends, ip.payload.len());
         if let Some((offset, more)) = ip.fragment {
-            return Ok(Self::Fragment { ends, offset, len, more });
+            return Ok(Self::Fragment {
+                ends,
+                offset,
+                len,
+                more,
+            });
         }
         Ok(match (ip.protocol, ends.source, ends.destination) {
             (Protocol::TCP, ..) => Self::Tcp(TcpView::parse(&ip, frame.gso.is_some())?),
             (Protocol::UDP, ..) => {
                 let (_, payload) = UdpHeader::parse(ip.payload)?;
-                Self::Udp { ends, len: payload.len() }
+                Self::Udp {
+                    ends,
+                    len: payload.len(),
+                }
             }
             (Protocol::ICMP, ..) => {
                 let (message, _) = Icmpv4::parse(ip.payload)?;
@@ -96,9 +123,17 @@ impl<'a> View<'a> {
             }
             (Protocol::ICMPV6, IpAddr::V6(source), IpAddr::V6(destination)) => {
                 let (message, body) = Icmpv6::parse(ip.payload, source, destination)?;
-                Self::Icmpv6 { ends, message, body }
+                Self::Icmpv6 {
+                    ends,
+                    message,
+                    body,
+                }
             }
-            (protocol, ..) => Self::OtherIp { ends, protocol, len },
+            (protocol, ..) => Self::OtherIp {
+                ends,
+                protocol,
+                len,
+            },
         })
     }
 }
@@ -116,17 +151,25 @@ impl<'a> IpView<'a> {
             let walk = ipv6_ext::walk(header.next_header, rest)?;
             let extensions_len = rest.len() - walk.payload.len();
             return Ok(Self {
-                ends: Ends { source: header.source.into(), destination: header.destination.into() },
+                ends: Ends {
+                    source: header.source.into(),
+                    destination: header.destination.into(),
+                },
                 protocol: walk.protocol,
                 payload: walk.payload,
                 offset: link_len + Ipv6Header::LEN + extensions_len,
-                fragment: walk.fragment.map(|fragment| (fragment.offset, fragment.more)),
+                fragment: walk
+                    .fragment
+                    .map(|fragment| (fragment.offset, fragment.more)),
             });
         }
         let (header, payload) = Ipv4Header::parse(packet)?;
         let fragment = (header.fragment_offset, header.more_fragments);
         Ok(Self {
-            ends: Ends { source: header.source.into(), destination: header.destination.into() },
+            ends: Ends {
+                source: header.source.into(),
+                destination: header.destination.into(),
+            },
             protocol: header.protocol,
             payload,
             offset: link_len + (packet.len().min(usize::from(packet[0] & 0x0f) * 4)),
@@ -145,7 +188,10 @@ impl<'a> IpView<'a> {
 impl TcpView {
     fn parse(ip: &IpView<'_>, is_super_segment: bool) -> Result<Self, Box<dyn Error>> {
         let (header, header_len) = TcpHeader::parse(ip.payload)?;
-        let Ends { source, destination } = ip.ends;
+        let Ends {
+            source,
+            destination,
+        } = ip.ends;
         let at = tcp::CHECKSUM_OFFSET;
         let field = u16::from_be_bytes([ip.payload[at], ip.payload[at + 1]]);
         // The kernel merges only segments that it has verified, and leaves any sum in the field.

@@ -14,20 +14,34 @@ pub(crate) fn say(view: &View<'_>) -> (&'static str, String) {
     match view {
         View::Arp(arp) => ("ARP", say_arp(arp)),
         View::Icmpv4 { ends, message } => ("ICMP", between(ends, &say_icmpv4(message))),
-        View::Icmpv6 { ends, message, body } => match Ndp::parse(message, body) {
+        View::Icmpv6 {
+            ends,
+            message,
+            body,
+        } => match Ndp::parse(message, body) {
             Some(Ok(ndp)) => ("NDP", say_ndp(&ndp)),
             Some(Err(error)) => ("NDP", between(ends, &format!("malformed: {error}"))),
             None => ("ICMPv6", between(ends, &say_icmpv6(message))),
         },
         View::Udp { ends, len } => ("UDP", between(ends, &format!("{len} bytes"))),
-        View::Fragment { ends, offset, len, more } => {
+        View::Fragment {
+            ends,
+            offset,
+            len,
+            more,
+        } => {
             let last = if *more { "" } else { ", the last" };
             let end = usize::from(*offset) + len;
-            ("IP", between(ends, &format!("fragment {offset}..{end}{last}")))
+            (
+                "IP",
+                between(ends, &format!("fragment {offset}..{end}{last}")),
+            )
         }
-        View::OtherIp { ends, protocol, len } => {
-            ("IP", between(ends, &format!("{protocol}, {len} bytes")))
-        }
+        View::OtherIp {
+            ends,
+            protocol,
+            len,
+        } => ("IP", between(ends, &format!("{protocol}, {len} bytes"))),
         View::OtherLink(ether_type) => ("frame", format!("ether type {:#06x}", ether_type.0)),
         View::Broken(error) => ("broken", error.clone()),
         View::Tcp(_) => ("TCP", String::new()),
@@ -60,14 +74,26 @@ fn say_ndp(ndp: &Ndp) -> String {
                 .collect();
             format!("router for {} s: {}", router.lifetime, prefixes.join(" "))
         }
-        Ndp::NeighborSolicitation { target, source_link: None, .. } => {
+        Ndp::NeighborSolicitation {
+            target,
+            source_link: None,
+            ..
+        } => {
             format!("probe: who has {target}?")
         }
         Ndp::NeighborSolicitation { target, .. } => format!("who has {target}?"),
-        Ndp::NeighborAdvertisement { target, target_link: Some(link), .. } => {
+        Ndp::NeighborAdvertisement {
+            target,
+            target_link: Some(link),
+            ..
+        } => {
             format!("{target} is at {link}")
         }
-        Ndp::NeighborAdvertisement { target, target_link: None, .. } => {
+        Ndp::NeighborAdvertisement {
+            target,
+            target_link: None,
+            ..
+        } => {
             format!("{target} is here")
         }
     }
@@ -124,7 +150,10 @@ pub(crate) fn flags(flags: TcpFlags) -> String {
         (TcpFlags::URG, "URG"),
         (TcpFlags::PSH, "PSH"),
     ];
-    let kind = weighty.iter().find(|(flag, _)| flags.contains(*flag)).map(|(_, name)| *name);
+    let kind = weighty
+        .iter()
+        .find(|(flag, _)| flags.contains(*flag))
+        .map(|(_, name)| *name);
     match (kind, flags.contains(TcpFlags::ACK)) {
         (Some(name), true) => format!("{name} ACK"),
         (Some(name), false) => name.to_owned(),
@@ -162,7 +191,11 @@ pub(crate) fn options(header: &TcpHeader, step: &Step) -> String {
 
 /// A window in at most six characters up to 1 GiB: bytes, or KiB with a K.
 pub(crate) fn window(bytes: u64) -> String {
-    if bytes < 1_000_000 { bytes.to_string() } else { format!("{}K", bytes / 1024) }
+    if bytes < 1_000_000 {
+        bytes.to_string()
+    } else {
+        format!("{}K", bytes / 1024)
+    }
 }
 
 #[cfg(test)]

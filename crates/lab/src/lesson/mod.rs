@@ -1,22 +1,23 @@
 //! The lessons: each makes one phenomenon of TCP happen in a lab of its own, tells the story,
 //! draws the ladder, prints the figures, and fails if the phenomenon did not happen. One file per
-//! lesson; what several of them need is in `guest` (Handfast in the lab) and `by_hand` (frames made
-//! without any stack).
+//! lesson; what several of them need is in `by_hand` (frames made without any stack), `drawing` (the
+//! ladder) and [`crate::guest`] (Handfast in the lab).
 
 mod by_hand;
-mod claim;
-mod close;
-mod guest;
+//T mod claim;
+//T mod close;
+mod drawing;
 mod handshake;
 mod kernel_reset;
-mod lost_segment;
-mod page;
+//T mod lost_segment;
+//T mod page;
 mod slow_ack;
 
 use std::fmt;
 use std::io::{self, Write};
 
 use crate::error::LabError;
+use crate::lab::{Lab, LabOptions};
 
 /// One lesson.
 #[derive(Clone, Copy, Debug)]
@@ -31,12 +32,12 @@ pub struct Lesson {
 /// All lessons, in the order in which they build on each other.
 pub const LESSONS: &[Lesson] = &[
     kernel_reset::LESSON,
-    claim::LESSON,
+    //T claim::LESSON,
     handshake::LESSON,
-    page::LESSON,
+    //T page::LESSON,
     slow_ack::LESSON,
-    lost_segment::LESSON,
-    close::LESSON,
+    //T lost_segment::LESSON,
+    //T close::LESSON,
 ];
 
 impl Lesson {
@@ -157,4 +158,9 @@ fn expect(happened: bool, what: impl FnOnce() -> String) -> Result<(), LessonErr
 /// Turns a failed step into the lesson's error.
 fn step<T>(step: &'static str, outcome: io::Result<T>) -> Result<T, LessonError> {
     outcome.map_err(|source| LessonError::Step { step, source })
+}
+
+/// A lab of the lesson's own; it goes with the value.
+fn lab() -> Result<Lab, LessonError> {
+    Ok(Lab::start(LabOptions::default())?)
 }

@@ -1,31 +1,19 @@
 //! A test harness for tests that live in namespaces: the process must still have one thread when
-//! it enters them, which the standard harness does not offer. Cases run one after the other, each
-//! in a lab of its own or in one they share.
+//! it enters them, which the standard harness does not offer. Cases run one after the other.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use handfast_lab::{Lab, LabError, LabOptions};
+use handfast_lab::LabError;
 
-/// A named test on a running lab.
-pub(crate) type Case = (&'static str, fn(&Lab));
-
-/// Enters the namespaces, builds a lab and runs the cases whose names contain an argument (all
-/// without one).
-pub(crate) fn run(cases: &[Case]) -> ExitCode {
-    let filters: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|a| !a.starts_with('-'))
-        .collect();
+/// Runs the cases whose names contain an argument of the program (all without one).
+pub(crate) fn run_named<C: FnOnce()>(cases: impl Iterator<Item = (&'static str, C)>) -> ExitCode {
+    let filters: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let chosen = |name: &str| filters.is_empty() || filters.iter().any(|f| name.contains(f));
-    let lab = match handfast_lab::enter().and_then(|()| Lab::start(LabOptions::default())) {
-        Ok(lab) => lab,
-        Err(error) => return no_lab(&error),
-    };
     let (mut passed, mut failed) = (0, 0);
-    for (name, case) in cases.iter().filter(|(name, _)| chosen(name)) {
+    for (name, case) in cases.filter(|(name, _)| chosen(name)) {
         // The panic's message was printed by the panic hook.
-        if catch_unwind(AssertUnwindSafe(|| case(&lab))).is_ok() {
+        if catch_unwind(AssertUnwindSafe(case)).is_ok() {
             println!("test {name} ... ok");
             passed += 1;
         } else {
@@ -34,28 +22,17 @@ pub(crate) fn run(cases: &[Case]) -> ExitCode {
         }
     }
     println!("{passed} passed, {failed} failed");
-    if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// A machine that forbids namespaces skips these tests aloud; a CI machine must not.
-fn no_lab(error: &LabError) -> ExitCode {
+pub(crate) fn no_lab(error: &LabError) -> ExitCode {
     println!("{error}");
     let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
     if error.is_not_permitted() && !in_ci {
         println!("skipped: this system does not allow the namespaces that these tests need");
         return ExitCode::SUCCESS;
     }
-    println!(
-        "FAILED: no lab{}",
-        if in_ci {
-            " (CI=true allows no skip)"
-        } else {
-            ""
-        }
-    );
+    println!("FAILED: no lab{}", if in_ci { " (CI=true allows no skip)" } else { "" });
     ExitCode::FAILURE
 }

@@ -9,8 +9,13 @@ use crate::checksum::pseudo_header;
 use crate::icmpv4::Icmpv4;
 use crate::icmpv6::Icmpv6;
 use crate::ip::Protocol;
-use crate::tcp::{CHECKSUM_OFFSET, SeqNumber, TcpFlags, TcpHeader, Timestamps};
+use crate::tcp::{
+    CHECKSUM_OFFSET, SackBlock, SeqNumber, TcpFlags, TcpHeader, TcpOption, Timestamps,
+};
 use crate::udp::{self, UdpHeader};
+
+/// The longest header that a data offset can tell, in words of 4 bytes.
+const LONGEST_WORDS: u8 = 15;
 
 /// The checksum over pseudo-header, header and payload; 0 without an IP layer around.
 fn transport_checksum(
@@ -33,6 +38,7 @@ fn transport_checksum(
 #[derive(Clone, Debug, Default)]
 pub struct Tcp {
     header: TcpHeader,
+    more_options: Vec<u8>,
     raw_options: Option<Vec<u8>>,
     data_offset: Option<u8>,
     checksum: Option<u16>,
@@ -140,13 +146,28 @@ impl Tcp {
         self
     }
 
+    /// Adds a SACK block from `left` to in front of `right`. Four fit, three beside timestamps;
+    /// what does not fit is left out.
+    #[must_use]
+    pub fn sack(mut self, left: u32, right: u32) -> Self {
+        let (left, right) = (SeqNumber(left), SeqNumber(right));
+        self.header.options.sack.push(SackBlock { left, right });
+        self
+    }
+
+    /// Adds any option behind those above, in the order of the calls, be it a second MSS. The
+    /// field is padded with zeros to a multiple of 4.
+    #[must_use]
+    pub fn option(mut self, option: &TcpOption<'_>) -> Self {
+        option.write(&mut self.more_options);
+        self
+    }
+
     /// The option field as it is, instead of all options above; padded with zeros to a multiple
-    /// of 4.
+    /// of 4. More than 40 bytes do not fit into any header: the rest looks like text.
     #[must_use]
     pub fn raw_options(mut self, options: &[u8]) -> Self {
-        let mut bytes = options.to_vec();
-        bytes.resize(options.len().next_multiple_of(4), 0);
-        self.raw_options = Some(bytes);
+        self.raw_options = Some(options.to_vec());
         self
     }
 
@@ -168,11 +189,14 @@ impl Tcp {
     pub(super) fn header(&self, around: &Around<'_>, payload: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0; self.header.header_len()];
         self.header.write(&mut bytes);
+        bytes.extend_from_slice(&self.more_options);
         if let Some(options) = &self.raw_options {
             bytes.truncate(TcpHeader::LEN);
             bytes.extend_from_slice(options);
         }
-        let words = u8::try_from(bytes.len() / 4).unwrap_or(u8::MAX);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        let words =
+            u8::try_from(bytes.len() / 4).map_or(LONGEST_WORDS, |words| words.min(LONGEST_WORDS));
         bytes[12] = self.data_offset.unwrap_or(words) << 4 | bytes[12] & 0xf;
         let sum = transport_checksum(around, Protocol::TCP, &bytes, payload);
         let sum = self.checksum.unwrap_or(sum);

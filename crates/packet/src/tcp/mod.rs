@@ -5,5 +5,5 @@ mod option;
 mod options;
 
 pub use header::{CHECKSUM_OFFSET, SeqNumber, TcpFlags, TcpHeader, verify_checksum};
-pub use option::{Mptcp, OPTIONS_LEN_MAX, TcpOption, options};
+pub use option::{FAST_OPEN_EXPERIMENT, Mptcp, OPTIONS_LEN_MAX, TcpOption, options};
 pub use options::{SACK_BLOCKS_MAX, SackBlock, SackBlocks, TcpOptions, Timestamps};

@@ -1,5 +1,6 @@
 //! Every assigned TCP option, one by one, for those who want to see all of them.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::header::SeqNumber;
@@ -8,6 +9,8 @@ use crate::error::ParseError;
 
 /// Most bytes of options in one header: 15 words less the 5 of the header.
 pub const OPTIONS_LEN_MAX: usize = 40;
+/// The number of the Fast Open experiment, from before kind 34 was assigned (RFC 7413 section 9).
+pub const FAST_OPEN_EXPERIMENT: u16 = 0xf989;
 
 /// One TCP option. What is not understood in full is kept as its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,8 +50,14 @@ pub enum TcpOption<'a> {
     },
     /// Multipath TCP (kind 30, RFC 8684).
     Mptcp(Mptcp<'a>),
-    /// Fast Open (kind 34, RFC 7413): the cookie, empty in a request for one.
-    FastOpen(&'a [u8]),
+    /// Fast Open (RFC 7413).
+    FastOpen {
+        /// The cookie, empty in a request for one. Its length is not judged here.
+        cookie: &'a [u8],
+        /// The experimental kind (253 or 254) under which it came with
+        /// [`FAST_OPEN_EXPERIMENT`]; `None` for kind 34.
+        experiment: Option<u8>,
+    },
     /// AccECN counters (kinds 172 and 174, RFC 9768).
     AccEcn {
         /// Kind 172 has the counters in the order E0B, CEB, E1B; kind 174 in the reverse.
@@ -81,6 +90,62 @@ pub struct Mptcp<'a> {
     pub subtype: u8,
     /// All bytes behind kind and length; the high half of the first is the subtype.
     pub data: &'a [u8],
+}
+
+impl TcpOption<'_> {
+    /// Adds the option to an option field, without padding. It is written as it stands: a cookie
+    /// or a code of impossible length too, and of data beyond what a length can say, all of it.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match *self {
+            Self::End => out.push(0),
+            Self::NoOperation => out.push(1),
+            Self::Mss(mss) => put(out, 2, &[&mss.to_be_bytes()]),
+            Self::WindowScale(shift) => put(out, 3, &[&[shift]]),
+            Self::SackPermitted => put(out, 4, &[]),
+            Self::Sack(blocks) => {
+                let len = 2 + 8 * blocks.as_slice().len();
+                out.extend_from_slice(&[5, u8::try_from(len).expect("at most four blocks")]);
+                for block in blocks.as_slice() {
+                    out.extend_from_slice(&block.left.0.to_be_bytes());
+                    out.extend_from_slice(&block.right.0.to_be_bytes());
+                }
+            }
+            Self::Timestamps(Timestamps { value, echo }) => {
+                put(out, 8, &[&value.to_be_bytes(), &echo.to_be_bytes()]);
+            }
+            Self::Md5(digest) => put(out, 19, &[digest]),
+            Self::UserTimeout { minutes, value } => {
+                let field = u16::from(minutes) << 15 | value & 0x7fff;
+                put(out, 28, &[&field.to_be_bytes()]);
+            }
+            Self::Authentication {
+                key_id,
+                next_key_id,
+                mac,
+            } => put(out, 29, &[&[key_id, next_key_id], mac]),
+            Self::Mptcp(Mptcp { data, .. }) => put(out, 30, &[data]),
+            Self::FastOpen { cookie, experiment } => match experiment {
+                Some(kind) => put(out, kind, &[&FAST_OPEN_EXPERIMENT.to_be_bytes(), cookie]),
+                None => put(out, 34, &[cookie]),
+            },
+            Self::AccEcn { order, counters } => put(out, order, &[counters]),
+            Self::Experimental {
+                kind,
+                identifier,
+                data,
+            } => put(out, kind, &[&identifier.to_be_bytes(), data]),
+            Self::Unknown { kind, data } => put(out, kind, &[data]),
+        }
+    }
+}
+
+/// Kind, length and the parts of the data.
+fn put(out: &mut Vec<u8>, kind: u8, parts: &[&[u8]]) {
+    let len = 2 + parts.iter().map(|part| part.len()).sum::<usize>();
+    out.extend_from_slice(&[kind, u8::try_from(len).unwrap_or(u8::MAX)]);
+    for part in parts {
+        out.extend_from_slice(part);
+    }
 }
 
 /// All options of an option field up to its end or the end-of-options mark. A malformed option
@@ -142,15 +207,24 @@ fn understand(kind: u8, data: &[u8]) -> Option<TcpOption<'_>> {
             subtype: first >> 4,
             data,
         }),
-        (34, _) => TcpOption::FastOpen(data),
+        (34, _) => TcpOption::FastOpen {
+            cookie: data,
+            experiment: None,
+        },
         (172 | 174, _) if data.len() <= 9 && data.len().is_multiple_of(3) => TcpOption::AccEcn {
             order: kind,
             counters: data,
         },
-        (253 | 254, &[a, b, ref data @ ..]) => TcpOption::Experimental {
-            kind,
-            identifier: u16::from_be_bytes([a, b]),
-            data,
+        (253 | 254, &[a, b, ref data @ ..]) => match u16::from_be_bytes([a, b]) {
+            FAST_OPEN_EXPERIMENT => TcpOption::FastOpen {
+                cookie: data,
+                experiment: Some(kind),
+            },
+            identifier => TcpOption::Experimental {
+                kind,
+                identifier,
+                data,
+            },
         },
         _ => TcpOption::Unknown { kind, data },
     })
@@ -194,8 +268,17 @@ impl fmt::Display for TcpOption<'_> {
             }
             Self::Authentication { key_id, .. } => write!(f, "tcp-ao keyid {key_id}"),
             Self::Mptcp(mptcp) => write!(f, "mptcp {}", mptcp.subtype),
-            Self::FastOpen([]) => f.write_str("tfo cookiereq"),
-            Self::FastOpen(cookie) => write!(f, "tfo cookie of {} bytes", cookie.len()),
+            Self::FastOpen { cookie, experiment } => {
+                f.write_str(if experiment.is_some() {
+                    "exp-tfo"
+                } else {
+                    "tfo"
+                })?;
+                match cookie {
+                    [] => f.write_str(" cookiereq"),
+                    cookie => write!(f, " cookie of {} bytes", cookie.len()),
+                }
+            }
             Self::AccEcn { counters, .. } => write!(f, "accecn of {} bytes", counters.len()),
             Self::Experimental { identifier, .. } => write!(f, "exp-{identifier:04x}"),
             Self::Unknown { kind, .. } => write!(f, "unknown-{kind}"),

@@ -37,7 +37,12 @@ pub(crate) struct Addresses {
 
 impl Addresses {
     pub(crate) const fn new(timings: ClaimTimings) -> Self {
-        Self { entries: Vec::new(), timings, failed: 0, claimed_at: None }
+        Self {
+            entries: Vec::new(),
+            timings,
+            failed: 0,
+            claimed_at: None,
+        }
     }
 
     /// Makes an address ours without asking; ends a claim for it. False when the table is full.
@@ -49,19 +54,17 @@ impl Addresses {
             }
             return true;
         }
-        self.push(Address { cidr, claim: Claim::held() })
+        self.push(Address {
+            cidr,
+            claim: Claim::held(),
+        })
     }
 
     /// Begins to ask for an address that is not in the table yet. False when the table is full.
     ///
     /// After MAX_CONFLICTS failures, claims begin no oftener than RATE_LIMIT_INTERVAL allows
     /// (RFC 5227 2.1.1).
-    pub(crate) fn claim(
-        &mut self,
-        now: Instant,
-        cidr: Cidr,
-        random: &mut SeedRng,
-    ) -> bool {
+    pub(crate) fn claim(&mut self, now: Instant, cidr: Cidr, random: &mut SeedRng) -> bool {
         let held_back = match self.claimed_at {
             Some(at) if self.failed >= self.timings.conflicts => {
                 at + self.timings.rate_limit_interval
@@ -81,11 +84,7 @@ impl Addresses {
     }
 
     /// The steps that are due.
-    pub(crate) fn on_timeout(
-        &mut self,
-        now: Instant,
-        random: &mut SeedRng,
-    ) -> Vec<(IpAddr, Step)> {
+    pub(crate) fn on_timeout(&mut self, now: Instant, random: &mut SeedRng) -> Vec<(IpAddr, Step)> {
         let mut due = Vec::new();
         for entry in &mut self.entries {
             let v6 = entry.cidr.address.is_ipv6();
@@ -109,12 +108,17 @@ impl Addresses {
 
     /// When [`Self::on_timeout`] is due.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.entries.iter().filter_map(|entry| entry.claim.next_timeout()).min()
+        self.entries
+            .iter()
+            .filter_map(|entry| entry.claim.next_timeout())
+            .min()
     }
 
     /// Whether `address` is in the table at all.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
-        self.entries.iter().any(|entry| entry.cidr.address == address)
+        self.entries
+            .iter()
+            .any(|entry| entry.cidr.address == address)
     }
 
     /// Whether `address` is ours and may be used.
@@ -129,7 +133,10 @@ impl Addresses {
 
     /// The addresses that may be used, with their prefixes.
     pub(crate) fn usable(&self) -> impl Iterator<Item = Cidr> {
-        self.entries.iter().filter(|entry| entry.claim.is_usable()).map(|entry| entry.cidr)
+        self.entries
+            .iter()
+            .filter(|entry| entry.claim.is_usable())
+            .map(|entry| entry.cidr)
     }
 
     /// The longest prefix of a usable address of ours that contains `destination`.
@@ -145,20 +152,39 @@ impl Addresses {
 
     /// Whether an IPv6 multicast group is one that we must hear: all nodes, or the solicited-node
     /// group of an address in the table (RFC 4291 2.8).
-    ///
-    /// No membership is reported (MLD): the filter works on frames that arrive anyway. A bridge
-    /// that forwards by reports only would keep solicitations from us.
     pub(crate) fn listens_to(&self, group: Ipv6Addr) -> bool {
-        group == ALL_NODES
-            || self.entries.iter().any(|entry| match entry.cidr.address {
-                IpAddr::V6(address) => solicited_node(address) == group,
-                IpAddr::V4(_) => false,
-            })
+        group == ALL_NODES || self.v6().any(|address| solicited_node(address) == group)
+    }
+
+    /// The solicited-node groups of the addresses in the table, each once.
+    pub(crate) fn groups(&self) -> Vec<Ipv6Addr> {
+        let mut groups: Vec<_> = self.v6().map(solicited_node).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups
+    }
+
+    /// The first link-local IPv6 address that may be used.
+    pub(crate) fn link_local(&self) -> Option<Ipv6Addr> {
+        let usable = |address: &Ipv6Addr| self.is_usable(IpAddr::V6(*address));
+        self.v6()
+            .filter(Ipv6Addr::is_unicast_link_local)
+            .find(usable)
     }
 
     /// Whether there is an IPv6 address, held or asked for.
     pub(crate) fn has_v6(&self) -> bool {
-        self.entries.iter().any(|entry| entry.cidr.address.is_ipv6())
+        self.v6().next().is_some()
+    }
+
+    /// The IPv6 addresses, held and asked for.
+    fn v6(&self) -> impl Iterator<Item = Ipv6Addr> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match entry.cidr.address {
+                IpAddr::V6(address) => Some(address),
+                IpAddr::V4(_) => None,
+            })
     }
 
     fn push(&mut self, address: Address) -> bool {
@@ -170,7 +196,9 @@ impl Addresses {
     }
 
     fn find_mut(&mut self, address: IpAddr) -> Option<&mut Address> {
-        self.entries.iter_mut().find(|entry| entry.cidr.address == address)
+        self.entries
+            .iter_mut()
+            .find(|entry| entry.cidr.address == address)
     }
 }
 

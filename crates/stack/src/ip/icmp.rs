@@ -40,7 +40,10 @@ pub(crate) struct ErrorLimit {
 impl ErrorLimit {
     /// A full bucket.
     pub(crate) const fn new() -> Self {
-        Self { tokens: ICMP_BURST_MAX, filled_at: Instant::ZERO }
+        Self {
+            tokens: ICMP_BURST_MAX,
+            filled_at: Instant::ZERO,
+        }
     }
 
     /// Takes the right to send one error; false when there is none left.
@@ -82,15 +85,22 @@ pub(crate) enum IcmpKind {
 /// error, or one that must be ignored (source quench: RFC 6633; redirects are not followed).
 pub(crate) fn meaning_v4(message: &Icmpv4, quoted_len: u16) -> Option<IcmpKind> {
     match *message {
-        Icmpv4::Unreachable { code: 4, next_hop_mtu: 0 } => {
+        Icmpv4::Unreachable {
+            code: 4,
+            next_hop_mtu: 0,
+        } => {
             let mtu = PLATEAUS.into_iter().find(|&mtu| mtu < quoted_len)?;
             Some(IcmpKind::TooBig { mtu })
         }
-        Icmpv4::Unreachable { code: 4, next_hop_mtu } => {
-            Some(IcmpKind::TooBig { mtu: next_hop_mtu })
-        }
+        Icmpv4::Unreachable {
+            code: 4,
+            next_hop_mtu,
+        } => Some(IcmpKind::TooBig { mtu: next_hop_mtu }),
         // Protocol or port unreachable; network, host or all communication prohibited.
-        Icmpv4::Unreachable { code: 2 | 3 | 9 | 10 | 13, .. } => Some(IcmpKind::Hard),
+        Icmpv4::Unreachable {
+            code: 2 | 3 | 9 | 10 | 13,
+            ..
+        } => Some(IcmpKind::Hard),
         Icmpv4::Unreachable { .. }
         | Icmpv4::TimeExceeded { .. }
         | Icmpv4::ParameterProblem { .. } => Some(IcmpKind::Soft),
@@ -101,11 +111,13 @@ pub(crate) fn meaning_v4(message: &Icmpv4, quoted_len: u16) -> Option<IcmpKind> 
 /// The same for ICMPv6.
 pub(crate) fn meaning_v6(message: &Icmpv6) -> Option<IcmpKind> {
     match *message {
-        Icmpv6::PacketTooBig { mtu } => {
-            Some(IcmpKind::TooBig { mtu: u16::try_from(mtu).unwrap_or(u16::MAX) })
-        }
+        Icmpv6::PacketTooBig { mtu } => Some(IcmpKind::TooBig {
+            mtu: u16::try_from(mtu).unwrap_or(u16::MAX),
+        }),
         // Administratively prohibited, port unreachable, failed policy, rejected route.
-        Icmpv6::Unreachable { code: 1 | 4 | 5 | 6 } => Some(IcmpKind::Hard),
+        Icmpv6::Unreachable {
+            code: 1 | 4 | 5 | 6,
+        } => Some(IcmpKind::Hard),
         Icmpv6::Unreachable { .. }
         | Icmpv6::TimeExceeded { .. }
         | Icmpv6::ParameterProblem { .. } => Some(IcmpKind::Soft),

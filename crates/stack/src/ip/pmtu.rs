@@ -50,7 +50,13 @@ impl PathMtus {
             let oldest = *oldest.expect("a full table is not empty").0;
             self.paths.remove(&oldest);
         }
-        self.paths.insert(destination, Path { mtu, expires: now + AGE });
+        self.paths.insert(
+            destination,
+            Path {
+                mtu,
+                expires: now + AGE,
+            },
+        );
     }
 
     /// The learnt MTU.
@@ -86,7 +92,11 @@ mod tests {
         assert_eq!(learn(&mut paths, 1_400), Some(1_400));
         assert_eq!(learn(&mut paths, 1_450), Some(1_400));
         assert_eq!(learn(&mut paths, 1_300), Some(1_300));
-        assert_eq!(learn(&mut paths, 68), Some(MTU_MIN_V4), "a path is never that narrow");
+        assert_eq!(
+            learn(&mut paths, 68),
+            Some(MTU_MIN_V4),
+            "a path is never that narrow"
+        );
         let expiry = Instant::ZERO + AGE;
         assert_eq!(paths.next_timeout(), Some(expiry));
         paths.on_timeout(Instant::from_nanos(expiry.as_nanos() - 1));
@@ -114,6 +124,9 @@ mod tests {
             paths.learn(Instant::from_secs(n.into()), path(n), 1_400);
         }
         assert_eq!(paths.paths.len(), PATHS_MAX);
-        assert_eq!((paths.get(path(0)), paths.get(path(1))), (None, Some(1_400)));
+        assert_eq!(
+            (paths.get(path(0)), paths.get(path(1))),
+            (None, Some(1_400))
+        );
     }
 }

@@ -113,18 +113,27 @@ impl Reassembly {
             return Outcome::Dropped;
         }
         self.open(now, key);
-        let assembly = self.datagrams.get_mut(&key).expect("it was opened just now");
+        let assembly = self
+            .datagrams
+            .get_mut(&key)
+            .expect("it was opened just now");
         let before = assembly.bytes;
         let accepted = assembly.add(fragment, end);
         self.bytes = self.bytes - before + assembly.bytes;
         if accepted && assembly.is_complete() {
             let assembly = self.close(&key).expect("it was there a moment ago");
-            return assembly.into_whole().map_or(Outcome::Dropped, Outcome::Complete);
+            return assembly
+                .into_whole()
+                .map_or(Outcome::Dropped, Outcome::Complete);
         }
         while self.bytes > REASSEMBLY_BYTES_MAX {
             self.close_oldest();
         }
-        if accepted { Outcome::Kept } else { Outcome::Dropped }
+        if accepted {
+            Outcome::Kept
+        } else {
+            Outcome::Dropped
+        }
     }
 
     /// Gives up datagrams that took too long. Returns them, with as much as came of those that
@@ -152,7 +161,12 @@ impl Reassembly {
         if self.datagrams.len() == REASSEMBLIES_MAX {
             self.close_oldest();
         }
-        let expires = now + if key.source.is_ipv4() { EXPIRY_V4 } else { EXPIRY_V6 };
+        let expires = now
+            + if key.source.is_ipv4() {
+                EXPIRY_V4
+            } else {
+                EXPIRY_V6
+            };
         self.expiries.insert((expires, key));
         self.datagrams.insert(key, Assembly::new(expires));
     }
@@ -209,7 +223,8 @@ impl Assembly {
         self.ce |= fragment.ce;
         self.bytes += fragment.payload.len();
         // A copy, so that a small fragment does not keep a device's large block alive.
-        self.pieces.insert(fragment.offset, Chunk::copy_from(&fragment.payload));
+        self.pieces
+            .insert(fragment.offset, Chunk::copy_from(&fragment.payload));
         true
     }
 
@@ -223,7 +238,10 @@ impl Assembly {
         let beyond = match self.total {
             Some(total) => end > total || (!fragment.more && end != total),
             None if fragment.more => false,
-            None => self.pieces.last_key_value().is_some_and(|(&at, _)| usize::from(at) >= end),
+            None => self
+                .pieces
+                .last_key_value()
+                .is_some_and(|(&at, _)| usize::from(at) >= end),
         };
         overlaps || beyond
     }
@@ -252,7 +270,12 @@ impl Assembly {
             }
             packet.extend_from_slice(piece);
         }
-        Some(Whole { protocol, packet: Chunk::from(packet), payload_at, ce: self.ce })
+        Some(Whole {
+            protocol,
+            packet: Chunk::from(packet),
+            payload_at,
+            ce: self.ce,
+        })
     }
 }
 

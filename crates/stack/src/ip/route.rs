@@ -43,13 +43,19 @@ impl Routes {
             old.expires = old.expires.and(route.expires);
             return true;
         }
-        let learnt = self.routes.iter().filter(|old| old.expires.is_some()).count();
+        let learnt = self
+            .routes
+            .iter()
+            .filter(|old| old.expires.is_some())
+            .count();
         let full = route.expires.is_some() && learnt == LEARNT_ROUTES_MAX;
         if full || self.routes.len() == ROUTES_MAX {
             return false;
         }
         let weight = |route: &Route| (route.destination.prefix_len, route.expires.is_none());
-        let place = self.routes.partition_point(|old| weight(old) >= weight(&route));
+        let place = self
+            .routes
+            .partition_point(|old| weight(old) >= weight(&route));
         self.routes.insert(place, route);
         true
     }
@@ -63,12 +69,15 @@ impl Routes {
 
     /// The route with the longest prefix that contains `destination`.
     pub(crate) fn lookup(&self, destination: IpAddr) -> Option<&Route> {
-        self.routes.iter().find(|route| route.destination.contains(destination))
+        self.routes
+            .iter()
+            .find(|route| route.destination.contains(destination))
     }
 
     /// Forgets learnt routes whose time is over.
     pub(crate) fn on_timeout(&mut self, now: Instant) {
-        self.routes.retain(|route| route.expires.is_none_or(|at| now < at));
+        self.routes
+            .retain(|route| route.expires.is_none_or(|at| now < at));
     }
 
     /// When [`Self::on_timeout`] is due.
@@ -94,7 +103,11 @@ mod tests {
 
     fn gateway(routes: &Routes, destination: &str) -> Option<String> {
         let route = routes.lookup(destination.parse().unwrap())?;
-        Some(route.gateway.map_or("on link".to_string(), |gateway| gateway.to_string()))
+        Some(
+            route
+                .gateway
+                .map_or("on link".to_string(), |gateway| gateway.to_string()),
+        )
     }
 
     #[test]
@@ -133,7 +146,11 @@ mod tests {
         routes.add(route("::/0", Some("fe80::2"), None));
         assert_eq!(gateway(&routes, "2001:db8::1").as_deref(), Some("fe80::2"));
         routes.withdraw("::/0".parse().unwrap(), Some("fe80::2".parse().unwrap()));
-        assert_eq!(gateway(&routes, "2001:db8::1").as_deref(), Some("fe80::2"), "it was given");
+        assert_eq!(
+            gateway(&routes, "2001:db8::1").as_deref(),
+            Some("fe80::2"),
+            "it was given"
+        );
         routes.on_timeout(Instant::from_secs(20));
         assert_eq!(routes.next_timeout(), None);
         assert_eq!(routes.routes.len(), 1);
@@ -147,7 +164,11 @@ mod tests {
         assert_eq!(routes.next_timeout(), None);
         routes.add(route("::/0", Some("fe80::2"), Some(10)));
         routes.add(route("::/0", Some("fe80::2"), None));
-        assert_eq!(routes.next_timeout(), None, "what was learnt has been given since");
+        assert_eq!(
+            routes.next_timeout(),
+            None,
+            "what was learnt has been given since"
+        );
     }
 
     #[test]

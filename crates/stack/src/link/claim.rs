@@ -113,7 +113,11 @@ pub(crate) enum Claim {
     /// Not ours yet; `sent` probes have gone out and the next step is due `at`.
     Probing { sent: u8, at: Instant },
     /// Ours; announcements remain to be sent, the next one `at`.
-    Announcing { left: u8, at: Instant, defended: Option<Instant> },
+    Announcing {
+        left: u8,
+        at: Instant,
+        defended: Option<Instant>,
+    },
     /// Ours; `defended` is when we last had to say so.
     Held { defended: Option<Instant> },
 }
@@ -168,7 +172,11 @@ impl Claim {
         if self.next_timeout().is_none_or(|at| now < at) {
             return None;
         }
-        let probes = if v6 { timings.solicitations } else { timings.probes };
+        let probes = if v6 {
+            timings.solicitations
+        } else {
+            timings.probes
+        };
         match *self {
             Self::Probing { sent, .. } if sent < probes => {
                 let sent = sent + 1;
@@ -177,7 +185,10 @@ impl Claim {
                     (false, true) => between(timings.probe_min, timings.probe_max, random),
                     (false, false) => timings.announce_wait,
                 };
-                *self = Self::Probing { sent, at: now + wait };
+                *self = Self::Probing {
+                    sent,
+                    at: now + wait,
+                };
                 Some(Step::Probe)
             }
             Self::Probing { .. } => {
@@ -226,7 +237,11 @@ impl Claim {
     ) -> Self {
         match left.saturating_sub(1) {
             0 => Self::Held { defended },
-            left => Self::Announcing { left, at: now + timings.announce_interval, defended },
+            left => Self::Announcing {
+                left,
+                at: now + timings.announce_interval,
+                defended,
+            },
         }
     }
 }
@@ -235,4 +250,85 @@ impl Claim {
 fn between(least: Duration, most: Duration, random: &mut SeedRng) -> Duration {
     let span = u64::try_from(most.saturating_sub(least).as_nanos()).unwrap_or(u64::MAX - 1);
     least + Duration::from_nanos(random.below(span.saturating_add(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    const NOW: Instant = Instant::from_secs(100);
+
+    /// All steps of one claim with their times after `NOW`.
+    fn steps(v6: bool, timings: &ClaimTimings) -> Vec<(Step, Duration)> {
+        let mut random = SeedRng::new(3);
+        let mut claim = Claim::start(NOW, NOW, timings, &mut random);
+        let mut steps = Vec::new();
+        while let Some(at) = claim.next_timeout() {
+            let early = Instant::from_nanos(at.as_nanos() - 1);
+            assert_eq!(claim.on_timeout(early, v6, timings, &mut random), None);
+            let usable_before = claim.is_usable();
+            let step = claim
+                .on_timeout(at, v6, timings, &mut random)
+                .expect("it is due");
+            assert_eq!(claim.is_usable(), usable_before || step == Step::Claimed);
+            steps.push((step, at - NOW));
+        }
+        steps
+    }
+
+    #[test]
+    fn steps_of_both_families() {
+        use Step::{Announce, Claimed, Probe};
+        for (v6, expected) in [
+            (false, &[Probe, Probe, Probe, Claimed, Announce][..]),
+            (true, &[Probe, Claimed, Announce]),
+        ] {
+            let steps = steps(v6, &ClaimTimings::default());
+            let kinds: Vec<_> = steps.iter().map(|(step, _)| *step).collect();
+            assert_eq!(kinds, expected);
+        }
+    }
+
+    #[test]
+    fn the_fast_timings_do_the_same_in_less_than_a_second() {
+        for v6 in [false, true] {
+            let fast = steps(v6, &ClaimTimings::fast());
+            assert!(
+                fast.iter()
+                    .all(|(_, after)| *after < Duration::from_secs(1)),
+                "{fast:?}"
+            );
+            assert_eq!(fast.len(), steps(v6, &ClaimTimings::default()).len());
+        }
+    }
+
+    #[test]
+    fn conflicts_by_state() {
+        let timings = ClaimTimings::default();
+        let at = |secs| NOW + Duration::from_secs(secs);
+        let mut probing = Claim::start(NOW, NOW, &timings, &mut SeedRng::new(1));
+        assert_eq!(probing.on_conflict(NOW, &timings), Conflict::Taken);
+        for mut claim in [
+            Claim::held(),
+            Claim::Announcing {
+                left: 1,
+                at: at(1),
+                defended: None,
+            },
+        ] {
+            for (after, expected) in [
+                (0, Conflict::Defend),
+                (10, Conflict::Defend),
+                (19, Conflict::Lost),
+            ] {
+                assert_eq!(
+                    claim.on_conflict(at(after), &timings),
+                    expected,
+                    "after {after} s"
+                );
+            }
+        }
+    }
 }

@@ -111,15 +111,26 @@ struct Entry {
 #[derive(Debug)]
 enum State {
     /// Asked, no answer yet.
-    Incomplete { tries: u8, at: Instant, queue: VecDeque<Waiting> },
+    Incomplete {
+        tries: u8,
+        at: Instant,
+        queue: VecDeque<Waiting>,
+    },
     /// Answered lately. When `until` has passed, the next use makes it `Delay`.
-    Reachable { mac: EthernetAddress, until: Instant },
+    Reachable {
+        mac: EthernetAddress,
+        until: Instant,
+    },
     /// Known, but not confirmed lately; good enough to send to.
     Stale { mac: EthernetAddress },
     /// Used while stale: will be checked `at` that time if nothing confirms it before.
     Delay { mac: EthernetAddress, at: Instant },
     /// Being checked by unicast questions.
-    Probe { mac: EthernetAddress, tries: u8, at: Instant },
+    Probe {
+        mac: EthernetAddress,
+        tries: u8,
+        at: Instant,
+    },
     /// Did not answer.
     Failed { until: Instant },
 }
@@ -127,7 +138,9 @@ enum State {
 impl Neighbors {
     /// Finds the link address for a packet of `source` that is about to be sent.
     pub(crate) fn lookup(&mut self, now: Instant, next_hop: IpAddr, source: IpAddr) -> Lookup {
-        let Some(entry) = self.entries.get_mut(&next_hop) else { return Lookup::Unknown };
+        let Some(entry) = self.entries.get_mut(&next_hop) else {
+            return Lookup::Unknown;
+        };
         entry.used_at = Some(now);
         entry.source = source;
         match entry.state {
@@ -157,10 +170,16 @@ impl Neighbors {
         waiting: Waiting,
     ) -> Option<Solicit> {
         let asked = match self.entries.get(&next_hop) {
-            Some(Entry { state: State::Incomplete { .. }, .. }) => None,
+            Some(Entry {
+                state: State::Incomplete { .. },
+                ..
+            }) => None,
             _ => Some(self.ask(now, next_hop, source)),
         };
-        let entry = self.entries.get_mut(&next_hop).expect("it was there or was made just now");
+        let entry = self
+            .entries
+            .get_mut(&next_hop)
+            .expect("it was there or was made just now");
         let State::Incomplete { queue, .. } = &mut entry.state else {
             unreachable!("packets are held for neighbours that are asked for, and no others");
         };
@@ -189,16 +208,24 @@ impl Neighbors {
                 && self.make_room(|entry| !entry.is_wanted())
             {
                 let state = State::Stale { mac };
-                self.entries.insert(address, Entry { state, source, used_at: None });
+                self.entries.insert(
+                    address,
+                    Entry {
+                        state,
+                        source,
+                        used_at: None,
+                    },
+                );
             }
             return VecDeque::new();
         };
         let same = entry.mac() == Some(mac);
         let state = match evidence {
             // An answer confirms only when it is one: to a question that is open.
-            Evidence::Answer if same || entry.is_asked() => {
-                State::Reachable { mac, until: now + REACHABLE }
-            }
+            Evidence::Answer if same || entry.is_asked() => State::Reachable {
+                mac,
+                until: now + REACHABLE,
+            },
             // Old news changes nothing, so that a running check is not disturbed.
             _ if same => return VecDeque::new(),
             _ => State::Stale { mac },
@@ -243,22 +270,40 @@ impl Neighbors {
             match &mut entry.state {
                 State::Incomplete { tries, at, .. } if *tries < NEIGHBOR_TRIES_MAX => {
                     (*tries, *at) = (*tries + 1, again);
-                    due.solicits.push(Solicit { target, source, to: None });
+                    due.solicits.push(Solicit {
+                        target,
+                        source,
+                        to: None,
+                    });
                 }
                 State::Incomplete { queue, .. } => {
                     self.dropped += queue.len() as u64;
                     self.waiting -= queue.len();
                     report_unreachable(queue, &mut due.unreachable);
-                    entry.state = State::Failed { until: now + FAILED };
+                    entry.state = State::Failed {
+                        until: now + FAILED,
+                    };
                 }
                 State::Delay { mac, .. } => {
                     let mac = *mac;
-                    entry.state = State::Probe { mac, tries: 1, at: again };
-                    due.solicits.push(Solicit { target, source, to: Some(mac) });
+                    entry.state = State::Probe {
+                        mac,
+                        tries: 1,
+                        at: again,
+                    };
+                    due.solicits.push(Solicit {
+                        target,
+                        source,
+                        to: Some(mac),
+                    });
                 }
                 State::Probe { mac, tries, at } if *tries < NEIGHBOR_TRIES_MAX => {
                     (*tries, *at) = (*tries + 1, again);
-                    due.solicits.push(Solicit { target, source, to: Some(*mac) });
+                    due.solicits.push(Solicit {
+                        target,
+                        source,
+                        to: Some(*mac),
+                    });
                 }
                 // The next packet asks everybody, as the neighbour may have moved.
                 State::Probe { .. } => gone.push(target),
@@ -295,10 +340,25 @@ impl Neighbors {
             self.make_room(|_| true);
         }
         let at = now + RETRY;
-        let state = State::Incomplete { tries: 1, at, queue: VecDeque::new() };
-        self.entries.insert(target, Entry { state, source, used_at: Some(now) });
+        let state = State::Incomplete {
+            tries: 1,
+            at,
+            queue: VecDeque::new(),
+        };
+        self.entries.insert(
+            target,
+            Entry {
+                state,
+                source,
+                used_at: Some(now),
+            },
+        );
         self.wake_by(at);
-        Solicit { target, source, to: None }
+        Solicit {
+            target,
+            source,
+            to: None,
+        }
     }
 
     /// Makes sure that one more entry fits, at the cost of the least useful one among those that
@@ -309,8 +369,13 @@ impl Neighbors {
         }
         let candidates = self.entries.iter().filter(|(_, entry)| may_go(entry));
         let least = candidates.min_by_key(|(_, entry)| (entry.rank(), entry.used_at));
-        let Some((&address, _)) = least else { return false };
-        let queued = self.entries.remove(&address).map_or(0, |entry| entry.queue_len());
+        let Some((&address, _)) = least else {
+            return false;
+        };
+        let queued = self
+            .entries
+            .remove(&address)
+            .map_or(0, |entry| entry.queue_len());
         self.waiting -= queued;
         self.dropped += queued as u64;
         true

@@ -71,7 +71,11 @@ impl Network {
         to: Option<EthernetAddress>,
     ) {
         let question = self.question(source, target);
-        self.send_arp(to.unwrap_or(EthernetAddress::BROADCAST), question, Cause::Resolve);
+        self.send_arp(
+            to.unwrap_or(EthernetAddress::BROADCAST),
+            question,
+            Cause::Resolve,
+        );
     }
 
     fn reply_arp(&mut self, question: &ArpPacket) {
@@ -96,7 +100,10 @@ impl Network {
     }
 
     fn send_arp(&mut self, link: EthernetAddress, packet: ArpPacket, cause: Cause) {
-        let mut frame = TxFrame { cause, ..TxFrame::default() };
+        let mut frame = TxFrame {
+            cause,
+            ..TxFrame::default()
+        };
         packet.write(frame.head.prepend(ArpPacket::LEN));
         self.send_frame(link, EtherType::ARP, frame);
     }

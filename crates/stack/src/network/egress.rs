@@ -16,8 +16,6 @@ use crate::rng::keyed_hash;
 
 /// TTL and hop limit of ordinary packets (RFC 1122 3.2.1.7, the value of RFC 1700).
 const HOP_LIMIT: u8 = 64;
-/// Hop limit of neighbour discovery: proof that no router forwarded it (RFC 4861 section 4).
-pub(super) const HOP_LIMIT_NDP: u8 = 255;
 
 impl Network {
     /// Sends a packet: into `batch` when the way is clear, else it waits for the neighbour or in
@@ -36,7 +34,11 @@ impl Network {
     /// Sends a message of our own on the ordinary way, by the outbox. A message that would need
     /// fragmenting is dropped: we never fragment.
     pub(super) fn send_message(&mut self, now: Instant, message: Message) -> bool {
-        let header_len = if message.source.is_ipv4() { Ipv4Header::LEN } else { Ipv6Header::LEN };
+        let header_len = if message.source.is_ipv4() {
+            Ipv4Header::LEN
+        } else {
+            Ipv6Header::LEN
+        };
         if header_len + message.bytes.len() > usize::from(self.mtu_for(message.destination)) {
             self.counters.too_large += 1;
             return false;
@@ -47,10 +49,10 @@ impl Network {
         }
     }
 
-    /// Sends a message of neighbour discovery straight to `link`, by the outbox.
-    pub(super) fn send_ndp(&mut self, link: EthernetAddress, message: Message) {
+    /// Sends a message that shall not leave the link straight to `link`, by the outbox.
+    pub(super) fn send_on_link(&mut self, link: EthernetAddress, hop_limit: u8, message: Message) {
         let destination = message.destination;
-        let frame = self.encapsulate(message.into_packet(), HOP_LIMIT_NDP);
+        let frame = self.encapsulate(message.into_packet(), hop_limit);
         self.send_frame(link, ether_type(destination), frame);
     }
 
@@ -68,8 +70,12 @@ impl Network {
     /// Puts a question about a neighbour into the outbox.
     pub(super) fn solicit(&mut self, solicit: Solicit) {
         match (solicit.source, solicit.target) {
-            (IpAddr::V4(source), IpAddr::V4(target)) => self.solicit_arp(source, target, solicit.to),
-            (IpAddr::V6(source), IpAddr::V6(target)) => self.solicit_ndp(source, target, solicit.to),
+            (IpAddr::V4(source), IpAddr::V4(target)) => {
+                self.solicit_arp(source, target, solicit.to)
+            }
+            (IpAddr::V6(source), IpAddr::V6(target)) => {
+                self.solicit_ndp(source, target, solicit.to)
+            }
             _ => unreachable!("a question and who asks it are of one family"),
         }
     }
@@ -81,7 +87,11 @@ impl Network {
         link: EthernetAddress,
         waiting: impl IntoIterator<Item = Waiting>,
     ) {
-        for Waiting { packet, destination } in waiting {
+        for Waiting {
+            packet,
+            destination,
+        } in waiting
+        {
             let frame = self.with_link_header(packet, link, ether_type(destination));
             self.outbox.push_back(frame);
         }
@@ -122,7 +132,10 @@ impl Network {
             }
             Lookup::Unknown => {
                 let packet = self.encapsulate(packet, HOP_LIMIT);
-                let waiting = Waiting { packet, destination };
+                let waiting = Waiting {
+                    packet,
+                    destination,
+                };
                 if let Some(solicit) = self.neighbors.hold(now, next_hop, source, waiting) {
                     self.solicit(solicit);
                 }
@@ -137,7 +150,15 @@ impl Network {
 
     /// Puts an IP header in front.
     fn encapsulate(&self, packet: OutPacket, hop_limit: u8) -> TxFrame {
-        let OutPacket { source, destination, protocol, ecn, mut head, body, .. } = packet;
+        let OutPacket {
+            source,
+            destination,
+            protocol,
+            ecn,
+            mut head,
+            body,
+            ..
+        } = packet;
         let len = u16::try_from(head.len() + body.len())
             .expect("a transport header and PAYLOAD_MAX bytes fit into 16 bits");
         let header_len = match (source, destination) {
@@ -172,7 +193,12 @@ impl Network {
             }
             _ => unreachable!("both ends of a packet are of one family"),
         };
-        let mut frame = TxFrame { head, body, cause: packet.cause, ..TxFrame::default() };
+        let mut frame = TxFrame {
+            head,
+            body,
+            cause: packet.cause,
+            ..TxFrame::default()
+        };
         (frame.checksum_at, frame.gso) = (packet.checksum_at, packet.gso);
         move_checksum(&mut frame, header_len);
         frame
@@ -185,7 +211,14 @@ impl Network {
         destination: EthernetAddress,
         ether_type: EtherType,
     ) -> TxFrame {
-        let header = EthernetHeader { destination, source: self.hardware, ether_type };
+        if self.medium == Medium::Ip {
+            return frame;
+        }
+        let header = EthernetHeader {
+            destination,
+            source: self.hardware,
+            ether_type,
+        };
         header.write(frame.head.prepend(EthernetHeader::LEN));
         move_checksum(&mut frame, EthernetHeader::LEN);
         frame

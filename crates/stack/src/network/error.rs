@@ -59,7 +59,10 @@ impl fmt::Display for AddressError {
 impl fmt::Display for RouteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MixedFamilies { destination, gateway } => write!(
+            Self::MixedFamilies {
+                destination,
+                gateway,
+            } => write!(
                 f,
                 "cannot route {destination} by {gateway}: one is IPv4 and the other IPv6; name a \
                  gateway of the same family"

@@ -14,9 +14,7 @@ use handfast_packet::ndp::Ndp;
 use super::egress::Message;
 use super::ingress::Arrived;
 use super::{IcmpReport, Inbound, Network};
-use crate::ip::icmp::{
-    IcmpKind, QUOTE_V4_MAX, QUOTE_V6_MAX, Quoted, meaning_v4, meaning_v6,
-};
+use crate::ip::icmp::{IcmpKind, QUOTE_V4_MAX, QUOTE_V6_MAX, Quoted, meaning_v4, meaning_v6};
 use crate::ip::is_host;
 use crate::ip::pmtu::{MTU_MIN_V4, MTU_MIN_V6};
 use crate::ip::reassembly::{Key, Whole};
@@ -46,8 +44,16 @@ impl Network {
             Ok(parsed) => parsed,
             Err(error) => return self.unreadable_message(error),
         };
-        if let Icmpv4::EchoRequest { identifier, sequence } = message {
-            let reply = Icmpv4::EchoReply { identifier, sequence }.to_vec(body);
+        if let Icmpv4::EchoRequest {
+            identifier,
+            sequence,
+        } = message
+        {
+            let reply = Icmpv4::EchoReply {
+                identifier,
+                sequence,
+            }
+            .to_vec(body);
             self.reply_echo(now, arrived, Chunk::from(reply));
             return None;
         }
@@ -82,12 +88,22 @@ impl Network {
                 return None;
             }
         }
+        if self.on_query(now, arrived, (&message, body)) {
+            return None;
+        }
         // Neither a group nor somebody without an address can ask for an answer or be believed.
         if destination.is_multicast() || source.is_unspecified() {
             return None;
         }
-        if let Icmpv6::EchoRequest { identifier, sequence } = message {
-            let reply = Icmpv6::EchoReply { identifier, sequence };
+        if let Icmpv6::EchoRequest {
+            identifier,
+            sequence,
+        } = message
+        {
+            let reply = Icmpv6::EchoReply {
+                identifier,
+                sequence,
+            };
             let reply = reply.to_vec(body, destination, source);
             self.reply_echo(now, arrived, Chunk::from(reply));
             return None;
@@ -103,7 +119,10 @@ impl Network {
     pub(super) fn complain(&mut self, now: Instant, about: &Arrived, complaint: Complaint) {
         let even_multicast = matches!(
             complaint,
-            Complaint::UnknownOption { even_multicast: true, .. }
+            Complaint::UnknownOption {
+                even_multicast: true,
+                ..
+            }
         );
         let to_group = about.destination.is_multicast() && !even_multicast;
         if to_group || !is_host(about.source) || about.is_icmp_error() {
@@ -114,7 +133,9 @@ impl Network {
             false => Some(about.destination),
         };
         let bytes = source.and_then(|source| complaint.to_bytes(about, source));
-        let (Some(source), Some(bytes)) = (source, bytes) else { return };
+        let (Some(source), Some(bytes)) = (source, bytes) else {
+            return;
+        };
         if !self.error_limit.take(now) {
             self.counters.icmp_errors_limited += 1;
             return;
@@ -214,13 +235,18 @@ impl Complaint {
                 let quote = &packet[..packet.len().min(QUOTE_V6_MAX)];
                 self.in_v6(about)?.to_vec(quote, source, destination)
             }
-            _ => self.in_v4()?.to_vec(&packet[..packet.len().min(QUOTE_V4_MAX)]),
+            _ => self
+                .in_v4()?
+                .to_vec(&packet[..packet.len().min(QUOTE_V4_MAX)]),
         };
         Some(Chunk::from(bytes))
     }
 
     fn in_v4(self) -> Option<Icmpv4> {
-        let unreachable = |code| Icmpv4::Unreachable { code, next_hop_mtu: 0 };
+        let unreachable = |code| Icmpv4::Unreachable {
+            code,
+            next_hop_mtu: 0,
+        };
         match self {
             Self::PortUnreachable => Some(unreachable(icmpv4::unreachable::PORT)),
             Self::ProtocolUnreachable => Some(unreachable(icmpv4::unreachable::PROTOCOL)),
@@ -233,9 +259,9 @@ impl Complaint {
         use icmpv6::parameter;
         let problem = |code, pointer| Some(Icmpv6::ParameterProblem { code, pointer });
         match self {
-            Self::PortUnreachable => {
-                Some(Icmpv6::Unreachable { code: icmpv6::unreachable::PORT })
-            }
+            Self::PortUnreachable => Some(Icmpv6::Unreachable {
+                code: icmpv6::unreachable::PORT,
+            }),
             // The place of a header in a datagram that came in pieces is in none of them.
             Self::ProtocolUnreachable if about.fragmented => None,
             Self::ProtocolUnreachable => {

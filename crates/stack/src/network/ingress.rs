@@ -58,7 +58,12 @@ pub(super) struct FrameInfo {
 impl Network {
     /// Takes a frame in. Changes state only: answers wait for `poll_transmit`.
     pub(crate) fn receive(&mut self, now: Instant, frame: RxFrame) -> Option<Inbound> {
-        let RxFrame { data: mut packet, received_at, checksum, gso } = frame;
+        let RxFrame {
+            data: mut packet,
+            received_at,
+            checksum,
+            gso,
+        } = frame;
         let mut info = FrameInfo {
             received_at,
             checksum,
@@ -73,7 +78,9 @@ impl Network {
                 _ => self.malformed(),
             };
         }
-        let Ok((header, _)) = EthernetHeader::parse(&packet) else { return self.malformed() };
+        let Ok((header, _)) = EthernetHeader::parse(&packet) else {
+            return self.malformed();
+        };
         info.link_source = header.source;
         info.to_many = header.destination.is_multicast();
         if header.destination != self.hardware && !info.to_many {
@@ -171,14 +178,14 @@ impl Network {
     /// Goes behind the extension headers.
     fn walk(&mut self, now: Instant, mut arrived: Arrived) -> Option<Inbound> {
         let payload = &arrived.packet[arrived.payload_at..];
-        let (fragment, protocol, offset, named_at) =
-            match ipv6_ext::walk(arrived.protocol, payload) {
-                Ok(walk) => (walk.fragment, walk.protocol, walk.offset, walk.named_at),
-                Err(error) => {
-                    self.on_walk_error(now, &arrived, error);
-                    return None;
-                }
-            };
+        let (fragment, protocol, offset, named_at) = match ipv6_ext::walk(arrived.protocol, payload)
+        {
+            Ok(walk) => (walk.fragment, walk.protocol, walk.offset, walk.named_at),
+            Err(error) => {
+                self.on_walk_error(now, &arrived, error);
+                return None;
+            }
+        };
         if offset > 0 {
             arrived.protocol = protocol;
             arrived.payload_at += offset;
@@ -229,11 +236,19 @@ impl Network {
                 self.counters.fragments_dropped += 1;
                 None
             }
-            Outcome::Complete(Whole { protocol, packet, payload_at, ce }) => {
+            Outcome::Complete(Whole {
+                protocol,
+                packet,
+                payload_at,
+                ce,
+            }) => {
                 self.counters.reassembled += 1;
                 // What the device said about a checksum was about a single frame.
-                let frame =
-                    FrameInfo { checksum: RxChecksum::Unknown, gso: None, ..arrived.frame };
+                let frame = FrameInfo {
+                    checksum: RxChecksum::Unknown,
+                    gso: None,
+                    ..arrived.frame
+                };
                 Some(Arrived {
                     source: arrived.source,
                     destination: arrived.destination,
@@ -297,23 +312,28 @@ impl Network {
         }
         let complaint = match error {
             WalkError::Misplaced { pointer } => Complaint::UnknownNextHeader { pointer },
-            WalkError::UnknownOption { pointer, even_multicast } => {
-                Complaint::UnknownOption { pointer, even_multicast }
-            }
+            WalkError::UnknownOption {
+                pointer,
+                even_multicast,
+            } => Complaint::UnknownOption {
+                pointer,
+                even_multicast,
+            },
             WalkError::Routing { pointer } => Complaint::BadField { pointer },
             _ => return,
         };
         self.complain(now, arrived, complaint);
     }
 
-    /// Whether a packet can be what it says: from one host that is not us. A host that has no
-    /// address yet may only speak to groups (RFC 4861 7.1.1).
+    /// Whether a packet can be what it says: from one host that is not us.
+    ///
+    /// In IPv6, a host without an address and one that uses ours are heard in groups: there,
+    /// only neighbour discovery listens, which must know of both (RFC 4862 5.4).
     fn admits(&mut self, source: IpAddr, destination: IpAddr) -> bool {
-        let nameless =
-            source.is_ipv6() && source.is_unspecified() && destination.is_multicast();
-        let stranger =
-            is_host(source) && !self.addresses.contains(source) && !self.is_broadcast(source);
-        let admitted = nameless || stranger;
+        let ours = self.addresses.contains(source);
+        let stranger = is_host(source) && !ours && !self.is_broadcast(source);
+        let rival = source.is_ipv6() && (ours || source.is_unspecified());
+        let admitted = stranger || rival && destination.is_multicast();
         self.counters.martian_sources += u64::from(!admitted);
         admitted
     }

@@ -15,14 +15,19 @@ use handfast_packet::ip::{Cidr, Protocol};
 use handfast_packet::ndp::{ALL_NODES, Ndp, RouterAdvertisement, solicited_node};
 
 use super::Network;
-use super::egress::{HOP_LIMIT_NDP, Message};
+use super::egress::Message;
 use super::ingress::Arrived;
 use crate::ip::pmtu::MTU_MIN_V6;
 use crate::ip::route::Route;
 use crate::link::neighbor::Evidence;
 
+/// Hop limit of neighbour discovery: proof that no router forwarded it (RFC 4861 section 4).
+const HOP_LIMIT: u8 = 255;
 /// Where everything is that no other route knows.
-const DEFAULT: Cidr = Cidr { address: IpAddr::V6(Ipv6Addr::UNSPECIFIED), prefix_len: 0 };
+const DEFAULT: Cidr = Cidr {
+    address: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    prefix_len: 0,
+};
 
 impl Network {
     /// Takes in a message of neighbour discovery. It must come from our own link, which the hop
@@ -34,29 +39,48 @@ impl Network {
         (source, destination): (Ipv6Addr, Ipv6Addr),
         message: &Ndp,
     ) {
-        let from_link = arrived.hop_limit == HOP_LIMIT_NDP && self.medium == Medium::Ethernet;
+        let from_link = arrived.hop_limit == HOP_LIMIT && self.medium == Medium::Ethernet;
         if !from_link || arrived.fragmented {
             self.counters.malformed += 1;
             return;
         }
+        // Whoever speaks from an address of ours is heard only when he says that it is his.
+        let is_advertisement = matches!(message, Ndp::NeighborAdvertisement { .. });
+        if self.addresses.contains(source.into()) && !is_advertisement {
+            return;
+        }
         let by = arrived.frame.link_source;
         match *message {
-            Ndp::NeighborSolicitation { target, source_link: None, nonce }
-                if source.is_unspecified() =>
-            {
+            Ndp::NeighborSolicitation {
+                target,
+                source_link: None,
+                nonce,
+            } if source.is_unspecified() => {
                 let loops = by == self.hardware || nonce == Some(self.nonce);
                 if destination == solicited_node(target) && !loops {
                     self.on_probe_ndp(now, target, by);
                 }
             }
-            Ndp::NeighborSolicitation { target, source_link, .. } => {
+            Ndp::NeighborSolicitation {
+                target,
+                source_link,
+                ..
+            } => {
                 let link = source_link.unwrap_or(by);
                 self.on_question_ndp(now, target, (source, link));
             }
-            Ndp::NeighborAdvertisement { solicited: true, .. } if destination.is_multicast() => {
+            Ndp::NeighborAdvertisement {
+                solicited: true, ..
+            } if destination.is_multicast() => {
                 self.counters.malformed += 1;
             }
-            Ndp::NeighborAdvertisement { target, target_link, router, solicited, override_flag } => {
+            Ndp::NeighborAdvertisement {
+                target,
+                target_link,
+                router,
+                solicited,
+                override_flag,
+            } => {
                 let address = IpAddr::V6(target);
                 if self.addresses.contains(address) {
                     let by = target_link.unwrap_or(by);
@@ -65,7 +89,11 @@ impl Network {
                     }
                     return;
                 }
-                let evidence = if solicited { Evidence::Answer } else { Evidence::Overheard };
+                let evidence = if solicited {
+                    Evidence::Answer
+                } else {
+                    Evidence::Overheard
+                };
                 self.on_advertisement(now, address, (target_link, override_flag), evidence);
                 if !router {
                     self.routes.withdraw(DEFAULT, Some(address));
@@ -80,7 +108,11 @@ impl Network {
     /// tells our own question when the link brings it back (RFC 7527).
     pub(super) fn probe_ndp(&mut self, address: Ipv6Addr) {
         let nonce = Some(self.nonce);
-        let probe = Ndp::NeighborSolicitation { target: address, source_link: None, nonce };
+        let probe = Ndp::NeighborSolicitation {
+            target: address,
+            source_link: None,
+            nonce,
+        };
         let ends = (Ipv6Addr::UNSPECIFIED, solicited_node(address));
         self.send_to_link(None, ends, &probe, Cause::AddressProbe);
     }
@@ -98,8 +130,16 @@ impl Network {
         to: Option<EthernetAddress>,
     ) {
         let source_link = Some(self.hardware);
-        let question = Ndp::NeighborSolicitation { target, source_link, nonce: None };
-        let destination = if to.is_some() { target } else { solicited_node(target) };
+        let question = Ndp::NeighborSolicitation {
+            target,
+            source_link,
+            nonce: None,
+        };
+        let destination = if to.is_some() {
+            target
+        } else {
+            solicited_node(target)
+        };
         self.send_to_link(to, (source, destination), &question, Cause::Resolve);
     }
 
@@ -143,7 +183,9 @@ impl Network {
     ) {
         let known = self.neighbors.get(address);
         // Without the option it can only confirm what we know.
-        let Some(link) = link.or(known).filter(|link| !link.is_multicast()) else { return };
+        let Some(link) = link.or(known).filter(|link| !link.is_multicast()) else {
+            return;
+        };
         if known.is_some_and(|known| known != link) && !override_flag {
             return self.neighbors.doubt(address);
         }
@@ -162,7 +204,11 @@ impl Network {
         } else {
             let expires = Some(now + Duration::from_secs(router.lifetime.into()));
             // A table that is full has better routes already.
-            let _ = self.routes.add(Route { destination: DEFAULT, gateway, expires });
+            let _ = self.routes.add(Route {
+                destination: DEFAULT,
+                gateway,
+                expires,
+            });
         }
         let mtu = router.mtu.and_then(|mtu| u16::try_from(mtu).ok());
         if let Some(mtu) = mtu.filter(|&mtu| mtu >= MTU_MIN_V6) {
@@ -200,6 +246,16 @@ impl Network {
         let (source, destination) = (IpAddr::V6(source), IpAddr::V6(destination));
         let link = link.unwrap_or_else(|| EthernetAddress::multicast(destination));
         let protocol = Protocol::ICMPV6;
-        self.send_ndp(link, Message { source, destination, protocol, bytes, cause });
+        self.send_on_link(
+            link,
+            HOP_LIMIT,
+            Message {
+                source,
+                destination,
+                protocol,
+                bytes,
+                cause,
+            },
+        );
     }
 }

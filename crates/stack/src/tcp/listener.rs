@@ -3,7 +3,8 @@
 //!
 //! Connections live in the table of all connections; a listener only counts and names them. Its
 //! backlog bounds both queues together, those that are still opening and those that wait to be
-//! accepted, so whatever completes its handshake finds room.
+//! accepted, so whatever completes its handshake finds room. A flood of forged SYNs can fill it
+//! until they time out; SYN cookies (RFC 4987 3.6) are not there yet.
 
 use alloc::collections::VecDeque;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -138,13 +138,8 @@ impl Tcp {
                 .slots
                 .key_at(index)
                 .expect("a slot leaves the wheel when it goes");
-            let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-            // An entry may be early: the deadline may have moved to later meanwhile.
-            self.with(now, key, |connection, cx| {
-                if due(connection.next_timeout()) {
-                    connection.on_timeout(cx);
-                }
-            });
+            // It may be early, when the deadline has moved to later: that does no harm.
+            self.with(now, key, Connection::on_timeout);
         }
     }
 

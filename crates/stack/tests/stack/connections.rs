@@ -1,13 +1,17 @@
 //! Whole lives of connections between two stacks.
 
+use core::cell::RefCell;
 use core::time::Duration;
+use std::rc::Rc;
 
 use handfast_packet::buf::{Capabilities, Medium};
-use handfast_packet::tcp::TcpFlags;
+use handfast_packet::checksum::pseudo_header;
+use handfast_packet::ip::Protocol;
+use handfast_packet::tcp::{TcpFlags, verify_checksum};
 use handfast_stack::{Connect, ConnectError, Event, Stack};
 use handfast_tcp::{CloseReason, Event as TcpEvent, State};
 
-use crate::frames::segments;
+use crate::frames::{segment, segments};
 use crate::wire::{DEVICES, FAMILIES, Family, PLAIN, Wire, pattern};
 
 #[test]
@@ -74,6 +78,67 @@ fn super_segments_leave_only_where_the_device_cuts_them() {
         );
         assert!(wire.stacks[1].counters().tcp.segments_received >= 1_000_000 / 1_460);
     }
+}
+
+#[test]
+fn checksums_are_left_to_devices_that_complete_them() {
+    for capabilities in DEVICES {
+        let mut wire = Wire::new(capabilities);
+        let sums = Rc::new(RefCell::new(Vec::new()));
+        let seen = Rc::clone(&sums);
+        wire.filter = Some(Box::new(move |_, frame| {
+            let bytes = frame.to_vec();
+            if let Some(sent) = segment(&bytes) {
+                let (source, destination) = (sent.source.ip(), sent.destination.ip());
+                let tcp = &bytes[14 + 20..];
+                let pseudo = pseudo_header(
+                    source,
+                    destination,
+                    Protocol::TCP,
+                    u32::try_from(tcp.len()).unwrap(),
+                );
+                let field = u16::from_be_bytes([tcp[16], tcp[17]]);
+                seen.borrow_mut().push(match frame.checksum_at {
+                    None => verify_checksum(source, destination, tcp),
+                    Some(at) => (at.start, at.offset, field) == (14 + 20, 16, pseudo.folded()),
+                });
+                assert_eq!(frame.checksum_at.is_some(), capabilities.tx_checksum);
+            }
+            true
+        }));
+        let (client, server) = wire.establish(Family::V4);
+        wire.transfer((0, client), (1, server), &pattern(1_000_001));
+        let sums = sums.borrow();
+        assert!(sums.len() > 5, "{}", sums.len());
+        assert!(sums.iter().all(|&good| good));
+    }
+}
+
+#[test]
+fn what_is_over_or_released_says_and_wants_nothing() {
+    // Without neighbours, whose table has timers of its own.
+    let mut wire = Wire::new(Capabilities {
+        medium: Medium::Ip,
+        ..PLAIN
+    });
+    let refused = wire.connect(0, Family::V4.end(1, 81));
+    wire.settle();
+    assert_eq!(wire.state(0, refused), Some(State::Closed));
+    assert_eq!(
+        wire.stacks[0].next_timeout(),
+        None,
+        "no timer is left to wake anybody"
+    );
+    let (client, server) = wire.establish(Family::V4);
+    wire.transfer((0, client), (1, server), b"hello");
+    // The stack has events now that nobody has fetched.
+    assert_eq!(
+        wire.stacks[0].tcp(wire.now, client).unwrap().write(b"more"),
+        Ok(4)
+    );
+    wire.stacks[0].tcp(wire.now, client).unwrap().abort();
+    wire.stacks[0].release_tcp(wire.now, client);
+    assert_eq!(wire.stacks[0].poll_event(), None);
 }
 
 #[test]
@@ -409,6 +474,10 @@ fn connections_take_turns() {
 #[test]
 fn many_connections_at_once_share_the_wire() {
     let mut wire = Wire::new(DEVICES[1]);
+    // The hosts learn each other's hardware addresses: only a few packets may wait for that.
+    let stranger = wire.connect(0, Family::V6.end(1, 81));
+    wire.settle();
+    wire.stacks[0].release_tcp(wire.now, stranger);
     let listener = wire.listen(1, Family::V6.end(1, 80));
     let clients: Vec<_> = (0..200)
         .map(|_| wire.connect(0, Family::V6.end(1, 80)))

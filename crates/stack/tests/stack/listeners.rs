@@ -44,6 +44,10 @@ fn a_full_backlog_drops_syns_until_somebody_accepts() {
 #[test]
 fn an_opening_connection_that_fails_makes_room() {
     let mut wire = Wire::new(PLAIN);
+    // The hosts learn each other's hardware addresses.
+    let stranger = wire.connect(0, Family::V4.end(1, 81));
+    wire.settle();
+    wire.stacks[0].release_tcp(wire.now, stranger);
     let options = Listen {
         backlog: 1,
         ..Listen::default()

@@ -2,6 +2,9 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 
+use proptest::prelude::*;
+
+use handfast_packet::buf::{Chunk, Gso, RxChecksum, RxFrame};
 use handfast_packet::tcp::{SeqNumber, TcpFlags};
 use handfast_stack::REPLIES_MAX;
 use handfast_tcp::State;
@@ -219,6 +222,41 @@ fn frames_of_noise_do_no_harm() {
         (client, wire.state(0, client))
     };
     assert_eq!(server, Some(State::Established), "{client:?}");
+}
+
+proptest! {
+    /// What a stranger can send: a good frame with some bytes changed, cut off anywhere.
+    #[test]
+    fn no_frame_makes_a_stack_panic(
+        v6 in any::<bool>(),
+        changes in prop::collection::vec((0..200usize, any::<u8>()), 0..6),
+        len in 0..200usize,
+        gso in prop::option::of((1..2_000u16, 2..64u16)),
+        verified in any::<bool>(),
+    ) {
+        let family = if v6 { Family::V6 } else { Family::V4 };
+        let mut wire = Wire::new(PLAIN);
+        let (client, server) = wire.establish(family);
+        let header = header(7_000, 80, SYN, (1, 0));
+        let ends = ((0, family.address(0)), (1, family.address(1)));
+        let mut frame = tcp(ends.0, ends.1, &header, &[0; 100]);
+        for (at, value) in changes {
+            let at = at % frame.len();
+            frame[at] = value;
+        }
+        frame.truncate(len);
+        let gso = gso.map(|(segment_len, segments)| Gso {
+            segment_len: segment_len.try_into().unwrap(),
+            segments: segments.try_into().unwrap(),
+        });
+        let checksum = if verified { RxChecksum::Verified } else { RxChecksum::Unknown };
+        let received_at = wire.now;
+        let frame = RxFrame { data: Chunk::from(frame), received_at, checksum, gso };
+        wire.under_way[1].push_back(frame);
+        wire.settle();
+        prop_assert!(wire.stacks[1].tcp_count() <= 2);
+        wire.transfer((0, client), (1, server), b"still here");
+    }
 }
 
 #[test]

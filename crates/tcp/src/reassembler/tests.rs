@@ -15,13 +15,16 @@ struct Model {
 
 impl Model {
     fn new(len: usize) -> Self {
-        Self { bytes: alloc::vec![None; len], next: 0, read: 0 }
+        Self {
+            bytes: alloc::vec![None; len],
+            next: 0,
+            read: 0,
+        }
     }
 
     fn insert(&mut self, at: usize, text: &[u8]) -> Inserted {
         let end = at + text.len();
         let before = self.next;
-        let highest = self.bytes.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         let known: Vec<bool> = (at..end).map(|i| self.bytes[i].is_some()).collect();
         let first = known.iter().position(|&known| known);
         let duplicate = first.map(|from| {
@@ -37,10 +40,7 @@ impl Model {
         Inserted {
             new_bytes: known.iter().filter(|&&known| !known).count() as u64,
             // The text in order grew by bytes that this segment did not bring as new ones.
-            filled_hole: self.next > before
-                && highest > before
-                && self.next > before
-                && (before..self.next).any(|i| i >= end || (i >= at && known[i - at])),
+            filled_hole: (before..self.next).any(|i| i >= end || (i >= at && known[i - at])),
             out_of_order: at > before,
             duplicate,
         }
@@ -50,7 +50,10 @@ impl Model {
         let mut ranges = Vec::new();
         let mut at = self.next;
         while at < self.bytes.len() {
-            let len = self.bytes[at..].iter().take_while(|byte| byte.is_some()).count();
+            let len = self.bytes[at..]
+                .iter()
+                .take_while(|byte| byte.is_some())
+                .count();
             if len > 0 {
                 ranges.push((offset(at), offset(at + len)));
             }
@@ -77,7 +80,12 @@ fn read_all(reassembler: &mut Reassembler) -> Vec<u8> {
 /// Memory that is kept alive.
 fn true_size(reassembler: &Reassembler) -> usize {
     let runs = reassembler.early.iter().flat_map(|run| &run.chunks);
-    reassembler.ready.iter().chain(runs).map(Chunk::true_size).sum()
+    reassembler
+        .ready
+        .iter()
+        .chain(runs)
+        .map(Chunk::true_size)
+        .sum()
 }
 
 #[test]
@@ -86,11 +94,19 @@ fn rows_of_segments() {
     let rows: &[Row<'_>] = &[
         (&[(1, b"abc"), (4, b"def")], b"abcdef", &[]),
         (&[(4, b"def"), (1, b"abc")], b"abcdef", &[]),
-        (&[(4, b"def"), (10, b"x"), (7, b"g")], b"", &[(4, 8), (10, 11)]),
+        (
+            &[(4, b"def"), (10, b"x"), (7, b"g")],
+            b"",
+            &[(4, 8), (10, 11)],
+        ),
         (&[(4, b"d"), (6, b"f"), (5, b"e")], b"", &[(4, 7)]),
         (&[(4, b"DEF"), (1, b"abcdefgh")], b"abcDEFgh", &[]),
         (&[(1, b"abc"), (1, b"xyzd")], b"abcd", &[]),
-        (&[(3, b"C"), (5, b"E"), (7, b"G"), (1, b"abcdefgh")], b"abCdEfGh", &[]),
+        (
+            &[(3, b"C"), (5, b"E"), (7, b"G"), (1, b"abcdefgh")],
+            b"abCdEfGh",
+            &[],
+        ),
         (&[(3, b"C"), (5, b"E"), (2, b"bcdef")], b"", &[(2, 7)]),
         (&[(1, b""), (5, b"")], b"", &[]),
     ];
@@ -115,18 +131,42 @@ fn an_insertion_tells_what_was_new() {
         reassembler.insert(Offset::ZERO + at, text, &mut pool)
     };
     let nothing = Inserted::default();
-    assert_eq!(insert(1, 10), Inserted { new_bytes: 10, ..nothing });
-    let early = Inserted { new_bytes: 10, out_of_order: true, ..nothing };
+    assert_eq!(
+        insert(1, 10),
+        Inserted {
+            new_bytes: 10,
+            ..nothing
+        }
+    );
+    let early = Inserted {
+        new_bytes: 10,
+        out_of_order: true,
+        ..nothing
+    };
     assert_eq!(insert(21, 10), early);
     assert_eq!(insert(41, 10), early);
     // Overlaps 21..31, a new part, and 41..51: only the first known range is told.
-    let both = Inserted { duplicate: Some(range(25, 31)), ..early };
+    let both = Inserted {
+        duplicate: Some(range(25, 31)),
+        ..early
+    };
     assert_eq!(insert(25, 26), both);
-    let known = Inserted { duplicate: Some(range(5, 11)), ..nothing };
+    let known = Inserted {
+        duplicate: Some(range(5, 11)),
+        ..nothing
+    };
     assert_eq!(insert(5, 6), known);
-    let fills = Inserted { new_bytes: 10, filled_hole: true, ..nothing };
+    let fills = Inserted {
+        new_bytes: 10,
+        filled_hole: true,
+        ..nothing
+    };
     assert_eq!(insert(11, 10), fills);
-    let ahead = Inserted { new_bytes: 5, duplicate: Some(range(41, 51)), ..nothing };
+    let ahead = Inserted {
+        new_bytes: 5,
+        duplicate: Some(range(41, 51)),
+        ..nothing
+    };
     assert_eq!(insert(41, 15), ahead);
 }
 
@@ -149,7 +189,11 @@ fn more_ranges_than_the_limit_are_dropped_and_holes_still_close() {
 fn range_at_finds_the_range_around_an_offset() {
     let (mut pool, mut reassembler) = (Pool::default(), Reassembler::new(Offset::FIRST));
     for at in [11, 31] {
-        reassembler.insert(Offset::ZERO + at, Chunk::from(alloc::vec![7; 10]), &mut pool);
+        reassembler.insert(
+            Offset::ZERO + at,
+            Chunk::from(alloc::vec![7; 10]),
+            &mut pool,
+        );
     }
     for (at, found) in [
         (1, None),
@@ -173,7 +217,10 @@ fn discard_forgets_the_text_and_keeps_the_place() {
     reassembler.insert(Offset::FIRST + 60, text.slice(60..100), &mut pool);
     drop(text);
     reassembler.discard();
-    assert_eq!((reassembler.readable(), reassembler.has_holes()), (0, false));
+    assert_eq!(
+        (reassembler.readable(), reassembler.has_holes()),
+        (0, false)
+    );
     assert_eq!(reassembler.next(), Offset::FIRST + 50);
     assert_eq!(reassembler.read_chunk(10), None);
     assert_eq!(pool.in_use(), 0);
@@ -187,23 +234,37 @@ fn large_text_is_never_copied() {
     reassembler.insert(Offset::FIRST, text, &mut pool);
     let head = reassembler.read_chunk(1_000).expect("there is text");
     assert_eq!((head.as_ptr(), head.len()), (address, 1_000));
-    let rest = reassembler.read_chunk(usize::MAX).expect("there is more text");
-    assert_eq!((rest.as_ptr(), rest.len()), (address.wrapping_add(1_000), 59_000));
+    let rest = reassembler
+        .read_chunk(usize::MAX)
+        .expect("there is more text");
+    assert_eq!(
+        (rest.as_ptr(), rest.len()),
+        (address.wrapping_add(1_000), 59_000)
+    );
     assert_eq!(reassembler.read_chunk(usize::MAX), None);
 }
 
 #[test]
 fn tiny_segments_cost_a_few_times_their_bytes_in_whatever_order_they_come() {
     const COUNT: u64 = 20_000;
-    let orders: [(&str, fn(u64) -> u64); 4] = [
+    type Order = (&'static str, fn(u64) -> u64);
+    let orders: [Order; 4] = [
         ("ascending", |i| i),
         ("ascending behind a hole", |i| i + 1),
         ("descending", |i| COUNT - i),
         // Blocks of 512, in each of which the odd places come first, then the even ones.
-        ("interleaved", |i| i / 512 * 512 + (i % 256) * 2 + u64::from(i % 512 < 256)),
+        ("interleaved", |i| {
+            i / 512 * 512 + (i % 256) * 2 + u64::from(i % 512 < 256)
+        }),
     ];
     for (name, place) in orders {
-        for (len, size) in [(1, SMALL), (1, LARGE), (60, MEDIUM), (300, LARGE), (3_000, LARGE)] {
+        for (len, size) in [
+            (1, SMALL),
+            (1, LARGE),
+            (60, MEDIUM),
+            (300, LARGE),
+            (3_000, LARGE),
+        ] {
             let (mut pool, mut reassembler) = (Pool::default(), Reassembler::new(Offset::FIRST));
             let count = COUNT.min(2_000_000 / len as u64);
             let mut new_bytes = 0;
@@ -217,7 +278,10 @@ fn tiny_segments_cost_a_few_times_their_bytes_in_whatever_order_they_come() {
             assert_eq!(new_bytes, count * len as u64, "{name}");
             let bound = 6 * usize::try_from(new_bytes).unwrap() + LARGE;
             let size = true_size(&reassembler);
-            assert!(size <= bound, "{name}: {size} bytes of memory for {new_bytes}");
+            assert!(
+                size <= bound,
+                "{name}: {size} bytes of memory for {new_bytes}"
+            );
         }
     }
 }

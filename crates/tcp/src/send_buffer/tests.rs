@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use handfast_packet::buf::{LARGE, PAYLOAD_CHUNKS_MAX, SMALL};
+use handfast_packet::buf::{LARGE, PAYLOAD_CHUNKS_MAX};
 use proptest::prelude::*;
 
 use super::*;
@@ -12,8 +12,15 @@ fn at(index: usize) -> Offset {
 }
 
 fn true_size(buffer: &SendBuffer) -> usize {
-    let tail = buffer.tail.as_ref().map_or(0, |(block, _)| block.capacity());
-    tail + buffer.chunks.iter().map(|(_, chunk)| chunk.true_size()).sum::<usize>()
+    let tail = buffer
+        .tail
+        .as_ref()
+        .map_or(0, |(block, _)| block.capacity());
+    tail + buffer
+        .chunks
+        .iter()
+        .map(|(_, chunk)| chunk.true_size())
+        .sum::<usize>()
 }
 
 #[test]
@@ -23,7 +30,10 @@ fn a_large_write_makes_large_blocks_and_full_payloads() {
     assert_eq!(buffer.write(&alloc::vec![7; 500_000], &mut pool), 500_000);
     assert_eq!((buffer.len(), buffer.end()), (500_000, at(500_000)));
     for from in [0, 1, 100_000, 400_000] {
-        assert_eq!(buffer.view(at(from), usize::MAX, &mut pool).len(), PAYLOAD_MAX);
+        assert_eq!(
+            buffer.view(at(from), usize::MAX, &mut pool).len(),
+            PAYLOAD_MAX
+        );
     }
     assert!(true_size(&buffer) < 600_000, "{} bytes", true_size(&buffer));
 }
@@ -53,7 +63,11 @@ fn writes_that_pile_up_fill_large_blocks() {
     }
     let payload = buffer.view(at(100_000), usize::MAX, &mut pool);
     assert_eq!(payload.len(), PAYLOAD_MAX);
-    assert!(payload.chunks().len() <= 2, "{} chunks", payload.chunks().len());
+    assert!(
+        payload.chunks().len() <= 2,
+        "{} chunks",
+        payload.chunks().len()
+    );
 }
 
 #[test]
@@ -77,9 +91,16 @@ fn a_large_chunk_is_not_copied_and_a_wasteful_one_is() {
     let mut buffer = SendBuffer::new(Offset::FIRST, 1 << 20);
     let large = pool.copy_from(&[7; 50_000]);
     assert_eq!(buffer.push_chunk(large.clone(), &mut pool), 50_000);
-    assert_eq!(buffer.view(Offset::FIRST, 50_000, &mut pool).chunks()[0].as_ptr(), large.as_ptr());
+    assert_eq!(
+        buffer.view(Offset::FIRST, 50_000, &mut pool).chunks()[0].as_ptr(),
+        large.as_ptr()
+    );
     assert_eq!(buffer.push_chunk(large.slice(0..100), &mut pool), 100);
-    assert!(true_size(&buffer) < 2 * LARGE, "{} bytes", true_size(&buffer));
+    assert!(
+        true_size(&buffer) < 2 * LARGE,
+        "{} bytes",
+        true_size(&buffer)
+    );
 }
 
 #[test]
@@ -113,9 +134,15 @@ fn writes_that_are_sent_at_once_cost_a_few_times_their_bytes() {
             drop(buffer.view(buffer.viewed, usize::MAX, &mut pool));
         }
         let size = true_size(&buffer);
-        assert!(size <= 6 * 200_000, "writes of {len}: {size} bytes of memory");
+        assert!(
+            size <= 6 * 200_000,
+            "writes of {len}: {size} bytes of memory"
+        );
         let chunks = buffer.chunks.len();
-        assert!(chunks <= 2 * 200_000 / MEDIUM + 2, "writes of {len}: {chunks} chunks");
+        assert!(
+            chunks <= 2 * 200_000 / MEDIUM + 2,
+            "writes of {len}: {chunks} chunks"
+        );
     }
 }
 
@@ -199,7 +226,8 @@ proptest! {
             prop_assert_eq!(buffer.start, at(start));
             prop_assert_eq!(buffer.len(), model.len() - start);
             prop_assert!(buffer.chunks.len() <= 2 * CAPACITY / MEDIUM + 4);
-            prop_assert!(true_size(&buffer) <= 6 * buffer.len() + 2 * LARGE + SMALL);
+            // The first chunk may be released but for a byte, and the last two have just begun.
+            prop_assert!(true_size(&buffer) <= 6 * buffer.len() + 4 * LARGE);
         }
         // Views keep showing what they showed, whatever was written and released since.
         for (from, payload) in views {

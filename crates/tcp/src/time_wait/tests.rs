@@ -18,7 +18,10 @@ fn entry(timestamps: bool) -> TimeWait {
 
 /// A segment `ahead` of RCV.NXT, with a timestamp `newer` than TS.Recent.
 fn segment(control: Control, ahead: i32, ack: Option<i32>, newer: Option<i32>) -> Segment {
-    let stamp = |newer: i32| Timestamps { value: RECENT.wrapping_add_signed(newer), echo: 0 };
+    let stamp = |newer: i32| Timestamps {
+        value: RECENT.wrapping_add_signed(newer),
+        echo: 0,
+    };
     Segment {
         seq: SeqNumber(RCV_NXT.0.wrapping_add_signed(ahead)),
         ack: ack.map(|ahead| SeqNumber(SND_NXT.0.wrapping_add_signed(ahead))),
@@ -26,7 +29,10 @@ fn segment(control: Control, ahead: i32, ack: Option<i32>, newer: Option<i32>) -
         push: false,
         window: 1_000,
         urgent: None,
-        options: TcpOptions { timestamps: newer.map(stamp), ..TcpOptions::default() },
+        options: TcpOptions {
+            timestamps: newer.map(stamp),
+            ..TcpOptions::default()
+        },
         payload: Chunk::EMPTY,
         received_at: NOW,
         wire_segments: 1,
@@ -71,7 +77,11 @@ fn segments_that_are_no_syn() {
         (Fin, 5, Some(0), "ack"),
     ] {
         let segment = segment(control, ahead, ack, None);
-        assert_eq!(verdict(false, &segment), expected, "{control:?} {ahead} {ack:?}");
+        assert_eq!(
+            verdict(false, &segment),
+            expected,
+            "{control:?} {ahead} {ack:?}"
+        );
     }
 }
 
@@ -95,10 +105,17 @@ fn a_syn_reopens_by_rfc_6191() {
         (false, None, -1, "ack"),
     ] {
         let syn = segment(Control::Syn, ahead, None, newer);
-        assert_eq!(verdict(timestamps, &syn), expected, "{timestamps} {newer:?} {ahead}");
+        assert_eq!(
+            verdict(timestamps, &syn),
+            expected,
+            "{timestamps} {newer:?} {ahead}"
+        );
     }
     // A SYN-ACK opens nothing.
-    assert_eq!(verdict(false, &segment(Control::Syn, 9, Some(0), None)), "ack");
+    assert_eq!(
+        verdict(false, &segment(Control::Syn, 9, Some(0), None)),
+        "ack"
+    );
 }
 
 #[test]
@@ -112,7 +129,10 @@ fn a_retransmitted_fin_starts_2_msl_anew_and_is_always_answered() {
             panic!("a FIN is answered");
         };
         assert_eq!(entry.expires_at, now + TWO_MSL);
-        let stamp = reply.options.timestamps.expect("timestamps were negotiated");
+        let stamp = reply
+            .options
+            .timestamps
+            .expect("timestamps were negotiated");
         assert_eq!((stamp.value, stamp.echo), (100_050 + second as u32, 4));
         assert_eq!(reply.cause, Cause::TimeWaitAck);
     }
@@ -124,7 +144,10 @@ fn an_old_fin_does_not_start_it_anew() {
         let mut entry = entry(true);
         let now = NOW + Duration::from_secs(1);
         let fin = segment(Control::Fin, -1, Some(0), newer);
-        assert!(matches!(entry.on_segment(now, &fin), TimeWaitVerdict::Reply(_)), "{newer:?}");
+        assert!(
+            matches!(entry.on_segment(now, &fin), TimeWaitVerdict::Reply(_)),
+            "{newer:?}"
+        );
         assert_eq!(entry.expires_at, NOW + TWO_MSL);
     }
 }
@@ -135,7 +158,10 @@ fn a_fin_with_text_ends_at_the_same_place() {
     fin.payload = Chunk::copy_from(&[7; 10]);
     let mut entry = entry(false);
     let later = NOW + Duration::from_secs(1);
-    assert!(matches!(entry.on_segment(later, &fin), TimeWaitVerdict::Reply(_)));
+    assert!(matches!(
+        entry.on_segment(later, &fin),
+        TimeWaitVerdict::Reply(_)
+    ));
     assert_eq!(entry.expires_at, later + TWO_MSL);
 }
 

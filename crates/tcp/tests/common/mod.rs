@@ -2,8 +2,14 @@
 //! the connection sends, and on failure shows the whole exchange.
 //!
 //! Both initial sequence numbers lie just before the wrap, so every test crosses it.
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "each test file uses its own part"
+)]
 
+mod setup;
 mod text;
 
 use std::collections::VecDeque;
@@ -13,8 +19,9 @@ use handfast_packet::Instant;
 use handfast_packet::buf::Pool;
 use handfast_packet::tcp::SeqNumber;
 use handfast_tcp::{
-    CloseReason, Config, Connection, Cx, Event, Initial, Path, ReadError, Segment, State, Transmit,
+    CloseReason, Connection, Cx, Event, Initial, ReadError, Segment, State, Transmit,
 };
+pub use setup::Setup;
 pub use text::Names;
 
 /// No test sends more than this at one moment: more means that `poll_transmit` never ends.
@@ -36,77 +43,9 @@ pub const fn secs(seconds: u64) -> Duration {
 
 /// Bytes of either stream, keyed by position: both directions look alike.
 pub fn text_at(from: i64, len: usize) -> Vec<u8> {
-    (from..from + len as i64).map(|at| (at.rem_euclid(1 << 32) * 31 % 251) as u8).collect()
-}
-
-/// How a script begins.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    pub config: Config,
-    pub path: Path,
-    /// The peer's SYN or SYN-ACK options, without the brackets.
-    pub options: &'static str,
-    /// The window field of the peer.
-    pub window: u16,
-    /// The peer opens, not we.
-    pub passive: bool,
-    /// How long the peer takes to answer our SYN, or to complete its handshake.
-    pub rtt: Duration,
-}
-
-impl Default for Setup {
-    /// No options but MSS 1000 on both sides, windows of 20000 (ours) and 60000 (the peer's), and
-    /// a round trip of nothing.
-    fn default() -> Self {
-        let config = Config {
-            send_buffer: 100_000,
-            receive_buffer: 20_000,
-            timestamps: false,
-            sack: false,
-            window_scaling: false,
-            ..Config::default()
-        };
-        let path = Path { receive_mss: 1_000, send_mss: 1_000, default_mss: 536, max_gso: 0 };
-        Self { config, path, options: "mss 1000", window: 60_000, passive: false, rtt: ms(0) }
-    }
-}
-
-impl Setup {
-    /// SACK on both sides.
-    pub fn sack() -> Self {
-        let mut setup = Self { options: "mss 1000,sackOK", ..Self::default() };
-        setup.config.sack = true;
-        setup
-    }
-
-    /// Timestamps on both sides; the peer's SYN says 1000.
-    pub fn timestamps() -> Self {
-        let mut setup = Self { options: "mss 1012,TS val 1000 ecr 0", ..Self::default() };
-        setup.config.timestamps = true;
-        (setup.path.receive_mss, setup.path.send_mss) = (1_012, 1_012);
-        setup
-    }
-
-    pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
-        change(&mut self.config);
-        self
-    }
-
-    pub fn passive(self) -> Self {
-        Self { passive: true, ..self }
-    }
-
-    pub fn window(self, window: u16) -> Self {
-        Self { window, ..self }
-    }
-
-    pub fn rtt(self, rtt: Duration) -> Self {
-        Self { rtt, ..self }
-    }
-
-    pub fn options(self, options: &'static str) -> Self {
-        Self { options, ..self }
-    }
+    (from..from + len as i64)
+        .map(|at| (at.rem_euclid(1 << 32) * 31 % 251) as u8)
+        .collect()
 }
 
 /// One connection and the script of its peer.
@@ -135,7 +74,10 @@ impl Script {
     /// An active open: the SYN waits to be expected.
     pub fn connect(setup: &Setup) -> Self {
         let mut pool = Pool::default();
-        let mut cx = Cx { now: START, pool: &mut pool };
+        let mut cx = Cx {
+            now: START,
+            pool: &mut pool,
+        };
         let connection = Connection::connect(&mut cx, setup.config, setup.path, initial());
         Self::new(setup, connection, pool)
     }
@@ -144,7 +86,10 @@ impl Script {
     pub fn accept(setup: &Setup, syn: &str) -> Self {
         let segment = Self::connect(setup).segment(syn);
         let mut pool = Pool::default();
-        let mut cx = Cx { now: START, pool: &mut pool };
+        let mut cx = Cx {
+            now: START,
+            pool: &mut pool,
+        };
         let initial = initial();
         let connection = Connection::accept(&mut cx, setup.config, setup.path, initial, &segment);
         let mut script = Self::new(setup, connection, pool);
@@ -197,7 +142,11 @@ impl Script {
     }
 
     fn stamp(&self, setup: &Setup) -> &'static str {
-        if setup.config.timestamps && setup.options.contains("TS") { "TS val 1000 ecr 0" } else { "" }
+        if setup.config.timestamps && setup.options.contains("TS") {
+            "TS val 1000 ecr 0"
+        } else {
+            ""
+        }
     }
 
     /// A script in `state`, reached in the usual way. `R`, `S`, `U` and `W` are set.
@@ -265,7 +214,12 @@ impl Script {
 
     fn set_names(&mut self, rcv_nxt: i64, snd_nxt: i64, snd_una: i64) {
         let window_end = i64::from(self.connection.config().receive_buffer.min(65_535) as u32) + 1;
-        self.names = Names { rcv_nxt, snd_nxt, snd_una, window_end };
+        self.names = Names {
+            rcv_nxt,
+            snd_nxt,
+            snd_una,
+            window_end,
+        };
     }
 
     // ---- what the peer and the world do ----
@@ -288,7 +242,10 @@ impl Script {
     }
 
     pub fn inject_segment(&mut self, segment: Segment) {
-        let mut cx = Cx { now: self.now, pool: &mut self.pool };
+        let mut cx = Cx {
+            now: self.now,
+            pool: &mut self.pool,
+        };
         self.connection.on_segment(&mut cx, segment);
     }
 
@@ -305,7 +262,10 @@ impl Script {
     #[track_caller]
     fn expire(&mut self, due: Instant) {
         self.now = self.now.max(due);
-        let mut cx = Cx { now: self.now, pool: &mut self.pool };
+        let mut cx = Cx {
+            now: self.now,
+            pool: &mut self.pool,
+        };
         self.connection.on_timeout(&mut cx);
         self.collect();
         let next = self.connection.next_timeout();
@@ -321,7 +281,10 @@ impl Script {
     pub fn write(&mut self, len: usize) {
         let bytes = text_at(self.written, len);
         self.note(&format!("write {len}"));
-        let mut cx = Cx { now: self.now, pool: &mut self.pool };
+        let mut cx = Cx {
+            now: self.now,
+            pool: &mut self.pool,
+        };
         let taken = self.connection.write(&mut cx, &bytes);
         if taken != Ok(len) {
             self.fail(&format!("writing {len} bytes gave {taken:?}"));
@@ -335,7 +298,10 @@ impl Script {
     pub fn read(&mut self, len: usize) {
         self.note(&format!("read {len}"));
         let mut bytes = vec![0; len];
-        let mut cx = Cx { now: self.now, pool: &mut self.pool };
+        let mut cx = Cx {
+            now: self.now,
+            pool: &mut self.pool,
+        };
         let count = self.connection.read(&mut cx, &mut bytes);
         if count != Ok(len) {
             self.fail(&format!("reading {len} bytes gave {count:?}"));
@@ -349,7 +315,10 @@ impl Script {
 
     /// What a read of one byte says now.
     pub fn try_read(&mut self) -> Result<usize, ReadError> {
-        let mut cx = Cx { now: self.now, pool: &mut self.pool };
+        let mut cx = Cx {
+            now: self.now,
+            pool: &mut self.pool,
+        };
         self.connection.read(&mut cx, &mut [0])
     }
 
@@ -367,7 +336,10 @@ impl Script {
 
     pub fn verb(&mut self, name: &str, verb: impl FnOnce(&mut Connection, &mut Cx<'_>)) {
         self.note(name);
-        let mut cx = Cx { now: self.now, pool: &mut self.pool };
+        let mut cx = Cx {
+            now: self.now,
+            pool: &mut self.pool,
+        };
         verb(&mut self.connection, &mut cx);
         self.collect();
     }
@@ -387,6 +359,24 @@ impl Script {
         transmit
     }
 
+    /// The next segments carry exactly these bytes of our stream, in order, however they are cut.
+    #[track_caller]
+    pub fn expect_bytes(&mut self, from: i64, end: i64) {
+        let mut at = from;
+        while at < end {
+            let Some(transmit) = self.outbox.pop_front() else {
+                self.fail(&format!("nothing was sent, expected the bytes {at}:{end}"));
+            };
+            let start = i64::from(transmit.seq.0.wrapping_sub(self.iss).cast_signed());
+            let len = transmit.payload.len() as i64;
+            if start != at || len == 0 || at + len > end {
+                let seen = self.describe(&transmit);
+                self.fail(&format!("expected the bytes {at}:{end}, seen {seen}"));
+            }
+            at += len;
+        }
+    }
+
     /// Nothing leaves for `duration`, then this segment at once.
     #[track_caller]
     pub fn expect_after(&mut self, duration: Duration, expected: &str) -> Transmit {
@@ -401,7 +391,9 @@ impl Script {
         if self.now < target && !self.outbox.is_empty() {
             let early = self.describe(&self.outbox[0]);
             let left = target - self.now;
-            self.fail(&format!("expected  {expected} at {target}\n{left:?} too early: {early}"));
+            self.fail(&format!(
+                "expected  {expected} at {target}\n{left:?} too early: {early}"
+            ));
         }
         self.now = target;
         self.expect(expected)
@@ -410,7 +402,10 @@ impl Script {
     #[track_caller]
     pub fn expect_nothing(&self) {
         if let Some(transmit) = self.outbox.front() {
-            self.fail(&format!("nothing was expected\n     seen {}", self.describe(transmit)));
+            self.fail(&format!(
+                "nothing was expected\n     seen {}",
+                self.describe(transmit)
+            ));
         }
     }
 
@@ -458,13 +453,18 @@ impl Script {
     /// Everything that was sent and not yet expected, as text.
     pub fn sent_text(&mut self) -> Vec<String> {
         let sent = self.sent();
-        sent.iter().map(|transmit| self.describe(transmit)).collect()
+        sent.iter()
+            .map(|transmit| self.describe(transmit))
+            .collect()
     }
 
     #[track_caller]
     pub fn fail(&self, message: &str) -> ! {
         let recent = &self.log[self.log.len().saturating_sub(LOG_MAX)..];
-        panic!("{message}\n--- the exchange (ours >, the peer's <) ---\n{}", recent.join("\n"));
+        panic!(
+            "{message}\n--- the exchange (ours >, the peer's <) ---\n{}",
+            recent.join("\n")
+        );
     }
 
     // ---- bookkeeping ----
@@ -478,8 +478,13 @@ impl Script {
     #[track_caller]
     fn collect(&mut self) {
         for _ in 0..BURST_MAX {
-            let mut cx = Cx { now: self.now, pool: &mut self.pool };
-            let Some(transmit) = self.connection.poll_transmit(&mut cx) else { return };
+            let mut cx = Cx {
+                now: self.now,
+                pool: &mut self.pool,
+            };
+            let Some(transmit) = self.connection.poll_transmit(&mut cx) else {
+                return;
+            };
             self.note(&format!("> {}", self.describe(&transmit)));
             self.check(&transmit);
             self.outbox.push_back(transmit);
@@ -505,7 +510,11 @@ impl Script {
         // The right edge of the window never moves left (RFC 9293 SHLD-14).
         let edge = ack.0.wrapping_add(u32::from(transmit.window));
         let scaled = self.connection.config().window_scaling;
-        if !scaled && self.right_edge.is_some_and(|old| edge.wrapping_sub(old) > 1 << 31) {
+        if !scaled
+            && self
+                .right_edge
+                .is_some_and(|old| edge.wrapping_sub(old) > 1 << 31)
+        {
             self.fail("the right edge of our window moved left");
         }
         self.right_edge = Some(edge);
@@ -513,5 +522,8 @@ impl Script {
 }
 
 fn initial() -> Initial {
-    Initial { seq: SeqNumber(ISS), timestamp_offset: 0 }
+    Initial {
+        seq: SeqNumber(ISS),
+        timestamp_offset: 0,
+    }
 }

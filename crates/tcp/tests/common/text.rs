@@ -37,7 +37,10 @@ impl Names {
         if rest.is_empty() {
             return base;
         }
-        base + rest.trim_start_matches('+').parse::<i64>().unwrap_or_else(|_| panic!("number {text:?}"))
+        base + rest
+            .trim_start_matches('+')
+            .parse::<i64>()
+            .unwrap_or_else(|_| panic!("number {text:?}"))
     }
 }
 
@@ -52,8 +55,19 @@ struct Clauses<'a> {
 fn split(text: &str) -> Clauses<'_> {
     let (head, options) = match text.split_once('<') {
         Some((head, options)) => {
-            let options = options.trim_end().strip_suffix('>').expect("options end with '>'");
-            (head, Some(options.split(',').filter(|option| !option.is_empty()).collect()))
+            let options = options
+                .trim_end()
+                .strip_suffix('>')
+                .expect("options end with '>'");
+            (
+                head,
+                Some(
+                    options
+                        .split(',')
+                        .filter(|option| !option.is_empty())
+                        .collect(),
+                ),
+            )
         }
         None => (text, None),
     };
@@ -66,11 +80,20 @@ fn split(text: &str) -> Clauses<'_> {
     });
     assert!(words.len() % 2 == 0, "clauses are pairs: {text:?}");
     let words = words.chunks(2).map(|pair| (pair[0], pair[1])).collect();
-    Clauses { flags, range, words, options }
+    Clauses {
+        flags,
+        range,
+        words,
+        options,
+    }
 }
 
 fn control(flags: &str) -> Control {
-    match (flags.contains('S'), flags.contains('F'), flags.contains('R')) {
+    match (
+        flags.contains('S'),
+        flags.contains('F'),
+        flags.contains('R'),
+    ) {
         (false, false, false) => Control::None,
         (true, false, false) => Control::Syn,
         (false, true, false) => Control::Fin,
@@ -85,10 +108,18 @@ impl Script {
         let clauses = split(text);
         let theirs = |number: i64| SeqNumber(self.irs.wrapping_add(number as u32));
         let ours = |number: i64| SeqNumber(self.iss.wrapping_add(number as u32));
-        let (from, rest) = clauses.range.unwrap_or_else(|| panic!("no range in {text:?}"));
+        let (from, rest) = clauses
+            .range
+            .unwrap_or_else(|| panic!("no range in {text:?}"));
         let from = self.names.number(from);
-        let (end, len) = rest.strip_suffix(')').and_then(|rest| rest.split_once('(')).expect("(len)");
-        let (end, len) = (self.names.number(end), len.parse::<usize>().expect("a length"));
+        let (end, len) = rest
+            .strip_suffix(')')
+            .and_then(|rest| rest.split_once('('))
+            .expect("(len)");
+        let (end, len) = (
+            self.names.number(end),
+            len.parse::<usize>().expect("a length"),
+        );
         assert_eq!(end - from, len as i64, "range and length agree in {text:?}");
         let mut segment = Segment {
             seq: theirs(from),
@@ -114,7 +145,11 @@ impl Script {
                 _ => panic!("unknown clause {word:?} in {text:?}"),
             }
         }
-        assert_eq!(segment.ack.is_some(), clauses.flags.contains('.'), "'.' means ACK: {text:?}");
+        assert_eq!(
+            segment.ack.is_some(),
+            clauses.flags.contains('.'),
+            "'.' means ACK: {text:?}"
+        );
         for option in clauses.options.unwrap_or_default() {
             self.parse_option(&mut segment.options, option);
         }
@@ -129,15 +164,20 @@ impl Script {
             ["sackOK"] => options.sack_permitted = true,
             ["TS", "val", value, "ecr", echo] => {
                 let number = |text: &str| text.parse().expect("a timestamp");
-                options.timestamps = Some(Timestamps { value: number(value), echo: number(echo) });
+                options.timestamps = Some(Timestamps {
+                    value: number(value),
+                    echo: number(echo),
+                });
             }
             ["sack", ref blocks @ ..] => {
                 for block in blocks {
                     let (left, right) = block.split_once(':').expect("left:right");
-                    let edge = |text| {
-                        SeqNumber(self.iss.wrapping_add(self.names.number(text) as u32))
-                    };
-                    options.sack.push(SackBlock { left: edge(left), right: edge(right) });
+                    let edge =
+                        |text| SeqNumber(self.iss.wrapping_add(self.names.number(text) as u32));
+                    options.sack.push(SackBlock {
+                        left: edge(left),
+                        right: edge(right),
+                    });
                 }
             }
             _ => panic!("unknown option {option:?}"),
@@ -166,7 +206,11 @@ impl Script {
         let mut text = clauses.flags.to_string();
         if let Some((from, rest)) = clauses.range {
             let (end, len) = rest.split_once('(').expect("(len)");
-            text += &format!(" {}:{}({len}", self.names.number(from), self.names.number(end));
+            text += &format!(
+                " {}:{}({len}",
+                self.names.number(from),
+                self.names.number(end)
+            );
         }
         for (word, value) in &clauses.words {
             text += &format!(" {word} {}", self.names.number(value));
@@ -215,13 +259,18 @@ impl Script {
         let mut words = Vec::new();
         words.extend(options.mss.map(|mss| format!("mss {mss}")));
         words.extend(options.sack_permitted.then(|| "sackOK".to_string()));
-        words.extend(options.timestamps.map(|ts| format!("TS val {} ecr {}", ts.value, ts.echo)));
+        words.extend(
+            options
+                .timestamps
+                .map(|ts| format!("TS val {} ecr {}", ts.value, ts.echo)),
+        );
         words.extend(options.window_scale.map(|shift| format!("wscale {shift}")));
         if !options.sack.as_slice().is_empty() {
             let edge = |seq: SeqNumber| seq.0.wrapping_sub(self.irs).cast_signed();
             let blocks = options.sack.as_slice().iter();
-            let blocks: Vec<_> =
-                blocks.map(|b| format!("{}:{}", edge(b.left), edge(b.right))).collect();
+            let blocks: Vec<_> = blocks
+                .map(|b| format!("{}:{}", edge(b.left), edge(b.right)))
+                .collect();
             words.push(format!("sack {}", blocks.join(" ")));
         }
         words.join(",")

@@ -122,7 +122,10 @@ impl World {
             hash: 0,
         };
         let (config, path, initial) = world.choices(0);
-        let mut cx = Cx { now: world.now, pool: &mut world.sides[0].pool };
+        let mut cx = Cx {
+            now: world.now,
+            pool: &mut world.sides[0].pool,
+        };
         world.sides[0].connection = Some(Connection::connect(&mut cx, config, path, initial));
         world.settle(0);
         for index in 0..2 {
@@ -135,9 +138,16 @@ impl World {
         let start = Instant::from_secs(1_000);
         while !self.is_over() {
             let Some(((at, _), happening)) = self.future.pop_first() else {
-                panic!("nothing will ever happen any more, yet it is not over: {}", self.picture());
+                panic!(
+                    "nothing will ever happen any more, yet it is not over: {}",
+                    self.picture()
+                );
             };
-            assert!(at - start <= limit, "no end after {limit:?}: {}", self.picture());
+            assert!(
+                at - start <= limit,
+                "no end after {limit:?}: {}",
+                self.picture()
+            );
             self.now = at;
             match happening {
                 Happening::Arrive(index, segment) => self.arrive(index, segment),
@@ -152,13 +162,24 @@ impl World {
         let (mut retransmissions, mut segments) = (0, 40);
         for (index, side) in self.sides.iter().enumerate() {
             let plan = &self.plan.sides[index];
-            assert_eq!(side.read, self.plan.sides[1 - index].bytes, "all was read by {index}");
+            assert_eq!(
+                side.read,
+                self.plan.sides[1 - index].bytes,
+                "all was read by {index}"
+            );
             let info = side.connection.as_ref().expect("it exists").info();
-            assert_eq!(info.bytes_acked, plan.bytes as u64, "all was acknowledged to {index}");
+            assert_eq!(
+                info.bytes_acked, plan.bytes as u64,
+                "all was acknowledged to {index}"
+            );
             assert_eq!(info.bytes_received, side.read as u64);
             assert_eq!(side.pool.in_use(), 0, "side {index} keeps memory");
             retransmissions += info.retransmissions;
-            let smallest = plan.mss.min(self.plan.sides[1 - index].mss).saturating_sub(12).max(48);
+            let smallest = plan
+                .mss
+                .min(self.plan.sides[1 - index].mss)
+                .saturating_sub(12)
+                .max(48);
             let pieces = plan.bytes / usize::from(smallest) + plan.bytes / plan.gulp;
             segments += 2 * pieces + plan.bytes / self.plan.sides[1 - index].gulp.min(500);
         }
@@ -188,7 +209,10 @@ impl World {
             default_mss: 536,
             max_gso: plan.max_gso,
         };
-        let initial = Initial { seq: SeqNumber(plan.iss), timestamp_offset: plan.iss };
+        let initial = Initial {
+            seq: SeqNumber(plan.iss),
+            timestamp_offset: plan.iss,
+        };
         (config, path, initial)
     }
 
@@ -207,7 +231,13 @@ impl World {
             format!("{state:?} written {written} read {read} eof {eof} timeout {due:?}")
         };
         let [a, b] = &self.sides;
-        format!("at {}: {} | {}\n{:#?}", self.now, side(a), side(b), a.connection)
+        format!(
+            "at {}: {} | {}\n{:#?}",
+            self.now,
+            side(a),
+            side(b),
+            a.connection
+        )
     }
 
     // ---- one side ----
@@ -216,7 +246,10 @@ impl World {
         segment.received_at = self.now;
         let (config, path, initial) = self.choices(index);
         let side = &mut self.sides[index];
-        let mut cx = Cx { now: self.now, pool: &mut side.pool };
+        let mut cx = Cx {
+            now: self.now,
+            pool: &mut side.pool,
+        };
         match &mut side.connection {
             Some(connection) => connection.on_segment(&mut cx, segment),
             None if segment.control == Control::Syn => {
@@ -230,9 +263,15 @@ impl World {
 
     fn timer(&mut self, index: usize) {
         let side = &mut self.sides[index];
-        let connection = side.connection.as_mut().expect("timers belong to connections");
+        let connection = side
+            .connection
+            .as_mut()
+            .expect("timers belong to connections");
         if connection.next_timeout().is_some_and(|due| due <= self.now) {
-            connection.on_timeout(&mut Cx { now: self.now, pool: &mut side.pool });
+            connection.on_timeout(&mut Cx {
+                now: self.now,
+                pool: &mut side.pool,
+            });
             let next = connection.next_timeout();
             assert!(next.is_none_or(|next| next > self.now), "a timer spins");
             self.settle(index);
@@ -247,11 +286,15 @@ impl World {
         let now = self.now;
         let side = &mut self.sides[index];
         if let Some(connection) = &mut side.connection {
-            let mut cx = Cx { now, pool: &mut side.pool };
+            let mut cx = Cx {
+                now,
+                pool: &mut side.pool,
+            };
             let count = write.min(total - side.written).min(connection.writable());
             if count > 0 {
-                let bytes: Vec<_> =
-                    (side.written..side.written + count).map(|at| byte(index, at)).collect();
+                let bytes: Vec<_> = (side.written..side.written + count)
+                    .map(|at| byte(index, at))
+                    .collect();
                 side.written += connection.write(&mut cx, &bytes).expect("there is room");
             }
             if side.written == total && !side.shut {
@@ -271,7 +314,10 @@ impl World {
                 Err(ReadError::Closed(reason)) => panic!("{index} ended: {reason:?}"),
             }
             let ended = connection.close_reason();
-            assert!(matches!(ended, None | Some(CloseReason::Normal)), "{index} ended: {ended:?}");
+            assert!(
+                matches!(ended, None | Some(CloseReason::Normal)),
+                "{index} ended: {ended:?}"
+            );
             self.settle(index);
         }
         self.schedule(wait.max(Duration::from_millis(1)), Happening::Tick(index));
@@ -281,18 +327,31 @@ impl World {
     fn settle(&mut self, index: usize) {
         loop {
             let side = &mut self.sides[index];
-            let Some(connection) = &mut side.connection else { return };
-            let mut cx = Cx { now: self.now, pool: &mut side.pool };
-            let Some(transmit) = connection.poll_transmit(&mut cx) else { break };
+            let Some(connection) = &mut side.connection else {
+                return;
+            };
+            let mut cx = Cx {
+                now: self.now,
+                pool: &mut side.pool,
+            };
+            let Some(transmit) = connection.poll_transmit(&mut cx) else {
+                break;
+            };
             self.sent += 1;
             self.referee(index, &transmit);
             self.link(1 - index, &transmit);
         }
-        let connection = self.sides[index].connection.as_ref().expect("checked above");
+        let connection = self.sides[index]
+            .connection
+            .as_ref()
+            .expect("checked above");
         if let Some(due) = connection.next_timeout() {
             self.schedule(due - self.now, Happening::Timer(index));
         }
-        let connection = self.sides[index].connection.as_mut().expect("checked above");
+        let connection = self.sides[index]
+            .connection
+            .as_mut()
+            .expect("checked above");
         while connection.poll_event().is_some() {}
     }
 
@@ -301,16 +360,28 @@ impl World {
     fn link(&mut self, to: usize, transmit: &Transmit) {
         let bytes = transmit.payload.to_vec();
         let merge = self.percent(self.plan.merge);
-        let piece = if merge { bytes.len() } else { usize::from(transmit.segment_len) }.max(1);
+        let piece = if merge {
+            bytes.len()
+        } else {
+            usize::from(transmit.segment_len)
+        }
+        .max(1);
         let count = bytes.len().div_ceil(piece).max(1);
         for index in 0..count {
             let range = index * piece..bytes.len().min((index + 1) * piece);
             let last = index + 1 == count;
-            let wire = range.len().div_ceil(usize::from(transmit.segment_len.max(1))).max(1);
+            let wire = range
+                .len()
+                .div_ceil(usize::from(transmit.segment_len.max(1)))
+                .max(1);
             let segment = Segment {
                 seq: SeqNumber(transmit.seq.0.wrapping_add(range.start as u32)),
                 ack: transmit.ack,
-                control: if last { transmit.control } else { Control::None },
+                control: if last {
+                    transmit.control
+                } else {
+                    Control::None
+                },
                 push: last && transmit.push,
                 window: transmit.window,
                 urgent: transmit.urgent,
@@ -338,10 +409,18 @@ impl World {
 
     fn referee(&mut self, index: usize, transmit: &Transmit) {
         self.note(index, transmit);
-        assert_ne!(transmit.control, Control::Rst, "nobody has a reason to reset: {transmit:?}");
+        assert_ne!(
+            transmit.control,
+            Control::Rst,
+            "nobody has a reason to reset: {transmit:?}"
+        );
         let [iss, irs] = [index, 1 - index].map(|index| self.plan.sides[index].iss);
         let [first, second] = &mut self.sides;
-        let (ours, theirs) = if index == 0 { (first, second) } else { (second, first) };
+        let (ours, theirs) = if index == 0 {
+            (first, second)
+        } else {
+            (second, first)
+        };
         let (mine, peer) = (&mut ours.referee, &theirs.referee);
         let since = |seq: SeqNumber, first: u32| u64::from(seq.0.wrapping_sub(first));
         let len = transmit.payload.len() as u64;
@@ -349,29 +428,65 @@ impl World {
             mine.shift = transmit.options.window_scale;
             return;
         }
-        let ack = since(transmit.ack.expect("every segment but the first has an ACK"), irs);
+        let ack = since(
+            transmit
+                .ack
+                .expect("every segment but the first has an ACK"),
+            irs,
+        );
         // A keep-alive would stand one before; nothing else may lie before the first byte.
         let (from, end) = (since(transmit.seq, iss), since(transmit.seq, iss) + len);
         assert!(from >= 1, "text before the SYN: {transmit:?}");
         assert!(ack >= mine.acked, "the ACK moved left: {transmit:?}");
-        assert!(ack <= peer.highest.max(1), "an ACK of what was never sent: {transmit:?}");
+        assert!(
+            ack <= peer.highest.max(1),
+            "an ACK of what was never sent: {transmit:?}"
+        );
         mine.acked = ack;
         let both = mine.shift.and(peer.shift).is_some();
-        let shift = if both { mine.shift.expect("checked by `both`").min(14) } else { 0 };
+        let shift = if both {
+            mine.shift.expect("checked by `both`").min(14)
+        } else {
+            0
+        };
         let edge = ack + (u64::from(transmit.window) << shift);
-        assert!(edge >= mine.right_edge, "the right edge moved left: {transmit:?}");
-        mine.right_edge = edge;
+        // Where the scale makes it coarse, it may step back within one unit (RFC 7323 2.4).
+        let unit = 1 << shift;
+        assert!(
+            edge + unit > mine.right_edge,
+            "the right edge moved left: {transmit:?}"
+        );
+        mine.right_edge = mine.right_edge.max(edge);
+        let buffer = self.plan.sides[index].receive_buffer as u64;
+        let most = 1 + ours.read as u64 + buffer + unit;
+        assert!(
+            edge <= most,
+            "the window is larger than the buffer: {transmit:?}"
+        );
         if len > 0 {
             // Beyond the window only a probe of one byte. Before the peer's first ACK its window
             // is that of its SYN, which this referee does not keep.
-            let limit = if peer.right_edge == 0 { 70_000 } else { peer.right_edge + 1 };
-            assert!(end <= limit, "text beyond the window of {limit}: {transmit:?}");
+            let limit = if peer.right_edge == 0 {
+                70_000
+            } else {
+                peer.right_edge + 1
+            };
+            assert!(
+                end <= limit,
+                "text beyond the window of {limit}: {transmit:?}"
+            );
             assert!(transmit.segment_len > 0);
         }
         for (place, block) in transmit.options.sack.as_slice().iter().enumerate() {
             let (left, right) = (since(block.left, irs), since(block.right, irs));
-            assert!(left < right && right <= mine.right_edge, "an impossible block: {transmit:?}");
-            assert!(place == 0 || left > ack, "a block of acknowledged text: {transmit:?}");
+            assert!(
+                left < right && right <= mine.right_edge,
+                "an impossible block: {transmit:?}"
+            );
+            assert!(
+                place == 0 || left > ack,
+                "a block of acknowledged text: {transmit:?}"
+            );
         }
         mine.highest = mine.highest.max(end + transmit.control.len());
     }
@@ -379,9 +494,15 @@ impl World {
     fn note(&mut self, index: usize, transmit: &Transmit) {
         let ack = transmit.ack.map_or(0, |ack| ack.0);
         let mut numbers = vec![self.now.as_nanos(), index as u64, u64::from(transmit.seq.0)];
-        numbers.extend([u64::from(ack), transmit.payload.len() as u64, u64::from(transmit.window)]);
+        numbers.extend([
+            u64::from(ack),
+            transmit.payload.len() as u64,
+            u64::from(transmit.window),
+        ]);
         for number in numbers {
-            self.hash = (self.hash ^ number).wrapping_mul(0x100_0000_01b3).rotate_left(17);
+            self.hash = (self.hash ^ number)
+                .wrapping_mul(0x100_0000_01b3)
+                .rotate_left(17);
         }
     }
 

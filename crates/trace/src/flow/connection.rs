@@ -138,7 +138,9 @@ impl Flow {
             srtt: self.rtt.smoothed(),
             rtt_min: self.rtt.least(),
             duration: self.last_at.duration_since(self.opened_at),
-            goodput: rate.filter(|&rate| rate > 0).and_then(|rate| u64::try_from(rate).ok()),
+            goodput: rate
+                .filter(|&rate| rate > 0)
+                .and_then(|rate| u64::try_from(rate).ok()),
             state: self.state,
             ending: self.ending(),
         }
@@ -146,86 +148,50 @@ impl Flow {
 
     /// The bytes (and SYN, FIN) of a segment.
     fn take_text(&mut self, frame: &FrameRecord<'_>, tcp: &TcpView, notes: &mut Vec<Note>) {
-        let (header, at) = (&tcp.header, frame.at);
-        let (syn, fin) =
-            (header.flags.contains(TcpFlags::SYN), header.flags.contains(TcpFlags::FIN));
         let is_ours = frame.direction == Direction::Out;
-        let inferred = frame.cause == Cause::Unstated;
-        let rtt_min = self.rtt.least().unwrap_or(OVERTAKEN_MAX);
+        let infer = frame.cause == Cause::Unstated;
+        let overtaken_max = self.rtt.least().unwrap_or(OVERTAKEN_MAX);
         let (sender, _) = self.halves(frame.direction);
-        let seq = sender.relative(header.seq);
-        let len = u64::try_from(tcp.payload_len).expect("a payload fits into 64 bits");
-        let end = seq + len + u64::from(syn) + u64::from(fin);
-        let next = sender.next;
-        let probe = next > 1 && len <= 1 && !syn && !fin;
-        if probe && seq + 1 == next && sender.acked == next && len + seq <= next {
-            if inferred {
-                notes.push(Note::KeepAlive);
-            }
+        let text = Text::of(sender, tcp);
+        if text.is_keep_alive(sender) {
+            notes.extend(infer.then_some(Note::KeepAlive));
             return;
         }
-        let is_window_probe = probe && len == 1 && sender.window == Some(0);
-        if fin {
-            sender.fin = Some(end - 1);
+        let is_window_probe = text.is_window_probe(sender);
+        if text.fin {
+            sender.fin = Some(text.range.end - 1);
         }
-        let again = matches!(
-            frame.cause,
-            Cause::FastRetransmit | Cause::TimeoutRetransmit(_) | Cause::Resend
-        );
-        let arrival = sender.take(at, seq..end);
+        let arrival = sender.take(frame.at, text.range.clone());
+        let verdict = judge(arrival, frame, overtaken_max);
+        let is_resent = verdict.is_resent && !is_window_probe;
+        let is_new = text.len > 0 && (text.is_beyond() || matches!(arrival, Arrival::Fills { .. }));
         let segments = wire_segments(frame.gso);
-        let control = u64::from(syn && next == 0) + u64::from(fin && end > next);
-        sender.traffic.bytes += (end.saturating_sub(next.max(seq))).saturating_sub(control);
-        let mut resent = again;
-        let mut brings_new_bytes = len > 0 && end > next;
-        match arrival {
-            Arrival::Nothing | Arrival::New => {}
-            _ if is_window_probe => {}
-            Arrival::BehindNewHole(missing) => {
-                sender.traffic.out_of_order += segments;
-                notes.push(Note::OutOfOrder { missing });
-            }
-            Arrival::BehindHole => {
-                sender.traffic.out_of_order += segments;
-                notes.push(Note::BehindHole);
-            }
-            Arrival::Fills { hole_seen_at, all_closed } => {
-                sender.traffic.bytes += len.min(next.saturating_sub(seq));
-                brings_new_bytes = true;
-                if again || at.duration_since(hole_seen_at) >= rtt_min {
-                    resent = true;
-                    notes.push(Note::FillsHole { all_closed });
-                } else {
-                    notes.push(Note::Late { all_closed });
-                }
-            }
-            Arrival::Again => {
-                resent = true;
-                if inferred {
-                    notes.push(Note::Retransmission);
-                }
-            }
+        sender.traffic.bytes += text.new_bytes(arrival);
+        if verdict.is_out_of_order {
+            sender.traffic.out_of_order += segments;
         }
-        if resent {
+        if is_resent {
             sender.traffic.retransmissions += segments;
-            sender.traffic.retransmitted_bytes += len;
+            sender.traffic.retransmitted_bytes += text.len;
         }
-        if is_window_probe && inferred {
-            notes.push(Note::WindowProbe);
-        } else if len > 0 && sender.edge == Some(end - u64::from(fin)) {
-            notes.push(Note::WindowFull);
+        if is_window_probe {
+            notes.extend(infer.then_some(Note::WindowProbe));
+        } else {
+            notes.extend(verdict.note);
+            let fills_window = sender.edge == Some(text.range.start + text.len);
+            notes.extend((text.len > 0 && fills_window).then_some(Note::WindowFull));
         }
-        if is_ours && resent {
+        if is_ours && is_resent {
             self.rtt.forget();
-        } else if is_ours && end > next {
-            self.rtt.sent(end, at);
+        } else if is_ours && text.is_beyond() {
+            self.rtt.sent(text.range.end, frame.at);
         }
-        if brings_new_bytes {
-            self.last_data_at[usize::from(!is_ours)] = at;
+        if is_new {
+            self.last_data_at[usize::from(!is_ours)] = frame.at;
         }
-        if fin {
+        if text.fin {
             self.closer.get_or_insert(frame.direction);
-            if is_ours && end > next {
+            if is_ours && text.is_beyond() {
                 self.passive_close = self.theirs.ended();
             }
         }
@@ -234,8 +200,10 @@ impl Flow {
     /// What a segment acknowledges, and the window that it grants.
     fn take_ack(&mut self, frame: &FrameRecord<'_>, tcp: &TcpView, notes: &mut Vec<Note>) {
         let header = &tcp.header;
-        let (syn, fin) =
-            (header.flags.contains(TcpFlags::SYN), header.flags.contains(TcpFlags::FIN));
+        let (syn, fin) = (
+            header.flags.contains(TcpFlags::SYN),
+            header.flags.contains(TcpFlags::FIN),
+        );
         let window = self.scaled_window(frame.direction, header);
         let (sender, receiver) = self.halves(frame.direction);
         let ack = receiver.relative(header.ack);
@@ -257,7 +225,9 @@ impl Flow {
         } else if ack > receiver.acked {
             receiver.duplicate_acks = 0;
         }
-        let reports = sack.first().is_some_and(|block| receiver.relative(block.left) < ack);
+        let reports = sack
+            .first()
+            .is_some_and(|block| receiver.relative(block.left) < ack);
         if reports && frame.cause == Cause::Unstated {
             notes.push(Note::DuplicateReported);
         }
@@ -283,7 +253,9 @@ impl Flow {
         let expected = sender.in_order();
         let edge = sender.edge.unwrap_or(expected);
         let is_refusal = direction == Direction::In && was_opening;
-        if is_refusal || direction == Direction::Out || (expected..=edge.max(expected)).contains(&seq)
+        if is_refusal
+            || direction == Direction::Out
+            || (expected..=edge.max(expected)).contains(&seq)
         {
             self.reset.get_or_insert(direction);
             self.refused |= is_refusal;
@@ -369,6 +341,124 @@ impl Flow {
         match direction {
             Direction::Out => (&mut self.ours, &mut self.theirs),
             Direction::In => (&mut self.theirs, &mut self.ours),
+        }
+    }
+}
+
+/// The numbers that a segment takes, beside those that its side has used before.
+struct Text {
+    /// From the first number to the one behind the last; SYN and FIN take one each.
+    range: Range<u64>,
+    /// Bytes of the stream.
+    len: u64,
+    syn: bool,
+    fin: bool,
+    /// Behind the last number that had passed before.
+    next: u64,
+}
+
+impl Text {
+    fn of(sender: &Half, tcp: &TcpView) -> Self {
+        let (flags, next) = (tcp.header.flags, sender.next);
+        let (syn, fin) = (flags.contains(TcpFlags::SYN), flags.contains(TcpFlags::FIN));
+        let len = u64::try_from(tcp.payload_len).expect("a payload fits into 64 bits");
+        let start = sender.relative(tcp.header.seq);
+        let end = start + len + u64::from(syn) + u64::from(fin);
+        Self {
+            range: start..end,
+            len,
+            syn,
+            fin,
+            next,
+        }
+    }
+
+    /// Whether some of it had not passed before and lies behind all that had.
+    fn is_beyond(&self) -> bool {
+        self.range.end > self.next
+    }
+
+    /// At most a byte that could be a probe of some kind.
+    fn is_probe(&self) -> bool {
+        self.next > 1 && self.len <= 1 && !self.syn && !self.fin
+    }
+
+    /// An acknowledged byte, or none before it (RFC 9293 3.8.4).
+    fn is_keep_alive(&self, sender: &Half) -> bool {
+        let is_old = self.range.start + 1 == self.next && self.range.end <= self.next;
+        self.is_probe() && is_old && sender.acked == self.next
+    }
+
+    fn is_window_probe(&self, sender: &Half) -> bool {
+        self.is_probe() && self.len == 1 && sender.window == Some(0)
+    }
+
+    /// Bytes of the stream that had not passed before.
+    fn new_bytes(&self, arrival: Arrival) -> u64 {
+        let beyond = self
+            .range
+            .end
+            .saturating_sub(self.next.max(self.range.start));
+        let control = u64::from(self.syn && self.next == 0) + u64::from(self.fin);
+        let filling = match arrival {
+            Arrival::Fills { .. } => self.len.min(self.next - self.range.start),
+            _ => 0,
+        };
+        beyond.saturating_sub(control) + filling
+    }
+}
+
+/// What the arrival of bytes means.
+#[derive(Default)]
+struct Verdict {
+    note: Option<Note>,
+    is_resent: bool,
+    is_out_of_order: bool,
+}
+
+/// Tells losses from reorderings: a hole that is filled sooner than a resent segment could come
+/// was made by one that was overtaken.
+fn judge(arrival: Arrival, frame: &FrameRecord<'_>, overtaken_max: Duration) -> Verdict {
+    let is_stated = matches!(
+        frame.cause,
+        Cause::FastRetransmit | Cause::TimeoutRetransmit(_) | Cause::Resend
+    );
+    let out_of_order = |note| Verdict {
+        note: Some(note),
+        is_resent: is_stated,
+        is_out_of_order: true,
+    };
+    match arrival {
+        Arrival::Nothing | Arrival::New => Verdict {
+            is_resent: is_stated,
+            ..Verdict::default()
+        },
+        Arrival::BehindNewHole(missing) => out_of_order(Note::OutOfOrder { missing }),
+        Arrival::BehindHole => out_of_order(Note::BehindHole),
+        Arrival::Fills {
+            hole_seen_at,
+            all_closed,
+        } => {
+            let waited = frame.at.duration_since(hole_seen_at);
+            let is_resent = is_stated || waited >= overtaken_max;
+            let note = if is_resent {
+                Note::FillsHole { all_closed }
+            } else {
+                Note::Late { all_closed }
+            };
+            Verdict {
+                note: Some(note),
+                is_resent,
+                is_out_of_order: false,
+            }
+        }
+        Arrival::Again => {
+            let note = (frame.cause == Cause::Unstated).then_some(Note::Retransmission);
+            Verdict {
+                note,
+                is_resent: true,
+                is_out_of_order: false,
+            }
         }
     }
 }

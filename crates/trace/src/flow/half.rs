@@ -31,7 +31,10 @@ pub(super) enum Arrival {
     /// The next ones, but a hole opened earlier is still there.
     BehindHole,
     /// They fill a hole, wholly or in part, that was seen at this time.
-    Fills { hole_seen_at: Instant, all_closed: bool },
+    Fills {
+        hole_seen_at: Instant,
+        all_closed: bool,
+    },
     /// All of them had passed before.
     Again,
 }
@@ -67,7 +70,10 @@ impl Half {
         if header.flags.contains(TcpFlags::SYN) {
             if !self.syn {
                 // What was guessed from a stray segment before does not hold.
-                *self = Self { traffic: self.traffic, ..Self::default() };
+                *self = Self {
+                    traffic: self.traffic,
+                    ..Self::default()
+                };
                 self.start = Some(header.seq.0);
                 self.syn = true;
                 self.scale = header.options.window_scale.map(|shift| shift.min(14));
@@ -94,7 +100,8 @@ impl Half {
         let low = seq.0.wrapping_sub(self.start.unwrap_or_default());
         let near = self.next;
         let distance = low.wrapping_sub(truncate(near)).cast_signed();
-        near.checked_add_signed(distance.into()).unwrap_or_else(|| u64::from(low))
+        near.checked_add_signed(distance.into())
+            .unwrap_or_else(|| u64::from(low))
     }
 
     /// Takes note of the numbers `range`, which passed at `at`.
@@ -108,11 +115,17 @@ impl Half {
             if self.holes.len() == HOLES_MAX {
                 self.holes.remove(0);
             }
-            self.holes.push(Hole { range: next..range.start, seen_at: at });
+            self.holes.push(Hole {
+                range: next..range.start,
+                seen_at: at,
+            });
             return Arrival::BehindNewHole(range.start - next);
         }
         if let Some(hole_seen_at) = self.fill(&range) {
-            return Arrival::Fills { hole_seen_at, all_closed: self.holes.is_empty() };
+            return Arrival::Fills {
+                hole_seen_at,
+                all_closed: self.holes.is_empty(),
+            };
         }
         match (range.end > next, self.holes.is_empty()) {
             (false, _) => Arrival::Again,
@@ -131,12 +144,21 @@ impl Half {
                 continue;
             }
             seen_at = seen_at.or(Some(hole.seen_at));
-            let Hole { range: Range { start, end }, seen_at } = hole;
+            let Hole {
+                range: Range { start, end },
+                seen_at,
+            } = hole;
             if start < range.start {
-                left.push(Hole { range: start..range.start, seen_at });
+                left.push(Hole {
+                    range: start..range.start,
+                    seen_at,
+                });
             }
             if range.end < end {
-                left.push(Hole { range: range.end..end, seen_at });
+                left.push(Hole {
+                    range: range.end..end,
+                    seen_at,
+                });
             }
         }
         left.truncate(HOLES_MAX);
@@ -146,7 +168,11 @@ impl Half {
 
     /// Up to where everything has passed.
     pub(super) fn in_order(&self) -> u64 {
-        self.holes.iter().map(|hole| hole.range.start).min().unwrap_or(self.next)
+        self.holes
+            .iter()
+            .map(|hole| hole.range.start)
+            .min()
+            .unwrap_or(self.next)
     }
 
     /// Whether the FIN has passed and everything before it.
@@ -172,7 +198,11 @@ mod tests {
     const AT: Instant = Instant::from_millis(5);
 
     fn half(next: u64) -> Half {
-        Half { start: Some(u32::MAX), next, ..Half::default() }
+        Half {
+            start: Some(u32::MAX),
+            next,
+            ..Half::default()
+        }
     }
 
     #[test]
@@ -191,7 +221,10 @@ mod tests {
         assert_eq!(half.take(AT, 401..501), Arrival::BehindNewHole(300));
         assert_eq!(half.take(AT, 501..601), Arrival::BehindHole);
         assert_eq!(half.in_order(), 101);
-        let fills = |all_closed| Arrival::Fills { hole_seen_at: AT, all_closed };
+        let fills = |all_closed| Arrival::Fills {
+            hole_seen_at: AT,
+            all_closed,
+        };
         assert_eq!(half.take(AT, 201..301), fills(false));
         assert_eq!(half.take(AT, 201..301), Arrival::Again);
         assert_eq!(half.take(AT, 101..201), fills(false));

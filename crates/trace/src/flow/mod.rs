@@ -12,8 +12,8 @@ use std::net::SocketAddr;
 use handfast_packet::buf::Medium;
 use handfast_packet::record::{FrameRecord, Recorder};
 
-use self::connection::{Flow, ends};
 pub(crate) use self::connection::Step;
+use self::connection::{Flow, ends};
 pub use self::half::HOLES_MAX;
 pub(crate) use self::note::Note;
 pub use self::rtt::SAMPLES_MAX;
@@ -63,12 +63,13 @@ impl Flows {
     pub(crate) fn observe(&mut self, frame: &FrameRecord<'_>, tcp: &TcpView) -> (u64, Step) {
         let key = ends(frame.direction, tcp);
         let known = self.newest.get(&key).copied().filter(|&number| {
-            self.position(number).is_some_and(|position| {
-                !self.flows[position].is_succeeded_by(frame.direction, tcp)
-            })
+            self.position(number)
+                .is_some_and(|position| !self.flows[position].is_succeeded_by(frame.direction, tcp))
         });
         let number = known.unwrap_or_else(|| self.add(Flow::new(frame, tcp)));
-        let position = self.position(number).expect("it was found or added just now");
+        let position = self
+            .position(number)
+            .expect("it was found or added just now");
         (number, self.flows[position].observe(frame, tcp))
     }
 
@@ -91,7 +92,9 @@ impl Flows {
 
     fn position(&self, number: u64) -> Option<usize> {
         let position = number.checked_sub(self.forgotten.connections)?;
-        usize::try_from(position).ok().filter(|&position| position < self.flows.len())
+        usize::try_from(position)
+            .ok()
+            .filter(|&position| position < self.flows.len())
     }
 }
 

@@ -48,7 +48,13 @@ impl Note {
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let closes = |all_closed| if all_closed { "the hole closes" } else { "fills a hole" };
+        let closes = |all_closed| {
+            if all_closed {
+                "the hole closes"
+            } else {
+                "fills a hole"
+            }
+        };
         match *self {
             Self::Retransmission => f.write_str("retransmission: it was here"),
             Self::FillsHole { all_closed } => write!(f, "retransmission: {}", closes(all_closed)),

@@ -15,8 +15,15 @@ use crate::common::*;
 
 fn all(medium: Medium, width: usize) -> (Tee, Sink) {
     let sink = Sink::default();
-    let options = LadderOptions { medium, width, ..LadderOptions::default() };
-    let capture = PcapngOptions { medium, ..PcapngOptions::default() };
+    let options = LadderOptions {
+        medium,
+        width,
+        ..LadderOptions::default()
+    };
+    let capture = PcapngOptions {
+        medium,
+        ..PcapngOptions::default()
+    };
     let recorders: Vec<Box<dyn Recorder>> = vec![
         Box::new(Flows::new(medium)),
         Box::new(Ladder::new(Box::new(sink.clone()), options)),
@@ -29,9 +36,15 @@ fn all(medium: Medium, width: usize) -> (Tee, Sink) {
 fn any_segment() -> impl Strategy<Value = Vec<u8>> {
     let numbers = (any::<u32>(), any::<u32>(), any::<u16>(), 0_u16..512);
     let near = (0_u32..5000, 0_u32..5000, any::<u16>(), 0_u16..512);
-    let options = proptest::collection::vec(any::<u8>(), 0..10).prop_map(|o| [o, vec![0; 2]].concat());
-    (prop_oneof![numbers, near], options, 0_usize..2000, any::<bool>()).prop_map(
-        |((seq, ack, window, flags), options, len, is_ours)| {
+    let options =
+        proptest::collection::vec(any::<u8>(), 0..10).prop_map(|o| [o, vec![0; 2]].concat());
+    (
+        prop_oneof![numbers, near],
+        options,
+        0_usize..2000,
+        any::<bool>(),
+    )
+        .prop_map(|((seq, ack, window, flags), options, len, is_ours)| {
             let (ip, tcp) = if is_ours {
                 (Ipv4::new(CLIENT, SERVER), Tcp::new(49_152, 80))
             } else {
@@ -41,8 +54,7 @@ fn any_segment() -> impl Strategy<Value = Vec<u8>> {
             let tcp = tcp.seq(seq).ack(ack).window(window).flags(TcpFlags(flags));
             let tcp = tcp.raw_options(&options[..len_padded]);
             packet(ip, tcp, &vec![0; len]).to_vec()
-        },
-    )
+        })
 }
 
 fn any_gso() -> impl Strategy<Value = Option<Gso>> {
@@ -58,7 +70,13 @@ fn any_gso() -> impl Strategy<Value = Option<Gso>> {
 fn record(recorder: &mut Tee, index: usize, bytes: &[u8], gso: Option<Gso>, ours: bool) {
     let direction = if ours { Direction::Out } else { Direction::In };
     let at = Instant::from_micros(u64::try_from(index).unwrap());
-    recorder.record(&FrameRecord { at, direction, bytes, gso, cause: Cause::Unstated });
+    recorder.record(&FrameRecord {
+        at,
+        direction,
+        bytes,
+        gso,
+        cause: Cause::Unstated,
+    });
 }
 
 proptest! {

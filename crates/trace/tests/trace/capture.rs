@@ -47,7 +47,10 @@ fn read(file: &[u8]) -> Vec<Block<'static>> {
 
 fn packets(file: &[u8]) -> Vec<EnhancedPacketBlock<'static>> {
     let blocks = read(file);
-    blocks.into_iter().filter_map(|block| block.into_enhanced_packet()).collect()
+    blocks
+        .into_iter()
+        .filter_map(|block| block.into_enhanced_packet())
+        .collect()
 }
 
 fn comment(packet: &EnhancedPacketBlock<'_>) -> Option<String> {
@@ -62,10 +65,22 @@ fn interface_names_and_times_are_told() {
     let blocks = read(&write(|script| {
         script.handshake();
     }));
-    let Block::InterfaceDescription(interface) = &blocks[0] else { panic!("{blocks:?}") };
-    assert!(interface.options.contains(&InterfaceDescriptionOption::IfName("eth0".into())));
-    assert!(interface.options.contains(&InterfaceDescriptionOption::IfTsResol(9)));
-    let Block::NameResolution(names) = &blocks[1] else { panic!("{blocks:?}") };
+    let Block::InterfaceDescription(interface) = &blocks[0] else {
+        panic!("{blocks:?}")
+    };
+    assert!(
+        interface
+            .options
+            .contains(&InterfaceDescriptionOption::IfName("eth0".into()))
+    );
+    assert!(
+        interface
+            .options
+            .contains(&InterfaceDescriptionOption::IfTsResol(9))
+    );
+    let Block::NameResolution(names) = &blocks[1] else {
+        panic!("{blocks:?}")
+    };
     assert!(matches!(&names.records[0], Record::Ipv4(record) if record.names == ["web.lab"]));
     assert!(matches!(&names.records[1], Record::Ipv6(record) if record.names == ["web.lab"]));
     assert_eq!(blocks.len(), 2 + 3);
@@ -81,10 +96,13 @@ fn packets_carry_their_bytes_direction_and_cause() {
     let packets = packets(&file);
     assert_eq!(packets[0].data, sent.as_slice());
     let flags = |index: usize| {
-        packets[index].options.iter().find_map(|option| match option {
-            EnhancedPacketOption::Flags(flags) => Some(flags & 3),
-            _ => None,
-        })
+        packets[index]
+            .options
+            .iter()
+            .find_map(|option| match option {
+                EnhancedPacketOption::Flags(flags) => Some(flags & 3),
+                _ => None,
+            })
     };
     assert_eq!((flags(0), flags(1)), (Some(2), Some(1)));
     assert_eq!(comment(&packets[0]), Some("open".to_owned()));
@@ -100,18 +118,27 @@ fn a_super_segment_is_one_packet_with_a_right_checksum() {
     let len = u32::try_from(20 + payload.len()).unwrap();
     let partial = pseudo_header(CLIENT.into(), SERVER.into(), Protocol::TCP, len).folded();
     let file = write(|script| {
-        script.merged(1448, 21).sends(Cause::NewData, out(1, 1).checksum(partial), &payload);
+        script
+            .merged(1448, 21)
+            .sends(Cause::NewData, out(1, 1).checksum(partial), &payload);
     });
     let packet = &packets(&file)[0];
     assert_eq!(packet.data.len(), TCP_AT + 20 + payload.len());
-    assert!(tcp::verify_checksum(CLIENT.into(), SERVER.into(), &packet.data[TCP_AT..]));
+    assert!(tcp::verify_checksum(
+        CLIENT.into(),
+        SERVER.into(),
+        &packet.data[TCP_AT..]
+    ));
     let expected = "super-segment: 21 wire segments of 1448 bytes";
     assert_eq!(comment(packet), Some(expected.to_owned()));
 }
 
 #[test]
 fn partial_checksums_are_completed_and_wrong_ones_left_alone() {
-    let v6 = ("2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap());
+    let v6 = (
+        "2001:db8::1".parse().unwrap(),
+        "2001:db8::2".parse().unwrap(),
+    );
     let (source, destination): (std::net::Ipv6Addr, std::net::Ipv6Addr) = v6;
     let partial = pseudo_header(source.into(), destination.into(), Protocol::UDP, 11).folded();
     let datagram = Ethernet::new(MAC_A, MAC_B)
@@ -125,7 +152,10 @@ fn partial_checksums_are_completed_and_wrong_ones_left_alone() {
     let packets = packets(&file);
     let udp = &packets[0].data[14 + 40..];
     assert!(udp::verify_checksum(source.into(), destination.into(), udp));
-    assert_eq!(packets[1].data[TCP_AT + tcp::CHECKSUM_OFFSET..][..2], [0x0b, 0xad]);
+    assert_eq!(
+        packets[1].data[TCP_AT + tcp::CHECKSUM_OFFSET..][..2],
+        [0x0b, 0xad]
+    );
 }
 
 #[test]
@@ -133,7 +163,10 @@ fn a_writer_that_fails_is_heard_at_the_end() {
     struct Full(usize);
     impl std::io::Write for Full {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 = self.0.checked_sub(bytes.len()).ok_or(std::io::ErrorKind::StorageFull)?;
+            self.0 = self
+                .0
+                .checked_sub(bytes.len())
+                .ok_or(std::io::ErrorKind::StorageFull)?;
             Ok(bytes.len())
         }
 
@@ -143,5 +176,8 @@ fn a_writer_that_fails_is_heard_at_the_end() {
     }
     let mut writer = PcapngWriter::new(Full(300), &PcapngOptions::default()).unwrap();
     Script::new(&mut writer).handshake();
-    assert_eq!(writer.finish().unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    assert_eq!(
+        writer.finish().unwrap_err().kind(),
+        std::io::ErrorKind::StorageFull
+    );
 }

@@ -18,7 +18,9 @@ fn follow(story: impl FnOnce(&mut Script<'_>)) -> Summary {
 #[test]
 fn bytes_are_counted_once_and_resent_ones_apart() {
     let summary = follow(|script| {
-        script.handshake().sends(Cause::NewData, out(1, 1), &[0; 100]);
+        script
+            .handshake()
+            .sends(Cause::NewData, out(1, 1), &[0; 100]);
         script.at_micros(500).gets(back(1, 101), &[0; 1000]);
         script.at_micros(600).gets(back(2001, 101), &[0; 1000]);
         script.sends(Cause::DuplicateAck, out(101, 1001), b"");
@@ -26,14 +28,23 @@ fn bytes_are_counted_once_and_resent_ones_apart() {
         script.at_micros(1_100).gets(back(1, 101), &[0; 1000]);
     });
     assert_eq!((summary.sent.bytes, summary.sent.segments), (100, 4));
-    assert_eq!((summary.received.bytes, summary.received.segments), (3000, 5));
+    assert_eq!(
+        (summary.received.bytes, summary.received.segments),
+        (3000, 5)
+    );
     assert_eq!(summary.received.retransmissions, 2);
     assert_eq!(summary.received.retransmitted_bytes, 2000);
     assert_eq!(summary.received.out_of_order, 1);
-    assert_eq!((summary.sent.duplicate_acks, summary.sent.retransmissions), (1, 0));
+    assert_eq!(
+        (summary.sent.duplicate_acks, summary.sent.retransmissions),
+        (1, 0)
+    );
     assert_eq!(summary.rtt_min, Some(Duration::from_micros(200)));
     assert_eq!(summary.goodput, Some(24_000_000));
-    assert_eq!((summary.state, summary.ending), (State::Established, Ending::Open));
+    assert_eq!(
+        (summary.state, summary.ending),
+        (State::Established, Ending::Open)
+    );
 }
 
 #[test]
@@ -43,7 +54,10 @@ fn a_segment_that_was_only_overtaken_is_no_retransmission() {
         script.at_micros(1_000).gets(back(1001, 1), &[0; 1000]);
         script.at_micros(1_050).gets(back(1, 1), &[0; 1000]);
     });
-    assert_eq!((summary.received.retransmissions, summary.received.bytes), (0, 2000));
+    assert_eq!(
+        (summary.received.retransmissions, summary.received.bytes),
+        (0, 2000)
+    );
 }
 
 /// Each way to close, with the state and the words that it must give.
@@ -51,51 +65,70 @@ fn a_segment_that_was_only_overtaken_is_no_retransmission() {
 fn states_and_endings() {
     type Story = fn(&mut Script<'_>);
     let cases: [(Story, State, Ending); 9] = [
-        (|s| drop(s.sends(Cause::Open, out(0, 0).syn(), b"")), State::SynSent, Ending::NoAnswer),
         (
-            |s| drop(s.gets(back(0, 0).syn(), b"").sends(Cause::Accept, out(0, 1).syn(), b"")),
+            |s| _ = s.sends(Cause::Open, out(0, 0).syn(), b""),
+            State::SynSent,
+            Ending::NoAnswer,
+        ),
+        (
+            |s| {
+                _ = s
+                    .gets(back(0, 0).syn(), b"")
+                    .sends(Cause::Accept, out(0, 1).syn(), b"");
+            },
             State::SynReceived,
             Ending::Open,
         ),
         (
-            |s| drop(s.sends(Cause::Open, out(0, 0).syn(), b"").gets(back(0, 1).rst(), b"")),
+            |s| {
+                _ = s
+                    .sends(Cause::Open, out(0, 0).syn(), b"")
+                    .gets(back(0, 1).rst(), b"");
+            },
             State::Closed,
             Ending::Refused,
         ),
         (
-            |s| drop(s.handshake().sends(Cause::Close, out(1, 1).fin(), b"")),
+            |s| _ = s.handshake().sends(Cause::Close, out(1, 1).fin(), b""),
             State::FinWait1,
             Ending::HalfClosed { by: Direction::Out },
         ),
         (
             |s| {
-                s.handshake().sends(Cause::Close, out(1, 1).fin(), b"").gets(back(1, 2), b"");
+                s.handshake()
+                    .sends(Cause::Close, out(1, 1).fin(), b"")
+                    .gets(back(1, 2), b"");
             },
             State::FinWait2,
             Ending::HalfClosed { by: Direction::Out },
         ),
         (
             |s| {
-                s.handshake().sends(Cause::Close, out(1, 1).fin(), b"").gets(back(1, 1).fin(), b"");
+                s.handshake()
+                    .sends(Cause::Close, out(1, 1).fin(), b"")
+                    .gets(back(1, 1).fin(), b"");
             },
             State::Closing,
             Ending::HalfClosed { by: Direction::Out },
         ),
         (
-            |s| drop(s.handshake().gets(back(1, 1).fin(), b"last words")),
+            |s| _ = s.handshake().gets(back(1, 1).fin(), b"last words"),
             State::CloseWait,
             Ending::HalfClosed { by: Direction::In },
         ),
         (
             |s| {
                 s.handshake().gets(back(1, 1).fin(), b"");
-                s.sends(Cause::Close, out(1, 2).fin(), b"").gets(back(2, 2), b"");
+                s.sends(Cause::Close, out(1, 2).fin(), b"")
+                    .gets(back(2, 2), b"");
             },
             State::Closed,
-            Ending::Closed { first: Direction::In },
+            Ending::Closed {
+                first: Direction::In,
+            },
         ),
         (
-            |s| drop(s.handshake().sends(Cause::Abort, out(1, 1).rst(), b"")),
+            |s| _ = s.handshake().sends(Cause::Abort, out(1, 1).rst(), b""),
             State::Closed,
             Ending::Reset { by: Direction::Out },
         ),
@@ -121,7 +154,10 @@ fn the_same_ends_may_meet_again() {
     script.handshake().sends(Cause::Abort, out(1, 1).rst(), b"");
     script.handshake();
     let endings: Vec<Ending> = flows.summaries().map(|summary| summary.ending).collect();
-    assert_eq!(endings, [Ending::Reset { by: Direction::Out }, Ending::Open]);
+    assert_eq!(
+        endings,
+        [Ending::Reset { by: Direction::Out }, Ending::Open]
+    );
     assert_eq!((flows.totals().connections, flows.totals().reset), (2, 1));
 }
 
@@ -130,10 +166,15 @@ fn connections_are_bounded_and_none_is_left_out_of_the_totals() {
     let mut flows = Flows::new(Medium::Ethernet);
     let mut script = Script::new(&mut flows);
     for _ in 0..FLOWS_MAX + 10 {
-        script.sends(Cause::Open, out(0, 0).syn(), b"").gets(back(0, 1).rst(), b"");
+        script
+            .sends(Cause::Open, out(0, 0).syn(), b"")
+            .gets(back(0, 1).rst(), b"");
     }
     assert_eq!(flows.summaries().count(), FLOWS_MAX);
-    assert_eq!(flows.totals().connections, u64::try_from(FLOWS_MAX + 10).unwrap());
+    assert_eq!(
+        flows.totals().connections,
+        u64::try_from(FLOWS_MAX + 10).unwrap()
+    );
     assert_eq!(flows.totals().reset, u64::try_from(FLOWS_MAX + 10).unwrap());
 }
 

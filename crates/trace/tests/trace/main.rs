@@ -1,4 +1,8 @@
 //! The pictures of hand-made frames, compared with what they must be.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as it must be"
+)]
 
 mod any_bytes;
 mod capture;

@@ -23,9 +23,11 @@ fn an_address_is_usable_when_it_is_held_and_not_before() {
     let (mut table, mut random) = addresses();
     assert!(table.add(cidr("192.0.2.1/24")));
     assert!(table.claim(Instant::ZERO, cidr("192.0.2.2/24"), &mut random));
-    for (text, contained, usable) in
-        [("192.0.2.1", true, true), ("192.0.2.2", true, false), ("192.0.2.3", false, false)]
-    {
+    for (text, contained, usable) in [
+        ("192.0.2.1", true, true),
+        ("192.0.2.2", true, false),
+        ("192.0.2.3", false, false),
+    ] {
         let address = address(text);
         assert_eq!(table.contains(address), contained, "{text}");
         assert_eq!(table.is_usable(address), usable, "{text}");
@@ -62,10 +64,17 @@ fn prefixes_broadcasts_and_groups() {
     ] {
         assert_eq!(table.is_broadcast(octets.into()), expected, "{octets:?}");
     }
-    for (group, expected) in
-        [("ff02::1", true), ("ff02::1:ff0b:c", true), ("ff02::1:ff00:1", false), ("ff02::2", false)]
-    {
-        assert_eq!(table.listens_to(group.parse().unwrap()), expected, "{group}");
+    for (group, expected) in [
+        ("ff02::1", true),
+        ("ff02::1:ff0b:c", true),
+        ("ff02::1:ff00:1", false),
+        ("ff02::2", false),
+    ] {
+        assert_eq!(
+            table.listens_to(group.parse().unwrap()),
+            expected,
+            "{group}"
+        );
     }
 }
 
@@ -74,7 +83,11 @@ fn the_table_is_bounded() {
     let (mut table, mut random) = addresses();
     let added = (0..100_u8).filter(|&n| {
         let cidr = Cidr::new([192, 0, 2, n].into(), 24).unwrap();
-        if n % 2 == 0 { table.add(cidr) } else { table.claim(Instant::ZERO, cidr, &mut random) }
+        if n % 2 == 0 {
+            table.add(cidr)
+        } else {
+            table.claim(Instant::ZERO, cidr, &mut random)
+        }
     });
     assert_eq!(added.count(), ADDRESSES_MAX);
 }
@@ -91,7 +104,10 @@ fn after_many_conflicts_claims_are_slow() {
         if n < CONFLICTS {
             assert!(wait <= Duration::from_secs(1), "claim {n} begins at once");
         } else {
-            assert!(wait > Duration::from_secs(50), "claim {n} is held back, not {wait:?}");
+            assert!(
+                wait > Duration::from_secs(50),
+                "claim {n} is held back, not {wait:?}"
+            );
         }
         now += Duration::from_secs(1);
         assert_eq!(table.on_conflict(now, address), Some(Conflict::Taken));

@@ -11,9 +11,7 @@ use super::*;
 #[test]
 fn errors_are_rationed() {
     let mut limit = ErrorLimit::new();
-    let take = |limit: &mut ErrorLimit, now, count| {
-        (0..count).filter(|_| limit.take(now)).count()
-    };
+    let take = |limit: &mut ErrorLimit, now, count| (0..count).filter(|_| limit.take(now)).count();
     let burst = usize::try_from(ICMP_BURST_MAX).unwrap();
     let start = Instant::from_secs(5);
     assert_eq!(take(&mut limit, start, 100), burst);
@@ -22,13 +20,23 @@ fn errors_are_rationed() {
     assert_eq!(take(&mut limit, almost, 10), 0);
     assert_eq!(take(&mut limit, start + interval, 10), 1);
     assert_eq!(take(&mut limit, start + interval * 4, 10), 3);
-    assert_eq!(take(&mut limit, start + Duration::from_secs(60), 100), burst);
+    assert_eq!(
+        take(&mut limit, start + Duration::from_secs(60), 100),
+        burst
+    );
     let mut sent = 0;
     for millis in 0..10_000 {
-        sent += take(&mut limit, Instant::from_secs(100) + Duration::from_millis(millis), 5);
+        sent += take(
+            &mut limit,
+            Instant::from_secs(100) + Duration::from_millis(millis),
+            5,
+        );
     }
     let rate = usize::try_from(ICMP_RATE_MAX).unwrap();
-    assert!((10 * rate..=10 * rate + burst).contains(&sent), "{sent} errors in ten seconds");
+    assert!(
+        (10 * rate..=10 * rate + burst).contains(&sent),
+        "{sent} errors in ten seconds"
+    );
 }
 
 #[test]
@@ -40,16 +48,34 @@ fn meanings_in_ipv4() {
             4 => IcmpKind::TooBig { mtu: 1_400 },
             _ => IcmpKind::Soft,
         };
-        assert_eq!(meaning_v4(&unreachable(code, 1_400), 1_500), Some(expected), "code {code}");
+        assert_eq!(
+            meaning_v4(&unreachable(code, 1_400), 1_500),
+            Some(expected),
+            "code {code}"
+        );
     }
     for (quoted_len, mtu) in [(1_500, Some(1_492)), (1_492, Some(1_006)), (68, None)] {
         let expected = mtu.map(|mtu| IcmpKind::TooBig { mtu });
-        assert_eq!(meaning_v4(&unreachable(4, 0), quoted_len), expected, "of {quoted_len}");
+        assert_eq!(
+            meaning_v4(&unreachable(4, 0), quoted_len),
+            expected,
+            "of {quoted_len}"
+        );
     }
-    let quench = Icmpv4::Other { kind: 4, code: 0, rest: [0; 4] };
+    let quench = Icmpv4::Other {
+        kind: 4,
+        code: 0,
+        rest: [0; 4],
+    };
     assert_eq!(meaning_v4(&quench, 1_500), None);
-    assert_eq!(meaning_v4(&Icmpv4::TimeExceeded { code: 0 }, 1_500), Some(IcmpKind::Soft));
-    let problem = Icmpv4::ParameterProblem { code: 0, pointer: 0 };
+    assert_eq!(
+        meaning_v4(&Icmpv4::TimeExceeded { code: 0 }, 1_500),
+        Some(IcmpKind::Soft)
+    );
+    let problem = Icmpv4::ParameterProblem {
+        code: 0,
+        pointer: 0,
+    };
     assert_eq!(meaning_v4(&problem, 1_500), Some(IcmpKind::Soft));
 }
 
@@ -60,7 +86,11 @@ fn meanings_in_ipv6() {
             1 | 4 | 5 | 6 => IcmpKind::Hard,
             _ => IcmpKind::Soft,
         };
-        assert_eq!(meaning_v6(&Icmpv6::Unreachable { code }), Some(expected), "code {code}");
+        assert_eq!(
+            meaning_v6(&Icmpv6::Unreachable { code }),
+            Some(expected),
+            "code {code}"
+        );
     }
     for (mtu, expected) in [(1_280, 1_280), (70_000, u16::MAX)] {
         let expected = IcmpKind::TooBig { mtu: expected };
@@ -70,7 +100,11 @@ fn meanings_in_ipv6() {
         let problem = Icmpv6::ParameterProblem { code, pointer: 40 };
         assert_eq!(meaning_v6(&problem), Some(IcmpKind::Soft), "problem {code}");
     }
-    let unknown = Icmpv6::Other { kind: 100, code: 0, rest: [0; 4] };
+    let unknown = Icmpv6::Other {
+        kind: 100,
+        code: 0,
+        rest: [0; 4],
+    };
     assert_eq!(meaning_v6(&unknown), None);
 }
 

@@ -19,7 +19,12 @@ fn key(identification: u32) -> Key {
 
 fn key_v6(identification: u32) -> Key {
     let address = |last| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]);
-    Key { source: address(2), destination: address(1), protocol: 0, identification }
+    Key {
+        source: address(2),
+        destination: address(1),
+        protocol: 0,
+        identification,
+    }
 }
 
 /// A fragment whose bytes tell their place.
@@ -41,22 +46,43 @@ fn byte_at(place: usize) -> u8 {
 
 #[track_caller]
 fn assert_whole(outcome: Outcome, len: usize) {
-    let Outcome::Complete(whole) = outcome else { panic!("it is {outcome:?}") };
+    let Outcome::Complete(whole) = outcome else {
+        panic!("it is {outcome:?}")
+    };
     assert_eq!(whole.payload_at, 20);
-    assert_eq!(whole.packet[..20], [1; 20], "the headers are those of the first fragment");
+    assert_eq!(
+        whole.packet[..20],
+        [1; 20],
+        "the headers are those of the first fragment"
+    );
     let expected: Vec<u8> = (0..len).map(byte_at).collect();
     assert_eq!(whole.packet[20..], expected[..]);
 }
 
 #[test]
 fn three_fragments_in_every_order() {
-    let parts = [fragment(0, 16, true), fragment(16, 8, true), fragment(24, 5, false)];
-    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+    let parts = [
+        fragment(0, 16, true),
+        fragment(16, 8, true),
+        fragment(24, 5, false),
+    ];
+    for order in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
         let mut table = Reassembly::default();
         assert_eq!(table.add(NOW, key(1), &parts[order[0]]), Outcome::Kept);
         assert_eq!(table.add(NOW, key(1), &parts[order[1]]), Outcome::Kept);
         assert_whole(table.add(NOW, key(1), &parts[order[2]]), 29);
-        assert_eq!((table.bytes, table.next_timeout()), (0, None), "nothing is left behind");
+        assert_eq!(
+            (table.bytes, table.next_timeout()),
+            (0, None),
+            "nothing is left behind"
+        );
     }
 }
 
@@ -77,7 +103,14 @@ fn repetitions_are_harmless_and_datagrams_do_not_mix() {
 #[test]
 fn congestion_experienced_in_one_fragment_counts_for_all() {
     let mut table = Reassembly::default();
-    table.add(NOW, key(1), &Fragment { ce: true, ..fragment(8, 8, false) });
+    table.add(
+        NOW,
+        key(1),
+        &Fragment {
+            ce: true,
+            ..fragment(8, 8, false)
+        },
+    );
     let Outcome::Complete(whole) = table.add(NOW, key(1), &fragment(0, 8, true)) else {
         panic!("both fragments are there");
     };
@@ -105,11 +138,19 @@ fn contradictions_spoil_the_datagram() {
         assert_eq!(table.add(NOW, key_v6(1), &bad), Outcome::Dropped, "{name}");
         // What was missing comes too late (RFC 5722).
         let missing = fragment(16, 8, true);
-        assert_eq!(table.add(NOW, key_v6(1), &missing), Outcome::Dropped, "{name}");
+        assert_eq!(
+            table.add(NOW, key_v6(1), &missing),
+            Outcome::Dropped,
+            "{name}"
+        );
         assert_eq!(table.bytes, 0, "{name}");
         let expired = table.on_timeout(NOW + Duration::from_secs(60));
         assert_eq!(expired, [(key_v6(1), None)], "{name}");
-        assert_eq!(table.add(NOW, key_v6(1), &missing), Outcome::Kept, "{name}: forgotten");
+        assert_eq!(
+            table.add(NOW, key_v6(1), &missing),
+            Outcome::Kept,
+            "{name}: forgotten"
+        );
     }
 }
 
@@ -117,13 +158,20 @@ fn contradictions_spoil_the_datagram() {
 fn an_end_before_what_is_there_is_a_contradiction() {
     let mut table = Reassembly::default();
     table.add(NOW, key(1), &fragment(32, 8, true));
-    assert_eq!(table.add(NOW, key(1), &fragment(8, 8, false)), Outcome::Dropped);
+    assert_eq!(
+        table.add(NOW, key(1), &fragment(8, 8, false)),
+        Outcome::Dropped
+    );
 }
 
 #[test]
 fn malformed_fragments_leave_no_trace() {
     let mut table = Reassembly::default();
-    for bad in [fragment(0, 0, true), fragment(0, 9, true), fragment(65_528, 16, false)] {
+    for bad in [
+        fragment(0, 0, true),
+        fragment(0, 9, true),
+        fragment(65_528, 16, false),
+    ] {
         assert_eq!(table.add(NOW, key(1), &bad), Outcome::Dropped);
     }
     assert_eq!(table.next_timeout(), None);
@@ -135,10 +183,19 @@ fn time_runs_out() {
         let mut table = Reassembly::default();
         table.add(NOW, key, &fragment(16, 8, false));
         table.add(NOW + Duration::from_secs(1), key, &fragment(0, 8, true));
-        assert_eq!(table.next_timeout(), Some(NOW + expiry), "from the first arrival on");
-        assert_eq!(table.on_timeout(NOW + (expiry - Duration::from_nanos(1))), []);
+        assert_eq!(
+            table.next_timeout(),
+            Some(NOW + expiry),
+            "from the first arrival on"
+        );
+        assert_eq!(
+            table.on_timeout(NOW + (expiry - Duration::from_nanos(1))),
+            []
+        );
         let expired = table.on_timeout(NOW + expiry);
-        let [(of, Some(part))] = &expired[..] else { panic!("it is {expired:?}") };
+        let [(of, Some(part))] = &expired[..] else {
+            panic!("it is {expired:?}")
+        };
         assert_eq!((*of, part.packet.len()), (key, 20 + 8), "up to the hole");
         assert_eq!((table.bytes, table.next_timeout()), (0, None));
     }
@@ -153,7 +210,11 @@ fn the_oldest_datagrams_make_room() {
         assert_eq!(table.add(now, key(n), &fragment(0, 8, true)), Outcome::Kept);
     }
     assert_eq!(table.datagrams.len(), REASSEMBLIES_MAX);
-    assert_eq!(table.add(NOW, key(0), &fragment(8, 8, false)), Outcome::Kept, "0 is gone");
+    assert_eq!(
+        table.add(NOW, key(0), &fragment(8, 8, false)),
+        Outcome::Kept,
+        "0 is gone"
+    );
     assert_whole(table.add(NOW, key(2), &fragment(8, 8, false)), 16);
 }
 
@@ -169,7 +230,11 @@ fn bytes_and_fragments_are_capped() {
     let mut table = Reassembly::default();
     let outcomes = (0..200_u16).map(|n| table.add(NOW, key(1), &fragment(n * 8, 8, true)));
     let kept = outcomes.filter(|outcome| *outcome == Outcome::Kept).count();
-    assert_eq!((kept, table.bytes), (FRAGMENTS_MAX, 0), "too many pieces spoil it");
+    assert_eq!(
+        (kept, table.bytes),
+        (FRAGMENTS_MAX, 0),
+        "too many pieces spoil it"
+    );
 }
 
 proptest! {

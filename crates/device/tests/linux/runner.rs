@@ -1,0 +1,99 @@
+//! Starts the tests in their namespaces, one after the other, and reports. The tests themselves
+//! are in `packet` and `tap`.
+
+use std::env;
+use std::fs;
+use std::panic::catch_unwind;
+use std::process::{Command, ExitCode};
+
+use crate::{packet, tap};
+
+/// A test: returns why it was skipped, panics when it failed.
+pub(crate) type Test = (&'static str, fn() -> Result<(), String>);
+
+/// Set for the process that `unshare` starts: what it is to do there.
+const ROLE: &str = "HANDFAST_DEVICE_TEST_ROLE";
+/// The role of running all tests, with every privilege over the namespace.
+const INSIDE: &str = "inside";
+/// The role of running the one test that wants no privilege.
+const UNPRIVILEGED: &str = "unprivileged";
+
+pub(crate) fn main() -> ExitCode {
+    match env::var(ROLE).as_deref() {
+        Ok(INSIDE) => return run(&[packet::TESTS, tap::TESTS].concat()),
+        Ok(UNPRIVILEGED) => return run(&[packet::WITHOUT_PRIVILEGE]),
+        _ => {}
+    }
+    if let Some(reason) = obstacle() {
+        return skipped(&format!("all tests of this file: {reason}"));
+    }
+    let inside = start(&["--user", "--map-root-user", "--net"], INSIDE);
+    let unprivileged = start(&["--user"], UNPRIVILEGED);
+    if inside && unprivileged { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs `ip` with the words of `arguments`.
+pub(crate) fn ip(arguments: &str) {
+    let output = Command::new("ip").args(arguments.split(' ')).output().expect("`ip` was found");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "`ip {arguments}` failed: {words}");
+}
+
+/// Why the tests cannot run here; `None` when they can.
+fn obstacle() -> Option<String> {
+    if let Err(error) = Command::new("ip").arg("-Version").output() {
+        return Some(format!("the command `ip` (package iproute2) does not run: {error}"));
+    }
+    let probe = ["--user", "--map-root-user", "--net", "true"];
+    match Command::new("unshare").args(probe).output() {
+        Err(error) => {
+            Some(format!("the command `unshare` (package util-linux) does not run: {error}"))
+        }
+        Ok(output) if !output.status.success() => Some(format!(
+            "this system allows no user and network namespaces ({}); see `sysctl \
+             kernel.unprivileged_userns_clone kernel.apparmor_restrict_unprivileged_userns`",
+            String::from_utf8_lossy(&output.stderr).trim(),
+        )),
+        Ok(_) => None,
+    }
+}
+
+/// Starts this program once more, in the namespaces of `options`.
+fn start(options: &[&str], role: &str) -> bool {
+    let program = env::current_exe().expect("this program has a path");
+    let mut command = Command::new("unshare");
+    command.args(options).arg(program).args(env::args().skip(1)).env(ROLE, role);
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn run(tests: &[Test]) -> ExitCode {
+    // Without this the kernel's own IPv6 packets would mix with those of the tests.
+    let _ = fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+    let filter = env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let wanted = |name: &str| filter.as_ref().is_none_or(|part| name.contains(part.as_str()));
+    let mut code = ExitCode::SUCCESS;
+    for (name, test) in tests.iter().filter(|(name, _)| wanted(name)) {
+        match catch_unwind(test) {
+            Ok(Ok(())) => println!("test {name} ... ok"),
+            Ok(Err(reason)) => {
+                if skipped(&format!("{name}: {reason}")) != ExitCode::SUCCESS {
+                    code = ExitCode::FAILURE;
+                }
+            }
+            Err(_) => {
+                println!("test {name} ... FAILED");
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    code
+}
+
+fn skipped(what: &str) -> ExitCode {
+    println!("skipped {what}");
+    if env::var("CI").is_ok_and(|value| value == "true") {
+        println!("with CI=true a skipped test is a failure");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
