@@ -62,7 +62,11 @@ pub enum DeviceError {
 impl fmt::Display for DeviceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotPermitted { what, capability, source } => write!(
+            Self::NotPermitted {
+                what,
+                capability,
+                source,
+            } => write!(
                 f,
                 "no permission to open {what}: {source}. The process needs {capability}: run it as \
                  root, give the program the capability (`sudo setcap {}+ep PROGRAM`), or stay in \
@@ -100,7 +104,11 @@ impl fmt::Display for DeviceError {
                 "`/dev/net/tun` cannot be opened: {source}. The kernel has no TUN/TAP support \
                  loaded; load it with `sudo modprobe tun`, or use a packet socket instead",
             ),
-            Self::Io { doing, interface, source } => write!(
+            Self::Io {
+                doing,
+                interface,
+                source,
+            } => write!(
                 f,
                 "{doing} for the interface `{interface}` failed: {source}. Check with `ip -d link \
                  show {interface}` that it still exists and is an ordinary Ethernet interface",
@@ -162,9 +170,17 @@ mod tests {
             source: io::Error::from_raw_os_error(1),
         };
         let text = error.to_string();
-        assert!(text.contains("CAP_NET_RAW") && text.contains("setcap cap_net_raw+ep"), "{text}");
-        assert_eq!(io::Error::from(error).kind(), io::ErrorKind::PermissionDenied);
-        let error = DeviceError::InterfaceDown { interface: "eth7".to_owned() };
+        assert!(
+            text.contains("CAP_NET_RAW") && text.contains("setcap cap_net_raw+ep"),
+            "{text}"
+        );
+        assert_eq!(
+            io::Error::from(error).kind(),
+            io::ErrorKind::PermissionDenied
+        );
+        let error = DeviceError::InterfaceDown {
+            interface: "eth7".to_owned(),
+        };
         assert!(error.to_string().contains("ip link set eth7 up"));
         assert_eq!(io::Error::from(error).kind(), io::ErrorKind::NetworkDown);
     }

@@ -29,7 +29,11 @@ pub(crate) struct FrameReader {
 
 impl FrameReader {
     pub(crate) fn new(medium: Medium) -> Self {
-        Self { medium, pool: Pool::default(), spare: None }
+        Self {
+            medium,
+            pool: Pool::default(),
+            spare: None,
+        }
     }
 
     /// The pool, for pieces of the frames that were read.
@@ -62,7 +66,8 @@ impl FrameReader {
                 return Err(error);
             }
         };
-        let Some((checksum, gso)) = interpret(&VirtioHdr::parse(&header), &bytes[..len], self.medium)
+        let Some((checksum, gso)) =
+            interpret(&VirtioHdr::parse(&header), &bytes[..len], self.medium)
         else {
             self.spare = Some(block);
             return Ok(None);
@@ -75,12 +80,21 @@ impl FrameReader {
         } else {
             self.pool.freeze(block, 0..len)
         };
-        Ok(Some(RxFrame { data, received_at: now, checksum, gso }))
+        Ok(Some(RxFrame {
+            data,
+            received_at: now,
+            checksum,
+            gso,
+        }))
     }
 }
 
 /// What the header says about a received frame; `None` for super-frames that are not TCP.
-fn interpret(header: &VirtioHdr, bytes: &[u8], medium: Medium) -> Option<(RxChecksum, Option<Gso>)> {
+fn interpret(
+    header: &VirtioHdr,
+    bytes: &[u8],
+    medium: Medium,
+) -> Option<(RxChecksum, Option<Gso>)> {
     let checksum = if header.flags & NEEDS_CSUM != 0 {
         RxChecksum::Partial
     } else if header.flags & DATA_VALID != 0 {
@@ -149,7 +163,10 @@ pub(crate) fn gather<T>(
 /// A transient refusal to take a frame: to be offered again later.
 pub(crate) fn is_busy(error: rustix::io::Errno) -> bool {
     use rustix::io::Errno;
-    matches!(error, Errno::AGAIN | Errno::NOBUFS | Errno::INTR | Errno::NOMEM)
+    matches!(
+        error,
+        Errno::AGAIN | Errno::NOBUFS | Errno::INTR | Errno::NOMEM
+    )
 }
 
 #[cfg(test)]
@@ -169,19 +186,30 @@ mod tests {
             Ok(wire.len())
         };
         let mut reader = FrameReader::new(medium);
-        reader.read(Instant::from_millis(5), read).unwrap().expect("a good frame")
+        reader
+            .read(Instant::from_millis(5), read)
+            .unwrap()
+            .expect("a good frame")
     }
 
     #[test]
     fn a_frame_comes_back_as_it_left() {
         for v6 in [false, true] {
             for medium in [Medium::Ethernet, Medium::Ip] {
-                let frame = TcpFrame { v6, medium, cuts: vec![1, 7], ..TcpFrame::gso(9_000, 1_448) };
+                let frame = TcpFrame {
+                    v6,
+                    medium,
+                    cuts: vec![1, 7],
+                    ..TcpFrame::gso(9_000, 1_448)
+                };
                 let received = loop_back(&frame.tx(), medium);
                 assert_eq!(received.data[..], frame.tx().to_vec()[..]);
                 assert_eq!(received.checksum, RxChecksum::Partial);
                 let gso = received.gso.expect("several segments");
-                assert_eq!((gso.segment_len, gso.segments), (segment_len(1_448), segment_len(7)));
+                assert_eq!(
+                    (gso.segment_len, gso.segments),
+                    (segment_len(1_448), segment_len(7))
+                );
             }
         }
     }
@@ -204,19 +232,39 @@ mod tests {
             slices[0][1] = 5;
             Ok(2_000)
         };
-        assert!(reader.read(Instant::ZERO, udp_super_frame).unwrap().is_none());
+        assert!(
+            reader
+                .read(Instant::ZERO, udp_super_frame)
+                .unwrap()
+                .is_none()
+        );
         let refused = reader.read(Instant::ZERO, |_| Err(io::ErrorKind::WouldBlock.into()));
         assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 
     #[test]
     fn cwr_and_the_address_family_are_described() {
-        let frame = TcpFrame { flags: 0x90, v6: true, payload: data(3_000), ..TcpFrame::gso(0, 0) };
-        let frame = TcpFrame { gso: Some(1_000), ..frame }.tx();
+        let frame = TcpFrame {
+            flags: 0x90,
+            v6: true,
+            payload: data(3_000),
+            ..TcpFrame::gso(0, 0)
+        };
+        let frame = TcpFrame {
+            gso: Some(1_000),
+            ..frame
+        }
+        .tx();
         let header = describe(&frame, Medium::Ethernet).unwrap();
         assert_eq!(header.gso_type, GSO_TCPV6 | GSO_ECN);
-        assert_eq!((header.hdr_len, header.csum_start, header.csum_offset), (74, 54, 16));
-        let without_checksum = TxFrame { checksum_at: None, ..frame };
+        assert_eq!(
+            (header.hdr_len, header.csum_start, header.csum_offset),
+            (74, 54, 16)
+        );
+        let without_checksum = TxFrame {
+            checksum_at: None,
+            ..frame
+        };
         assert_eq!(describe(&without_checksum, Medium::Ethernet), None);
     }
 }

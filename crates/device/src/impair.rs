@@ -108,7 +108,9 @@ impl<D: Device> Impair<D> {
     fn flush(&mut self, now: Instant) -> io::Result<()> {
         loop {
             while self.leaving.room() > 0 {
-                let Some((_, segment)) = self.outbound.pop_ready(now) else { break };
+                let Some((_, segment)) = self.outbound.pop_ready(now) else {
+                    break;
+                };
                 self.leaving.push(segment);
             }
             if self.leaving.is_empty() {
@@ -138,8 +140,13 @@ impl<D: Device> Device for Impair<D> {
         self.fetch(now)?;
         let before = batch.len();
         while batch.room() > 0 {
-            let Some((arrival, frame)) = self.inbound.pop_ready(now) else { break };
-            batch.push(RxFrame { received_at: arrival, ..frame });
+            let Some((arrival, frame)) = self.inbound.pop_ready(now) else {
+                break;
+            };
+            batch.push(RxFrame {
+                received_at: arrival,
+                ..frame
+            });
         }
         Ok(batch.len() - before)
     }
@@ -160,7 +167,10 @@ impl<D: Device> Device for Impair<D> {
 
     fn next_ready(&self) -> Option<Instant> {
         // While the device below is stuck, segments that are due do not hasten it.
-        let outbound = self.outbound.next_ready().filter(|_| self.leaving.is_empty());
+        let outbound = self
+            .outbound
+            .next_ready()
+            .filter(|_| self.leaving.is_empty());
         let links = earliest(self.inbound.next_ready(), outbound);
         earliest(links, earliest(self.again_at, self.device.next_ready()))
     }

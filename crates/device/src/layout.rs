@@ -39,9 +39,17 @@ impl TcpLayout {
     pub(crate) fn parse(bytes: &[u8], medium: Medium) -> Option<Self> {
         let ip = link_len(medium);
         let first = *bytes.get(ip)?;
-        let version = if first >> 4 == 4 { IpVersion::V4 } else { IpVersion::V6 };
+        let version = if first >> 4 == 4 {
+            IpVersion::V4
+        } else {
+            IpVersion::V6
+        };
         if medium == Medium::Ethernet {
-            let expected = if version == IpVersion::V4 { 0x0800 } else { 0x86DD };
+            let expected = if version == IpVersion::V4 {
+                0x0800
+            } else {
+                0x86DD
+            };
             if read_u16(bytes, 12)? != expected {
                 return None;
             }
@@ -54,7 +62,13 @@ impl TcpLayout {
         let header_len = usize::from(*bytes.get(tcp + 12)? >> 4) * 4;
         let payload = tcp + header_len;
         let whole = header_len >= 20 && payload <= bytes.len() && payload <= end;
-        whole.then_some(Self { version, ip, tcp, payload, end })
+        whole.then_some(Self {
+            version,
+            ip,
+            tcp,
+            payload,
+            end,
+        })
     }
 }
 
@@ -130,7 +144,12 @@ mod tests {
     fn headers_are_found_on_both_media_and_versions() {
         for medium in [Medium::Ethernet, Medium::Ip] {
             for v6 in [false, true] {
-                let frame = TcpFrame { medium, v6, payload: data(100), ..TcpFrame::default() };
+                let frame = TcpFrame {
+                    medium,
+                    v6,
+                    payload: data(100),
+                    ..TcpFrame::default()
+                };
                 let bytes = frame.tx().to_vec();
                 let layout = TcpLayout::parse(&bytes, medium).expect("a TCP frame");
                 assert_eq!(layout.ip, link_len(medium));

@@ -50,9 +50,7 @@ pub use memory::memory_pair;
 pub use memory::{MEMORY_QUEUE_MAX, MemoryDevice, memory_pair_polled};
 pub use offload::SoftwareOffload;
 #[cfg(target_os = "linux")]
-pub use packet_socket::{
-    PacketOptions, PacketSocket, PacketStatistics, RECEIVE_BUFFER_DEFAULT,
-};
+pub use packet_socket::{PacketOptions, PacketSocket, PacketStatistics, RECEIVE_BUFFER_DEFAULT};
 pub use record::Record;
 pub use split::{Split, SplitReceived, complete_checksum};
 #[cfg(target_os = "linux")]

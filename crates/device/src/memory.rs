@@ -23,8 +23,11 @@ pub const MEMORY_QUEUE_MAX: usize = 1_024;
 
 /// Blocks that one end remembers for reuse: more large ones than a pool for sockets, since all of
 /// a window can wait here.
-const POOL_LIMITS: PoolLimits =
-    PoolLimits { small: MEMORY_QUEUE_MAX, medium: MEMORY_QUEUE_MAX, large: MEMORY_QUEUE_MAX };
+const POOL_LIMITS: PoolLimits = PoolLimits {
+    small: MEMORY_QUEUE_MAX,
+    medium: MEMORY_QUEUE_MAX,
+    large: MEMORY_QUEUE_MAX,
+};
 
 /// One end of a pair.
 #[derive(Debug)]
@@ -64,7 +67,10 @@ pub fn memory_pair(
     let inbox = || {
         let event = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC);
         let event = event.expect("the process has file descriptors left");
-        Arc::new(Inbox { event: Some(event), ..Inbox::default() })
+        Arc::new(Inbox {
+            event: Some(event),
+            ..Inbox::default()
+        })
     };
     join(capabilities, addresses, [inbox(), inbox()])
 }
@@ -90,7 +96,10 @@ fn join(
         outbox: Arc::clone(outbox),
         refused: 0,
     };
-    (end(addresses[0], &left, &right), end(addresses[1], &right, &left))
+    (
+        end(addresses[0], &left, &right),
+        end(addresses[1], &right, &left),
+    )
 }
 
 impl MemoryDevice {
@@ -120,7 +129,12 @@ impl MemoryDevice {
             None => RxChecksum::Unknown,
         };
         let data = self.pool.freeze(block, 0..len);
-        RxFrame { data, received_at: Instant::ZERO, checksum, gso: frame.gso }
+        RxFrame {
+            data,
+            received_at: Instant::ZERO,
+            checksum,
+            gso: frame.gso,
+        }
     }
 }
 
@@ -220,15 +234,25 @@ mod tests {
     use crate::testing::{TcpFrame, batch, capable, plain, receive_all};
 
     fn pair() -> (MemoryDevice, MemoryDevice) {
-        memory_pair_polled(capable(), [EthernetAddress([2; 6]), EthernetAddress([4; 6])])
+        memory_pair_polled(
+            capable(),
+            [EthernetAddress([2; 6]), EthernetAddress([4; 6])],
+        )
     }
 
     #[test]
     fn what_one_end_sends_the_other_receives() {
         let (mut left, mut right) = pair();
         assert_eq!(left.hardware_address(), EthernetAddress([2; 6]));
-        let frame = TcpFrame { cuts: vec![7, 2_000], ..TcpFrame::gso(5_000, 1_000) }.tx();
-        assert_eq!(left.send(Instant::ZERO, &mut batch(frame.clone())).unwrap(), 1);
+        let frame = TcpFrame {
+            cuts: vec![7, 2_000],
+            ..TcpFrame::gso(5_000, 1_000)
+        }
+        .tx();
+        assert_eq!(
+            left.send(Instant::ZERO, &mut batch(frame.clone())).unwrap(),
+            1
+        );
         assert!(receive_all(&mut left, Instant::ZERO).is_empty());
         let now = Instant::from_millis(3);
         let received = receive_all(&mut right, now).pop().expect("the frame");
@@ -241,16 +265,24 @@ mod tests {
     fn a_full_queue_drops_and_counts() {
         let (mut left, mut right) = pair();
         for _ in 0..MEMORY_QUEUE_MAX + 3 {
-            left.send(Instant::ZERO, &mut batch(TcpFrame::default().tx())).unwrap();
+            left.send(Instant::ZERO, &mut batch(TcpFrame::default().tx()))
+                .unwrap();
         }
         assert_eq!((left.dropped(), right.dropped()), (3, 0));
-        assert_eq!(receive_all(&mut right, Instant::ZERO).len(), MEMORY_QUEUE_MAX);
+        assert_eq!(
+            receive_all(&mut right, Instant::ZERO).len(),
+            MEMORY_QUEUE_MAX
+        );
     }
 
     #[test]
     fn what_the_capabilities_exclude_is_refused() {
         let (mut left, mut right) = memory_pair_polled(plain(), [EthernetAddress::ZERO; 2]);
-        let mut too_long = TcpFrame { payload: vec![0; 1_461], ..TcpFrame::default() }.tx();
+        let mut too_long = TcpFrame {
+            payload: vec![0; 1_461],
+            ..TcpFrame::default()
+        }
+        .tx();
         too_long.checksum_at = None;
         let partial = TcpFrame::default().tx();
         let mut cut = TcpFrame::gso(2_000, 1_000).tx();
@@ -268,14 +300,18 @@ mod tests {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
         let readable = |device: &MemoryDevice| {
             let fd = device.fd().expect("a pair with descriptors");
-            let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+            let at_once = Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            };
             poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&at_once)).unwrap() == 1
         };
         let (mut left, mut right) = memory_pair(capable(), [EthernetAddress::ZERO; 2]);
         for _ in 0..2 {
             assert!(!readable(&left) && !readable(&right));
             for _ in 0..3 {
-                left.send(Instant::ZERO, &mut batch(TcpFrame::default().tx())).unwrap();
+                left.send(Instant::ZERO, &mut batch(TcpFrame::default().tx()))
+                    .unwrap();
             }
             assert!(!readable(&left) && readable(&right));
             receive_all(&mut right, Instant::ZERO);

@@ -31,7 +31,13 @@ pub struct SoftwareOffload<D> {
 impl<D: Device> SoftwareOffload<D> {
     /// Wraps `device`.
     pub fn new(device: D) -> Self {
-        Self { device, split: None, wire: TxBatch::new(), retry_at: None, unsupported: 0 }
+        Self {
+            device,
+            split: None,
+            wire: TxBatch::new(),
+            retry_at: None,
+            unsupported: 0,
+        }
     }
 
     /// The device below.
@@ -63,7 +69,11 @@ impl<D: Device> SoftwareOffload<D> {
 impl<D: Device> Device for SoftwareOffload<D> {
     fn capabilities(&self) -> Capabilities {
         let max_gso = u32::try_from(PAYLOAD_MAX).expect("PAYLOAD_MAX is below 64 KiB");
-        Capabilities { max_gso, tx_checksum: true, ..self.device.capabilities() }
+        Capabilities {
+            max_gso,
+            tx_checksum: true,
+            ..self.device.capabilities()
+        }
     }
 
     fn hardware_address(&self) -> EthernetAddress {
@@ -75,7 +85,11 @@ impl<D: Device> Device for SoftwareOffload<D> {
     }
 
     fn send(&mut self, now: Instant, batch: &mut TxBatch) -> io::Result<usize> {
-        let Capabilities { medium, tx_checksum, .. } = self.device.capabilities();
+        let Capabilities {
+            medium,
+            tx_checksum,
+            ..
+        } = self.device.capabilities();
         let mut taken = 0;
         loop {
             // Fill up before the system call, so that small frames go down many at a time.
@@ -135,7 +149,11 @@ mod tests {
         assert_eq!(device.next_ready(), None);
         let received = receive_all(&mut peer, Instant::ZERO);
         assert_eq!(received.len(), 60_000_usize.div_ceil(536) + 1);
-        assert!(received.iter().all(|f| tcp_checksum_holds(&f.data, Medium::Ethernet)));
+        assert!(
+            received
+                .iter()
+                .all(|f| tcp_checksum_holds(&f.data, Medium::Ethernet))
+        );
         assert_eq!((device.unsupported(), device.device().dropped()), (0, 0));
     }
 

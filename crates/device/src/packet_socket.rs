@@ -9,9 +9,7 @@ use std::ffi::CString;
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use handfast_packet::buf::{
-    Capabilities, Medium, PAYLOAD_MAX, RxBatch, RxFrame, TxBatch, TxFrame,
-};
+use handfast_packet::buf::{Capabilities, Medium, PAYLOAD_MAX, RxBatch, RxFrame, TxBatch, TxFrame};
 use handfast_packet::ethernet::EthernetAddress;
 use handfast_packet::time::Instant;
 use rustix::io::Errno;
@@ -52,7 +50,11 @@ pub struct PacketOptions {
 
 impl Default for PacketOptions {
     fn default() -> Self {
-        Self { receive_buffer: None, super_segments: true, outgoing: false }
+        Self {
+            receive_buffer: None,
+            super_segments: true,
+            outgoing: false,
+        }
     }
 }
 
@@ -96,7 +98,9 @@ impl PacketSocket {
     /// [`DeviceError::NotPermitted`] without `CAP_NET_RAW`; the interface is unknown, down, or not
     /// Ethernet.
     pub fn open(interface: &str, options: &PacketOptions) -> Result<Self, DeviceError> {
-        let invalid = || DeviceError::InvalidName { interface: interface.to_owned() };
+        let invalid = || DeviceError::InvalidName {
+            interface: interface.to_owned(),
+        };
         let name = CString::new(interface).map_err(|_| invalid())?;
         if interface.is_empty() || interface.len() >= libc::IFNAMSIZ {
             return Err(invalid());
@@ -104,10 +108,14 @@ impl PacketSocket {
         let socket = open_socket(interface)?;
         let failed = |doing| {
             move |source: io::Error| match source.raw_os_error() {
-                Some(libc::ENODEV) => {
-                    DeviceError::NoSuchInterface { interface: interface.to_owned() }
-                }
-                _ => DeviceError::Io { doing, interface: interface.to_owned(), source },
+                Some(libc::ENODEV) => DeviceError::NoSuchInterface {
+                    interface: interface.to_owned(),
+                },
+                _ => DeviceError::Io {
+                    doing,
+                    interface: interface.to_owned(),
+                    source,
+                },
             }
         };
         let index = rustix::net::netdevice::name_to_index(&socket, interface)
@@ -115,14 +123,23 @@ impl PacketSocket {
         let info = sys::interface_info(socket.as_fd(), &name)
             .map_err(failed("asking for address and MTU"))?;
         if !info.up {
-            return Err(DeviceError::InterfaceDown { interface: interface.to_owned() });
+            return Err(DeviceError::InterfaceDown {
+                interface: interface.to_owned(),
+            });
         }
         if ![libc::ARPHRD_ETHER, libc::ARPHRD_LOOPBACK].contains(&info.kind) {
             let interface = interface.to_owned();
-            return Err(DeviceError::NotEthernet { interface, kind: info.kind });
+            return Err(DeviceError::NotEthernet {
+                interface,
+                kind: info.kind,
+            });
         }
         set_up(socket.as_fd(), index, options).map_err(failed("setting up the packet socket"))?;
-        let max_gso = if options.super_segments { PAYLOAD_MAX } else { 0 };
+        let max_gso = if options.super_segments {
+            PAYLOAD_MAX
+        } else {
+            0
+        };
         Ok(Self {
             socket,
             interface: interface.to_owned(),
@@ -183,7 +200,10 @@ impl PacketSocket {
                 }
             }
             let socket = &self.socket;
-            match self.reader.read(now, |slices| receive(socket.as_fd(), slices)) {
+            match self
+                .reader
+                .read(now, |slices| receive(socket.as_fd(), slices))
+            {
                 Ok(Some(frame)) if frame.gso.is_some() && self.capabilities.max_gso == 0 => {
                     self.split = Some(SplitReceived::new(frame, Medium::Ethernet));
                 }
@@ -253,7 +273,9 @@ impl Device for PacketSocket {
         let before = batch.len();
         let mut skipped = 0;
         while batch.room() > 0 {
-            let Some(frame) = self.next_frame(now, &mut skipped)? else { break };
+            let Some(frame) = self.next_frame(now, &mut skipped)? else {
+                break;
+            };
             batch.push(frame);
         }
         Ok(batch.len() - before)
@@ -350,5 +372,8 @@ fn receive(socket: BorrowedFd<'_>, slices: &mut [IoSliceMut<'_>]) -> io::Result<
 }
 
 fn is_would_block(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
 }

@@ -30,7 +30,12 @@ pub struct Record<D> {
 impl<D: Device> Record<D> {
     /// Shows every frame of `device` to `recorder` from now on.
     pub fn new(device: D, recorder: Box<dyn Recorder>) -> Self {
-        Self { device, recorder, offered: Vec::new(), bytes: Vec::new() }
+        Self {
+            device,
+            recorder,
+            offered: Vec::new(),
+            bytes: Vec::new(),
+        }
     }
 
     /// The device below.
@@ -101,7 +106,11 @@ impl<D: Device> Device for Record<D> {
 
 fn record_in(recorder: &mut dyn Recorder, frame: &RxFrame, medium: Medium) {
     let partial = frame.checksum == RxChecksum::Partial && frame.gso.is_none();
-    let completed = if partial { complete_received(frame, medium) } else { None };
+    let completed = if partial {
+        complete_received(frame, medium)
+    } else {
+        None
+    };
     recorder.record(&FrameRecord {
         at: frame.received_at,
         direction: Direction::In,
@@ -113,7 +122,9 @@ fn record_in(recorder: &mut dyn Recorder, frame: &RxFrame, medium: Medium) {
 
 impl<D: fmt::Debug> fmt::Debug for Record<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record").field("device", &self.device).finish_non_exhaustive()
+        f.debug_struct("Record")
+            .field("device", &self.device)
+            .finish_non_exhaustive()
     }
 }
 
@@ -133,7 +144,13 @@ mod tests {
     impl Recorder for Notes {
         fn record(&mut self, frame: &FrameRecord<'_>) {
             let gso = frame.gso.is_some();
-            let seen = (frame.at, frame.direction, frame.bytes.to_vec(), gso, frame.cause);
+            let seen = (
+                frame.at,
+                frame.direction,
+                frame.bytes.to_vec(),
+                gso,
+                frame.cause,
+            );
             self.0.lock().unwrap().push(seen);
         }
     }
@@ -144,7 +161,11 @@ mod tests {
         let notes = Notes::default();
         let mut left = Record::new(left, Box::new(notes.clone()));
         let mut right = Record::new(right, Box::new(notes.clone()));
-        let frame = TcpFrame { payload: vec![9; 100], ..TcpFrame::default() }.tx();
+        let frame = TcpFrame {
+            payload: vec![9; 100],
+            ..TcpFrame::default()
+        }
+        .tx();
         let mut frames = batch(frame.clone());
         frames.push(TcpFrame::gso(3_000, 1_000).tx());
         left.send(Instant::from_millis(1), &mut frames).unwrap();

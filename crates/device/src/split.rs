@@ -31,7 +31,11 @@ impl Cut {
     /// `None` when there is nothing to cut or too little to go on.
     fn new(headers: &[u8], medium: Medium, payload_len: usize, segment_len: u16) -> Option<Self> {
         let layout = TcpLayout::parse(headers, medium)?;
-        Some(Self { layout, segment_len: usize::from(segment_len), payload_len })
+        Some(Self {
+            layout,
+            segment_len: usize::from(segment_len),
+            payload_len,
+        })
     }
 
     /// How many wire segments there are.
@@ -54,7 +58,9 @@ impl Cut {
     /// Turns the headers of the super-frame into those of segment `index`, with a partial checksum.
     fn patch(&self, head: &mut [u8], index: usize) {
         let range = self.range(index);
-        let TcpLayout { version, ip, tcp, .. } = self.layout;
+        let TcpLayout {
+            version, ip, tcp, ..
+        } = self.layout;
         let tcp_len = head.len() - tcp + range.len();
         match version {
             IpVersion::V4 => {
@@ -83,7 +89,10 @@ impl Cut {
             IpVersion::V6 => ip + 8..ip + 40,
         };
         let [high, low] = narrow(tcp_len).to_be_bytes();
-        let pseudo = Sum::new().add(&head[addresses]).add(&[0, 6, high, low]).folded();
+        let pseudo = Sum::new()
+            .add(&head[addresses])
+            .add(&[0, 6, high, low])
+            .folded();
         write_u16(head, tcp + usize::from(TCP_CHECKSUM), pseudo);
     }
 }
@@ -106,7 +115,10 @@ impl Split {
     ///
     /// # Errors
     /// Hands the frame back when it asks for cutting and its head is not that of a TCP segment.
-    #[expect(clippy::result_large_err, reason = "the frame goes back to its owner, not a fault")]
+    #[expect(
+        clippy::result_large_err,
+        reason = "the frame goes back to its owner, not a fault"
+    )]
     pub fn new(frame: TxFrame, medium: Medium) -> Result<Self, TxFrame> {
         let cut = match frame.gso {
             None => None,
@@ -118,7 +130,12 @@ impl Split {
                 }
             }
         };
-        Ok(Self { frame, cut, next: 0, cursor: (0, 0) })
+        Ok(Self {
+            frame,
+            cut,
+            next: 0,
+            cursor: (0, 0),
+        })
     }
 
     /// The next `len` bytes of payload, as views.
@@ -131,7 +148,11 @@ impl Split {
             payload.push(chunk.slice(offset..offset + taken));
             len -= taken;
             let used_up = offset + taken == chunk.len();
-            self.cursor = if used_up { (index + 1, 0) } else { (index, offset + taken) };
+            self.cursor = if used_up {
+                (index + 1, 0)
+            } else {
+                (index, offset + taken)
+            };
         }
         payload
     }
@@ -154,7 +175,10 @@ impl Iterator for Split {
         Some(TxFrame {
             head,
             body: self.take_payload(cut.range(index).len()),
-            checksum_at: Some(ChecksumField { start: narrow(cut.layout.tcp), offset: TCP_CHECKSUM }),
+            checksum_at: Some(ChecksumField {
+                start: narrow(cut.layout.tcp),
+                offset: TCP_CHECKSUM,
+            }),
             gso: None,
             depart_at: self.frame.depart_at,
             cause: self.frame.cause,
@@ -179,9 +203,17 @@ impl SplitReceived {
         let cut = frame.gso.and_then(|gso| {
             let layout = TcpLayout::parse(&frame.data, medium)?;
             let payload_len = layout.end.min(frame.data.len()) - layout.payload;
-            Some(Cut { layout, segment_len: usize::from(gso.segment_len.get()), payload_len })
+            Some(Cut {
+                layout,
+                segment_len: usize::from(gso.segment_len.get()),
+                payload_len,
+            })
         });
-        Self { frame, cut, next: 0 }
+        Self {
+            frame,
+            cut,
+            next: 0,
+        }
     }
 
     /// The next wire segment, in a block of `pool` when it was cut.
@@ -228,7 +260,11 @@ pub fn complete_checksum(frame: &mut TxFrame) -> bool {
     if at + 2 > covered.len() {
         return false;
     }
-    let sum = frame.body.chunks().iter().fold(Sum::new().add(covered), |sum, chunk| sum.add(chunk));
+    let sum = frame
+        .body
+        .chunks()
+        .iter()
+        .fold(Sum::new().add(covered), |sum, chunk| sum.add(chunk));
     let field = usize::from(start) + at;
     write_u16(frame.head.bytes_mut(), field, finished(sum, offset));
     frame.checksum_at = None;

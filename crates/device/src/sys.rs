@@ -42,7 +42,12 @@ pub(crate) fn accept_all_multicast(socket: BorrowedFd<'_>, index: u32) -> io::Re
         mr_alen: 0,
         mr_address: [0; 8],
     };
-    set_option(socket, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)
+    set_option(
+        socket,
+        libc::SOL_PACKET,
+        libc::PACKET_ADD_MEMBERSHIP,
+        &request,
+    )
 }
 
 /// Lets the kernel run `program` on every frame before it is queued to the socket.
@@ -59,7 +64,10 @@ pub(crate) fn attach_filter(
 
 /// Frames seen and frames dropped for want of buffer space since the last call.
 pub(crate) fn packet_statistics(socket: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
-    let mut statistics = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
+    let mut statistics = libc::tpacket_stats {
+        tp_packets: 0,
+        tp_drops: 0,
+    };
     let mut len = socklen(size_of_val(&statistics));
     // SAFETY: both pointers are to locals that live across the call, `len` holds the size of
     // `statistics`, and any bit pattern is a valid tpacket_stats.
@@ -134,7 +142,11 @@ pub(crate) fn attach_tun(tun: BorrowedFd<'_>, name: &CStr, flags: i32) -> io::Re
 pub(crate) fn tun_interface(tun: BorrowedFd<'_>) -> io::Result<(String, i32)> {
     let mut request = interface_request(c"")?;
     interface_ioctl(tun, libc::TUNGETIFF, &mut request)?;
-    let name = request.ifr_name.iter().map(|&c| c.cast_unsigned()).take_while(|&c| c != 0);
+    let name = request
+        .ifr_name
+        .iter()
+        .map(|&c| c.cast_unsigned())
+        .take_while(|&c| c != 0);
     let name = String::from_utf8_lossy(&name.collect::<Vec<_>>()).into_owned();
     // SAFETY: TUNGETIFF filled this member of the union.
     let flags = unsafe { request.ifr_ifru.ifru_flags };
@@ -152,7 +164,11 @@ pub(crate) fn set_tun_header_len(tun: BorrowedFd<'_>, len: usize) -> io::Result<
 pub(crate) fn set_tun_offload(tun: BorrowedFd<'_>, flags: u32) -> io::Result<()> {
     // SAFETY: TUNSETOFFLOAD takes its argument by value.
     check(unsafe {
-        libc::ioctl(tun.as_raw_fd(), libc::TUNSETOFFLOAD, libc::c_ulong::from(flags))
+        libc::ioctl(
+            tun.as_raw_fd(),
+            libc::TUNSETOFFLOAD,
+            libc::c_ulong::from(flags),
+        )
     })
 }
 
@@ -186,12 +202,22 @@ fn set_option<T>(socket: BorrowedFd<'_>, level: i32, name: i32, value: &T) -> io
     // options used in this file read their value and, for filters, the program that it points to,
     // which its caller holds.
     check(unsafe {
-        libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const *value).cast(), len)
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw const *value).cast(),
+            len,
+        )
     })
 }
 
 fn check(result: i32) -> io::Result<()> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 fn socklen(len: usize) -> libc::socklen_t {

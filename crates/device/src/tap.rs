@@ -5,9 +5,7 @@ use std::ffi::CString;
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use handfast_packet::buf::{
-    Capabilities, Medium, PAYLOAD_MAX, RxBatch, RxFrame, TxBatch, TxFrame,
-};
+use handfast_packet::buf::{Capabilities, Medium, PAYLOAD_MAX, RxBatch, RxFrame, TxBatch, TxFrame};
 use handfast_packet::ethernet::EthernetAddress;
 use handfast_packet::time::Instant;
 use rustix::fs::{Mode, OFlags};
@@ -82,7 +80,9 @@ impl Tap {
     /// [`DeviceError::NotPermitted`] without `CAP_NET_ADMIN`; no TUN/TAP support in the kernel; the
     /// interface is held by somebody else.
     pub fn open(name: &str, options: &TapOptions) -> Result<Self, DeviceError> {
-        let invalid = || DeviceError::InvalidName { interface: name.to_owned() };
+        let invalid = || DeviceError::InvalidName {
+            interface: name.to_owned(),
+        };
         let c_name = CString::new(name).map_err(|_| invalid())?;
         if name.is_empty() || name.len() >= libc::IFNAMSIZ || name.contains(['/', ' ', '%']) {
             return Err(invalid());
@@ -96,8 +96,12 @@ impl Tap {
         sys::attach_tun(tun.as_fd(), &c_name, flags).map_err(|source| {
             match source.raw_os_error() {
                 Some(libc::EPERM) => not_permitted(source),
-                Some(libc::EBUSY) => DeviceError::InUse { interface: name.to_owned() },
-                Some(libc::EINVAL) => DeviceError::InUse { interface: name.to_owned() },
+                Some(libc::EBUSY) => DeviceError::InUse {
+                    interface: name.to_owned(),
+                },
+                Some(libc::EINVAL) => DeviceError::InUse {
+                    interface: name.to_owned(),
+                },
                 _ => failed("attaching to the interface", name, source),
             }
         })?;
@@ -105,10 +109,13 @@ impl Tap {
         let info = sys::interface_info(control.as_fd(), &c_name)
             .map_err(|source| failed("asking for address and MTU", name, source))?;
         if !info.up {
-            sys::bring_up(control.as_fd(), &c_name)
-                .map_err(|_| DeviceError::InterfaceDown { interface: name.to_owned() })?;
+            sys::bring_up(control.as_fd(), &c_name).map_err(|_| DeviceError::InterfaceDown {
+                interface: name.to_owned(),
+            })?;
         }
-        let mtu = options.mtu.unwrap_or(u16::try_from(info.mtu).unwrap_or(u16::MAX));
+        let mtu = options
+            .mtu
+            .unwrap_or(u16::try_from(info.mtu).unwrap_or(u16::MAX));
         let address = options.hardware_address.unwrap_or(other_end(info.address));
         Self::set_up(tun, name.to_owned(), mtu, address, options)
     }
@@ -133,8 +140,15 @@ impl Tap {
             return Err(failed("taking over the descriptor", &name, missing));
         }
         let ethernet = flags & libc::IFF_TAP != 0;
-        let medium = if ethernet { Medium::Ethernet } else { Medium::Ip };
-        let options = TapOptions { medium, ..options.clone() };
+        let medium = if ethernet {
+            Medium::Ethernet
+        } else {
+            Medium::Ip
+        };
+        let options = TapOptions {
+            medium,
+            ..options.clone()
+        };
         let (mtu, address) = match (options.mtu, options.hardware_address) {
             (Some(mtu), Some(address)) => (mtu, address),
             (mtu, address) => {
@@ -143,7 +157,10 @@ impl Tap {
                 let info = sys::interface_info(control.as_fd(), &c_name)
                     .map_err(|source| failed("asking for address and MTU", &name, source))?;
                 let own = u16::try_from(info.mtu).unwrap_or(u16::MAX);
-                (mtu.unwrap_or(own), address.unwrap_or(other_end(info.address)))
+                (
+                    mtu.unwrap_or(own),
+                    address.unwrap_or(other_end(info.address)),
+                )
             }
         };
         rustix::io::ioctl_fionbio(&tun, true)
@@ -175,7 +192,11 @@ impl Tap {
         sys::set_tun_header_len(tun.as_fd(), VirtioHdr::LEN)
             .and_then(|()| sys::set_tun_offload(tun.as_fd(), offload))
             .map_err(|source| failed("turning on offloads", &interface, source))?;
-        let max_gso = if options.super_segments { PAYLOAD_MAX } else { 0 };
+        let max_gso = if options.super_segments {
+            PAYLOAD_MAX
+        } else {
+            0
+        };
         let (medium, link) = match options.medium {
             Medium::Ethernet => (Medium::Ethernet, address),
             Medium::Ip => (Medium::Ip, EthernetAddress::ZERO),
@@ -229,7 +250,9 @@ impl Tap {
             self.statistics.refused += 1;
             return Ok(true);
         };
-        match gather(&header, frame, |pieces| rustix::io::writev(&self.tun, pieces)) {
+        match gather(&header, frame, |pieces| {
+            rustix::io::writev(&self.tun, pieces)
+        }) {
             Ok(_) => {}
             Err(error) if is_busy(error) => {
                 self.again_at = Some(now + RETRY_AFTER);
@@ -258,7 +281,9 @@ impl Device for Tap {
         let before = batch.len();
         let mut skipped = 0;
         while batch.room() > 0 {
-            let Some(frame) = self.next_frame(now, &mut skipped)? else { break };
+            let Some(frame) = self.next_frame(now, &mut skipped)? else {
+                break;
+            };
             batch.push(frame);
         }
         Ok(batch.len() - before)
@@ -296,7 +321,9 @@ fn open_tun() -> Result<OwnedFd, DeviceError> {
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
     rustix::fs::open("/dev/net/tun", flags, Mode::empty()).map_err(|error| match error {
         Errno::PERM | Errno::ACCESS => not_permitted(error.into()),
-        _ => DeviceError::NoTun { source: error.into() },
+        _ => DeviceError::NoTun {
+            source: error.into(),
+        },
     })
 }
 
@@ -308,9 +335,17 @@ fn control_socket(name: &str) -> Result<OwnedFd, DeviceError> {
 }
 
 fn not_permitted(source: io::Error) -> DeviceError {
-    DeviceError::NotPermitted { what: "a TUN/TAP interface", capability: "CAP_NET_ADMIN", source }
+    DeviceError::NotPermitted {
+        what: "a TUN/TAP interface",
+        capability: "CAP_NET_ADMIN",
+        source,
+    }
 }
 
 fn failed(doing: &'static str, interface: &str, source: io::Error) -> DeviceError {
-    DeviceError::Io { doing, interface: interface.to_owned(), source }
+    DeviceError::Io {
+        doing,
+        interface: interface.to_owned(),
+        source,
+    }
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 
 use handfast_packet::buf::{
-    Capabilities, Chunk, ChecksumField, Gso, Head, Medium, Payload, RxBatch, TxBatch, TxFrame,
+    Capabilities, ChecksumField, Chunk, Gso, Head, Medium, Payload, RxBatch, TxBatch, TxFrame,
 };
 use handfast_packet::cause::Cause;
 use handfast_packet::checksum::Sum;
@@ -44,7 +44,11 @@ impl Default for TcpFrame {
 impl TcpFrame {
     /// A frame of `len` payload bytes to be cut into segments of `segment_len`.
     pub(crate) fn gso(len: usize, segment_len: u16) -> Self {
-        Self { payload: data(len), gso: Some(segment_len), ..Self::default() }
+        Self {
+            payload: data(len),
+            gso: Some(segment_len),
+            ..Self::default()
+        }
     }
 
     /// As a frame to send, with a partial checksum.
@@ -60,7 +64,11 @@ impl TcpFrame {
         tcp[14..16].copy_from_slice(&[1, 0]);
         tcp[20..].copy_from_slice(&self.options);
         let [high, low] = u16::try_from(tcp_len).unwrap().to_be_bytes();
-        let addresses = if self.v6 { vec![0xFD; 32] } else { vec![192, 0, 2, 1, 192, 0, 2, 2] };
+        let addresses = if self.v6 {
+            vec![0xFD; 32]
+        } else {
+            vec![192, 0, 2, 1, 192, 0, 2, 2]
+        };
         let pseudo = Sum::new().add(&addresses).add(&[0, 6, high, low]).folded();
         tcp[16..18].copy_from_slice(&pseudo.to_be_bytes());
         if self.v6 {
@@ -87,7 +95,9 @@ impl TcpFrame {
             head,
             body: self.body(),
             checksum_at: Some(ChecksumField { start, offset: 16 }),
-            gso: self.gso.and_then(|len| Gso::for_payload(self.payload.len(), len)),
+            gso: self
+                .gso
+                .and_then(|len| Gso::for_payload(self.payload.len(), len)),
             depart_at: None,
             cause: Cause::NewData,
         }
@@ -107,27 +117,44 @@ impl TcpFrame {
 
 /// Bytes that differ by position.
 pub(crate) fn data(len: usize) -> Vec<u8> {
-    (0..len).map(|at| u8::try_from(at * 31 % 251).unwrap()).collect()
+    (0..len)
+        .map(|at| u8::try_from(at * 31 % 251).unwrap())
+        .collect()
 }
 
 /// Whether the TCP checksum of a whole frame is right.
 pub(crate) fn tcp_checksum_holds(bytes: &[u8], medium: Medium) -> bool {
     let layout = crate::layout::TcpLayout::parse(bytes, medium).expect("a TCP frame");
-    let addresses = if bytes[layout.ip] >> 4 == 4 { 12..20 } else { 8..40 };
+    let addresses = if bytes[layout.ip] >> 4 == 4 {
+        12..20
+    } else {
+        8..40
+    };
     let addresses = &bytes[layout.ip + addresses.start..layout.ip + addresses.end];
-    let [high, low] = u16::try_from(layout.end - layout.tcp).unwrap().to_be_bytes();
+    let [high, low] = u16::try_from(layout.end - layout.tcp)
+        .unwrap()
+        .to_be_bytes();
     let sum = Sum::new().add(addresses).add(&[0, 6, high, low]);
     sum.add(&bytes[layout.tcp..layout.end]).finish() == 0
 }
 
 /// A device that can do everything, at an MTU of 1,500.
 pub(crate) fn capable() -> Capabilities {
-    Capabilities { medium: Medium::Ethernet, mtu: 1_500, max_gso: 65_455, tx_checksum: true }
+    Capabilities {
+        medium: Medium::Ethernet,
+        mtu: 1_500,
+        max_gso: 65_455,
+        tx_checksum: true,
+    }
 }
 
 /// A device that can do nothing by itself.
 pub(crate) fn plain() -> Capabilities {
-    Capabilities { max_gso: 0, tx_checksum: false, ..capable() }
+    Capabilities {
+        max_gso: 0,
+        tx_checksum: false,
+        ..capable()
+    }
 }
 
 /// A batch of one frame.

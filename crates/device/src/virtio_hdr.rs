@@ -52,7 +52,12 @@ impl VirtioHdr {
         let mut bytes = [0; Self::LEN];
         bytes[0] = self.flags;
         bytes[1] = self.gso_type;
-        let words = [self.hdr_len, self.gso_size, self.csum_start, self.csum_offset];
+        let words = [
+            self.hdr_len,
+            self.gso_size,
+            self.csum_start,
+            self.csum_offset,
+        ];
         for (field, word) in bytes[2..].chunks_exact_mut(2).zip(words) {
             field.copy_from_slice(&word.to_ne_bytes());
         }

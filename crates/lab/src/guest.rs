@@ -4,8 +4,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use bytes::Bytes;
-use handfast::tokio::{Net, TcpStream};
+use handfast::tokio::Net;
 use handfast::{ClaimTimings, Config};
 use handfast_device::{Device, Impair, ImpairSpec, PacketOptions, PacketSocket, Record};
 use handfast_packet::ethernet::EthernetAddress;
@@ -13,41 +12,45 @@ use handfast_packet::ip::Cidr;
 use handfast_packet::record::Recorder;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
-use hyper::header::HOST;
+use hyper::body::Bytes;
+use hyper::header::{CONNECTION, HOST};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::content::Verifier;
-use crate::http::KEPT_MAX;
+use crate::content::{self, Verifier};
+use crate::http::{self, Answer, KEPT_MAX};
 use crate::lab::{Lab, WEB_NAME};
 use crate::topology::{
-    GATEWAY_V4, GATEWAY_V6, HANDFAST_V4, HANDFAST_V6, HOME_INTERFACE, PREFIX_LEN_V4, PREFIX_LEN_V6,
+    GATEWAY_V4, GATEWAY_V6, HANDFAST_V4, HOME_INTERFACE, PREFIX_LEN_V4, PREFIX_LEN_V6,
 };
+
+/// Bytes written at once by an upload.
+const PIECE_LEN: usize = 64 * 1024;
 
 /// How Handfast lives in the lab.
 pub struct GuestOptions {
-    /// IPv4 address to claim; `None` for none.
+    /// Its IPv4 address; `None` for none.
     pub ipv4: Option<Ipv4Addr>,
-    /// IPv6 address to claim; `None` for none.
+    /// Its IPv6 address; `None` for none.
     pub ipv6: Option<Ipv6Addr>,
-    /// Whether the addresses are probed for first (RFC 5227, RFC 4862). Without it they are just
-    /// used, which saves half a second and is rude anywhere but in a lab.
+    /// Whether the addresses are probed for before they are used (RFC 5227, RFC 4862). Without
+    /// that it is ready half a second earlier, and rude anywhere but in a lab.
     pub claim: bool,
     /// What the link does to frames; `None` for nothing.
     pub impair: Option<ImpairSpec>,
-    /// Who is told of each frame, as the stack sees it: what `impair` loses on the way in is
+    /// Who is told of each frame as the stack sees it: what `impair` loses on the way in is
     /// missing, what it loses on the way out is there.
     pub recorder: Option<Box<dyn Recorder>>,
     /// Whether frames may stand for several segments.
     pub super_segments: bool,
-    /// Configuration of the stack; seed, hardware address and times of claiming are set from the
-    /// lab and from `seed`.
+    /// Configuration of the stack. Its seed and its hardware address are set from here.
     pub config: Config,
-    /// What must not be guessed is drawn from it, and what `impair` does too.
+    /// Ports, sequence numbers and what `impair` does follow from it.
     pub seed: u64,
 }
 
 impl Default for GuestOptions {
-    /// Claims [`HANDFAST_V4`] over a perfect link, unrecorded, with seed 0.
+    /// Claims [`HANDFAST_V4`] in tenths of seconds, over a perfect link, unrecorded, with seed 0.
     fn default() -> Self {
         Self {
             ipv4: Some(HANDFAST_V4),
@@ -56,50 +59,146 @@ impl Default for GuestOptions {
             impair: None,
             recorder: None,
             super_segments: true,
-            config: Config::default(),
+            config: Config { claim: ClaimTimings::fast(), ..Config::default() },
             seed: 0,
         }
     }
 }
 
-impl GuestOptions {
-    /// Both addresses of Handfast in the lab.
-    #[must_use]
-    pub fn dual_stack(mut self) -> Self {
-        self.ipv4 = Some(HANDFAST_V4);
-        self.ipv6 = Some(HANDFAST_V6);
-        self
-    }
-}
-
 /// Handfast, running in the lab. Its driver lives on the tokio runtime that started it.
+#[derive(Clone, Debug)]
 pub struct Guest {
-    /// The network as Handfast's applications see it.
-    pub net: Net,
-    /// The link address that it shares with the host.
-    pub hardware: EthernetAddress,
+    net: Net,
+    hardware: EthernetAddress,
 }
 
 impl Guest {
-    /// Opens the home network, starts a stack on it and claims what was asked for.
+    /// Opens the home network, starts a stack on it, claims its addresses and routes everything
+    /// through the router.
     ///
     /// # Errors
-    /// When the packet socket cannot be opened, or an address is taken
-    /// ([`io::ErrorKind::AddrInUse`]).
+    /// When the packet socket cannot be opened; [`io::ErrorKind::AddrInUse`] when an address is
+    /// taken.
     pub async fn start(lab: &Lab, options: GuestOptions) -> io::Result<Self> {
-        let guest = Self::open(lab, &mut { options.impair }, options.recorder, &Settings {
-            super_segments: options.super_segments,
-            config: Config {
-                seed: options.seed,
-                claim: ClaimTimings::fast(),
-                ..options.config
-            },
-        })?;
-        let v4 = options.ipv4.map(|address| (IpAddr::V4(address), PREFIX_LEN_V4));
-        let v6 = options.ipv6.map(|address| (IpAddr::V6(address), PREFIX_LEN_V6));
-        for (address, prefix_len) in v4.into_iter().chain(v6) {
-            guest.settle(address, prefix_len, options.claim).await?;
+        let GuestOptions { ipv4, ipv6, claim, .. } = options;
+        let guest = Self::open(lab, options)?;
+        let v4 = ipv4.map(|address| (address.into(), PREFIX_LEN_V4, GATEWAY_V4.into()));
+        let v6 = ipv6.map(|address| (address.into(), PREFIX_LEN_V6, GATEWAY_V6.into()));
+        for (address, prefix_len, gateway) in v4.into_iter().chain(v6) {
+            guest.settle(address, prefix_len, claim).await?;
+            guest.net.add_route(everything_like(gateway), Some(gateway))?;
         }
         Ok(guest)
     }
+
+    /// The network as Handfast's applications see it.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// The link address, which Handfast shares with the host's kernel.
+    pub fn hardware(&self) -> EthernetAddress {
+        self.hardware
+    }
+
+    /// Gets `path` from an HTTP server with hyper, checking it against the lab's content as it
+    /// comes. One connection, which the server closes.
+    ///
+    /// # Errors
+    /// Refused, reset, cut short, or not HTTP.
+    pub async fn get(&self, server: SocketAddr, path: &str) -> io::Result<Answer> {
+        let stream = self.net.connect(server).await?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(to_io)?;
+        let connection = tokio::spawn(connection);
+        let request = Request::get(path)
+            .header(HOST, WEB_NAME)
+            .header(CONNECTION, "close")
+            .body(Empty::<Bytes>::new())
+            .map_err(io::Error::other)?;
+        let response = sender.send_request(request).await.map_err(to_io)?;
+        let status = response.status().as_u16();
+        let mut body = response.into_body();
+        let (mut start, mut verifier) = (Vec::new(), Verifier::new());
+        while let Some(frame) = body.frame().await {
+            if let Ok(bytes) = frame.map_err(to_io)?.into_data() {
+                start.extend_from_slice(&bytes[..bytes.len().min(KEPT_MAX - start.len())]);
+                verifier.update(&bytes);
+            }
+        }
+        // The connection ends when the server closes; its stream is dropped then.
+        connection.await.map_err(io::Error::other)?.map_err(to_io)?;
+        Ok(Answer { status, start, len: verifier.len(), mismatch: verifier.mismatch() })
+    }
+
+    /// Puts `len` bytes of content to `/upload`; the answer says whether they arrived intact. The
+    /// figures of the connection are those when the answer was there.
+    ///
+    /// # Errors
+    /// As for [`Self::get`].
+    pub async fn upload(
+        &self,
+        server: SocketAddr,
+        len: u64,
+    ) -> io::Result<(Answer, handfast::Info)> {
+        let mut stream = self.net.connect(server).await?;
+        stream.write_all(http::put("/upload", WEB_NAME, len).as_bytes()).await?;
+        let mut piece = vec![0; PIECE_LEN];
+        let mut position = 0;
+        while position < len {
+            let count = usize::try_from(len - position).unwrap_or(PIECE_LEN).min(PIECE_LEN);
+            content::fill(position, &mut piece[..count]);
+            stream.write_all(&piece[..count]).await?;
+            position += count as u64;
+        }
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        let info = stream.info();
+        let answer = Answer::read(&mut answer.as_slice()).map_err(io::Error::other)?;
+        Ok((answer, info))
+    }
+
+    /// Waits until what was sent is out and closing handshakes are done, and stops the driver.
+    pub async fn stop(self) {
+        self.net.shutdown().await;
+    }
+
+    fn open(lab: &Lab, options: GuestOptions) -> io::Result<Self> {
+        let packet =
+            PacketOptions { super_segments: options.super_segments, ..PacketOptions::default() };
+        let socket = lab.home().run(|| PacketSocket::open(HOME_INTERFACE, &packet));
+        let socket = socket.map_err(io::Error::other)?;
+        let hardware = socket.hardware_address();
+        let mut device: Box<dyn Device + Send> = Box::new(socket);
+        if let Some(spec) = options.impair {
+            device = Box::new(Impair::new(device, spec, options.seed));
+        }
+        if let Some(recorder) = options.recorder {
+            device = Box::new(Record::new(device, recorder));
+        }
+        let config = Config { seed: options.seed, hardware, ..options.config };
+        let net = Net::start(device, config)?;
+        Ok(Self { net, hardware })
+    }
+
+    async fn settle(&self, address: IpAddr, prefix_len: u8, claim: bool) -> io::Result<()> {
+        let cidr = Cidr::new(address, prefix_len).expect("the lab's prefixes fit their addresses");
+        if claim { self.net.claim(cidr).await } else { self.net.add_address(cidr) }
+    }
+}
+
+/// The prefix of length 0 in the family of `address`.
+fn everything_like(address: IpAddr) -> Cidr {
+    let any: IpAddr = match address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    Cidr { address: any, prefix_len: 0 }
+}
+
+/// What lies beneath a failure of hyper, if it is a failure of the stream.
+fn to_io(error: hyper::Error) -> io::Error {
+    let beneath = std::error::Error::source(&error).and_then(|s| s.downcast_ref::<io::Error>());
+    let kind = beneath.map_or(io::ErrorKind::InvalidData, io::Error::kind);
+    io::Error::new(kind, error)
 }

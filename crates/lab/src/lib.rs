@@ -11,6 +11,7 @@
 pub mod content;
 pub mod counters;
 mod error;
+pub mod guest;
 pub mod http;
 pub mod kernel_client;
 mod lab;

@@ -50,7 +50,10 @@ const _: () = {
 
 impl Stack {
     /// A host without addresses on a device with these capabilities.
-    #[expect(clippy::needless_pass_by_value, reason = "a stack keeps its configuration's choices")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a stack keeps its configuration's choices"
+    )]
     pub fn new(config: Config, capabilities: Capabilities) -> Self {
         let mut random = SeedRng::new(config.seed);
         Self {

@@ -115,7 +115,10 @@ impl Connection {
         };
         if resets {
             let seq = self.snd.space.wire(self.snd.nxt);
-            self.reply = Some(Transmit::reset(seq, None, Cause::Abort));
+            // A peer that is still in SYN-SENT believes a RST only with an ACK of its SYN.
+            let opening = matches!(self.phase, Phase::SynReceived { .. });
+            let ack = opening.then(|| self.rcv.space.wire(self.rcv.nxt()));
+            self.reply = Some(Transmit::reset(seq, ack, Cause::Abort));
         }
         self.rcv.data.discard();
         self.end(CloseReason::Aborted);

@@ -335,7 +335,7 @@ fn close_and_abort_in_syn_sent_are_silent() {
         script.expect_closed(CloseReason::Aborted);
         let mut write = None;
         script.verb("write", |connection, cx| {
-            write = Some(connection.write(cx, b"x"))
+            write = Some(connection.write(cx, b"x"));
         });
         assert_eq!(write, Some(Err(WriteError::Closed(CloseReason::Aborted))));
     }
@@ -350,7 +350,7 @@ fn icmp_errors_while_opening() {
         let icmp = |script: &mut Script, error: IcmpError, number: u32| {
             let seq = SeqNumber(script.iss.wrapping_add(number));
             script.verb("icmp", |connection: &mut Connection, cx| {
-                connection.on_icmp(cx, error, seq)
+                connection.on_icmp(cx, error, seq);
             });
         };
         icmp(&mut script, IcmpError::Hard, 1);
@@ -374,7 +374,7 @@ fn icmp_errors_do_not_end_an_open_connection() {
     script.expect("P. 1:11(10)");
     let seq = SeqNumber(script.iss.wrapping_add(1));
     script.verb("icmp", |connection, cx| {
-        connection.on_icmp(cx, IcmpError::Hard, seq)
+        connection.on_icmp(cx, IcmpError::Hard, seq);
     });
     script.expect_state(Established);
     script.expect_events(&[Event::SoftError]);

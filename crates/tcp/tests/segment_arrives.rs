@@ -526,3 +526,18 @@ fn rfc9293_3_10_7_4_eighth_an_early_fin_counts_when_its_turn_comes() {
         assert_eq!(script.try_read(), Ok(0));
     }
 }
+
+/// The first step trims what lies outside the window, "including SYN and FIN".
+#[test]
+fn rfc9293_3_10_7_4_eighth_a_fin_behind_the_window_is_trimmed() {
+    for &state in RECEIVING {
+        let mut script = Script::in_state(&Setup::default(), state);
+        script.inject("F. R:W+5(20005) ack U");
+        script.expect_state(state);
+        script.read(20_000);
+        script.sent();
+        script.inject("P. W:W+100(100) ack U");
+        script.read(100);
+        script.expect_state(state);
+    }
+}

@@ -140,6 +140,9 @@ fn a_shut_window_is_probed_with_back_off() {
         assert_eq!(probe.cause, Cause::WindowProbe(count));
     }
     script.expect_state(Established);
+    // Answers to probes are no duplicate ACKs: nothing was lost.
+    let info = script.connection.info();
+    assert_eq!((info.duplicate_acks, info.slow_start_threshold), (0, u64::MAX));
     // The window opens: everything goes at once, the probed byte with it.
     script.inject(". 1:1(0) ack 1 win 5000");
     script.expect_bytes(1, 1_001);

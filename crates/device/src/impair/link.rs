@@ -93,7 +93,12 @@ impl<F: WireSegment> Link<F> {
         self.statistics.segments += 1;
         if segment.carries_data(self.medium) {
             self.statistics.data_segments += 1;
-            if self.spec.drop.binary_search(&self.statistics.data_segments).is_ok() {
+            if self
+                .spec
+                .drop
+                .binary_search(&self.statistics.data_segments)
+                .is_ok()
+            {
                 self.statistics.chosen += 1;
                 return;
             }
@@ -139,19 +144,26 @@ impl<F: WireSegment> Link<F> {
 
     /// Whether this segment falls into a burst.
     fn step_burst(&mut self, dice: &Dice) -> bool {
-        let Some(burst) = self.spec.burst else { return false };
+        let Some(burst) = self.spec.burst else {
+            return false;
+        };
         let swallowed = self.in_burst || burst.start.happens(dice.burst_start);
         // Leaving with probability 1/n after each segment makes bursts n long on average.
-        let ends = dice.burst_end.is_multiple_of(u64::from(burst.mean_len.get()));
+        let ends = dice
+            .burst_end
+            .is_multiple_of(u64::from(burst.mean_len.get()));
         self.in_burst = swallowed && !ends;
         swallowed
     }
 
     fn enqueue(&mut self, now: Instant, segment: F, dice: &Dice) {
         let len = segment.wire_len();
-        let full =
-            self.on_the_way.len() >= LINK_SEGMENTS_MAX || self.bytes + len > LINK_BYTES_MAX;
-        let passed = if full { None } else { self.pass_bottleneck(now, len) };
+        let full = self.on_the_way.len() >= LINK_SEGMENTS_MAX || self.bytes + len > LINK_BYTES_MAX;
+        let passed = if full {
+            None
+        } else {
+            self.pass_bottleneck(now, len)
+        };
         let Some(sent) = passed else {
             self.statistics.overflowed += 1;
             return;
@@ -168,14 +180,20 @@ impl<F: WireSegment> Link<F> {
             }
         };
         self.bytes += len;
-        self.on_the_way.push(Entry { release, order: self.next_order, segment });
+        self.on_the_way.push(Entry {
+            release,
+            order: self.next_order,
+            segment,
+        });
         self.next_order += 1;
     }
 
     /// When the last bit has left the bottleneck; `None` when the queue before it is full.
     fn pass_bottleneck(&mut self, now: Instant, len: usize) -> Option<Instant> {
         const SECOND: u128 = 1_000_000_000;
-        let Some(rate) = self.spec.rate else { return Some(now) };
+        let Some(rate) = self.spec.rate else {
+            return Some(now);
+        };
         let rate = u128::from(rate.get());
         let bits = 8 * u128::try_from(len).expect("a length fits into 128 bits");
         let waiting = self.busy_until.duration_since(now).as_nanos() * rate / SECOND;
@@ -284,14 +302,15 @@ impl WireSegment for TxFrame {
     }
 
     fn carries_data(&self, medium: Medium) -> bool {
-        TcpLayout::parse(headers_of(self), medium)
-            .is_some_and(|layout| layout.payload < layout.end)
+        TcpLayout::parse(headers_of(self), medium).is_some_and(|layout| layout.payload < layout.end)
     }
 
     fn corrupt(&mut self, medium: Medium, random: u64) {
         // A device below that completed the checksum would hide the damage.
         complete_checksum(self);
-        let Some((mut at, bit)) = pick_bit(self.len(), medium, random) else { return };
+        let Some((mut at, bit)) = pick_bit(self.len(), medium, random) else {
+            return;
+        };
         if at < self.head.len() {
             self.head.bytes_mut()[at] ^= bit;
             return;
@@ -307,7 +326,11 @@ impl WireSegment for TxFrame {
             } else {
                 body.push(chunk.clone());
             }
-            at = if here { usize::MAX } else { at.saturating_sub(chunk.len()) };
+            at = if here {
+                usize::MAX
+            } else {
+                at.saturating_sub(chunk.len())
+            };
         }
         self.body = body;
     }
@@ -316,7 +339,9 @@ impl WireSegment for TxFrame {
 /// A byte behind the link header and one bit of it; `None` when there is nothing behind it.
 fn pick_bit(len: usize, medium: Medium, random: u64) -> Option<(usize, u8)> {
     let start = link_len(medium);
-    let count = u64::try_from(len.checked_sub(start)?).ok()?.checked_mul(8)?;
+    let count = u64::try_from(len.checked_sub(start)?)
+        .ok()?
+        .checked_mul(8)?;
     let bit = random.checked_rem(count)?;
     Some((start + usize::try_from(bit / 8).ok()?, 1 << (bit % 8)))
 }

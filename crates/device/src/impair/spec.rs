@@ -90,7 +90,16 @@ impl fmt::Display for SpecError {
 impl std::error::Error for SpecError {}
 
 const KEYS: [&str; 10] = [
-    "drop", "loss", "burst", "corrupt", "duplicate", "rate", "queue", "delay", "jitter", "reorder",
+    "drop",
+    "loss",
+    "burst",
+    "corrupt",
+    "duplicate",
+    "rate",
+    "queue",
+    "delay",
+    "jitter",
+    "reorder",
 ];
 
 impl FromStr for ImpairSpec {
@@ -101,8 +110,15 @@ impl FromStr for ImpairSpec {
     /// at all is a link without fault.
     fn from_str(text: &str) -> Result<Self, SpecError> {
         let mut spec = Self::default();
-        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let wrong = |wanted: String| SpecError { part: part.to_owned(), wanted };
+        for part in text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
+            let wrong = |wanted: String| SpecError {
+                part: part.to_owned(),
+                wanted,
+            };
             let (key, value) = part
                 .split_once('=')
                 .ok_or_else(|| wrong("a part has the form `key=value`".to_owned()))?;
@@ -110,7 +126,9 @@ impl FromStr for ImpairSpec {
                 Some(("in", key)) => (true, false, key),
                 Some(("out", key)) => (false, true, key),
                 Some(_) => {
-                    return Err(wrong("only `in.` and `out.` can stand before a key".to_owned()));
+                    return Err(wrong(
+                        "only `in.` and `out.` can stand before a key".to_owned(),
+                    ));
                 }
                 None => (true, true, key),
             };
@@ -119,9 +137,8 @@ impl FromStr for ImpairSpec {
             }
             for (wanted, link) in [(inbound, &mut spec.inbound), (outbound, &mut spec.outbound)] {
                 if wanted {
-                    link.set(key, value).map_err(|wanted| {
-                        wrong(format!("`{key}` takes {wanted}"))
-                    })?;
+                    link.set(key, value)
+                        .map_err(|wanted| wrong(format!("`{key}` takes {wanted}")))?;
                 }
             }
         }
@@ -168,9 +185,8 @@ impl LinkSpec {
 
     /// The value of `key` as text; `None` when it is the default.
     fn get(&self, key: &str) -> Option<String> {
-        let probability = |value: Probability| {
-            (value != Probability::NEVER).then(|| value.to_string())
-        };
+        let probability =
+            |value: Probability| (value != Probability::NEVER).then(|| value.to_string());
         let time = |value: Duration| (!value.is_zero()).then(|| unit::time(value).to_string());
         match key {
             "drop" => {
@@ -178,7 +194,9 @@ impl LinkSpec {
                 (!numbers.is_empty()).then(|| numbers.join("+"))
             }
             "loss" => probability(self.loss),
-            "burst" => self.burst.map(|burst| format!("{}:{}", burst.start, burst.mean_len)),
+            "burst" => self
+                .burst
+                .map(|burst| format!("{}:{}", burst.start, burst.mean_len)),
             "corrupt" => probability(self.corrupt),
             "duplicate" => probability(self.duplicate),
             "rate" => self.rate.map(|rate| unit::rate(rate).to_string()),
@@ -212,7 +230,10 @@ fn parse_drops(text: &str) -> Result<Vec<u64>, &'static str> {
 fn parse_burst(text: &str) -> Result<Burst, &'static str> {
     const WANTED: &str = "the probability that a burst starts and its mean length, as in `0.1%:4`";
     let (start, mean_len) = text.split_once(':').ok_or(WANTED)?;
-    Ok(Burst { start: start.parse()?, mean_len: mean_len.parse().map_err(|_| WANTED)? })
+    Ok(Burst {
+        start: start.parse()?,
+        mean_len: mean_len.parse().map_err(|_| WANTED)?,
+    })
 }
 
 fn parse_reorder(text: &str) -> Result<Reorder, &'static str> {
@@ -220,7 +241,10 @@ fn parse_reorder(text: &str) -> Result<Reorder, &'static str> {
         Some((probability, hold)) => (probability, unit::parse_time(hold)?),
         None => (text, HOLD_DEFAULT),
     };
-    Ok(Reorder { probability: probability.parse()?, hold })
+    Ok(Reorder {
+        probability: probability.parse()?,
+        hold,
+    })
 }
 
 #[cfg(test)]

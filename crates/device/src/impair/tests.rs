@@ -8,14 +8,20 @@ use crate::testing::{TcpFrame, batch, capable, receive_all, tcp_checksum_holds};
 
 fn pair(spec: &str) -> (Impair<MemoryDevice>, MemoryDevice) {
     let (left, right) = memory_pair_polled(capable(), [EthernetAddress::ZERO; 2]);
-    (Impair::new(left, spec.parse().expect("a good text"), 1), right)
+    (
+        Impair::new(left, spec.parse().expect("a good text"), 1),
+        right,
+    )
 }
 
 #[test]
 fn super_frames_are_cut_before_segments_are_dropped_in_both_directions() {
     let (mut left, mut right) = pair("drop=2,delay=5ms");
     let frame = TcpFrame::gso(4_000, 1_000).tx();
-    assert_eq!(left.send(Instant::ZERO, &mut batch(frame.clone())).unwrap(), 1);
+    assert_eq!(
+        left.send(Instant::ZERO, &mut batch(frame.clone())).unwrap(),
+        1
+    );
     right.send(Instant::ZERO, &mut batch(frame)).unwrap();
     assert!(receive_all(&mut left, Instant::ZERO).is_empty());
     assert!(receive_all(&mut right, Instant::ZERO).is_empty());
@@ -23,20 +29,41 @@ fn super_frames_are_cut_before_segments_are_dropped_in_both_directions() {
     assert_eq!(left.next_ready(), Some(now));
     let inbound = receive_all(&mut left, now);
     let outbound = receive_all(&mut right, now);
-    assert_eq!((inbound.len(), outbound.len(), left.next_ready()), (3, 3, None));
-    assert!(inbound.iter().all(|frame| frame.gso.is_none() && frame.received_at == now));
-    assert!(inbound.iter().all(|frame| tcp_checksum_holds(&frame.data, Medium::Ethernet)));
-    assert!(outbound.iter().all(|frame| frame.checksum == RxChecksum::Partial));
+    assert_eq!(
+        (inbound.len(), outbound.len(), left.next_ready()),
+        (3, 3, None)
+    );
+    assert!(
+        inbound
+            .iter()
+            .all(|frame| frame.gso.is_none() && frame.received_at == now)
+    );
+    assert!(
+        inbound
+            .iter()
+            .all(|frame| tcp_checksum_holds(&frame.data, Medium::Ethernet))
+    );
+    assert!(
+        outbound
+            .iter()
+            .all(|frame| frame.checksum == RxChecksum::Partial)
+    );
     let statistics = left.statistics();
     assert_eq!(statistics.inbound, statistics.outbound);
-    assert_eq!((statistics.inbound.chosen, statistics.inbound.delivered), (1, 3));
+    assert_eq!(
+        (statistics.inbound.chosen, statistics.inbound.delivered),
+        (1, 3)
+    );
 }
 
 #[test]
 fn directions_are_impaired_by_themselves() {
     let (mut left, mut right) = pair("in.loss=100%");
-    left.send(Instant::ZERO, &mut batch(TcpFrame::default().tx())).unwrap();
-    right.send(Instant::ZERO, &mut batch(TcpFrame::default().tx())).unwrap();
+    left.send(Instant::ZERO, &mut batch(TcpFrame::default().tx()))
+        .unwrap();
+    right
+        .send(Instant::ZERO, &mut batch(TcpFrame::default().tx()))
+        .unwrap();
     assert_eq!(receive_all(&mut right, Instant::ZERO).len(), 1);
     assert!(receive_all(&mut left, Instant::ZERO).is_empty());
 }
@@ -44,7 +71,9 @@ fn directions_are_impaired_by_themselves() {
 #[test]
 fn a_late_caller_learns_when_frames_really_arrived() {
     let (mut left, mut right) = pair("delay=1ms");
-    right.send(Instant::ZERO, &mut batch(TcpFrame::default().tx())).unwrap();
+    right
+        .send(Instant::ZERO, &mut batch(TcpFrame::default().tx()))
+        .unwrap();
     assert!(receive_all(&mut left, Instant::from_millis(1)).is_empty());
     let frames = receive_all(&mut left, Instant::from_millis(9));
     assert_eq!(frames[0].received_at, Instant::from_millis(2));
@@ -54,13 +83,19 @@ fn a_late_caller_learns_when_frames_really_arrived() {
 fn more_than_a_batch_waits_without_loss() {
     let (mut left, mut right) = pair("delay=1ms");
     for _ in 0..5 {
-        right.send(Instant::ZERO, &mut batch(TcpFrame::gso(60_000, 1_000).tx())).unwrap();
-        left.send(Instant::ZERO, &mut batch(TcpFrame::gso(60_000, 1_000).tx())).unwrap();
+        right
+            .send(Instant::ZERO, &mut batch(TcpFrame::gso(60_000, 1_000).tx()))
+            .unwrap();
+        left.send(Instant::ZERO, &mut batch(TcpFrame::gso(60_000, 1_000).tx()))
+            .unwrap();
     }
     assert_eq!(receive_all(&mut left, Instant::ZERO).len(), 0);
     let now = Instant::from_millis(1);
     let mut first = RxBatch::new();
-    assert_eq!(left.recv(now, &mut first).unwrap(), handfast_packet::buf::BATCH_MAX);
+    assert_eq!(
+        left.recv(now, &mut first).unwrap(),
+        handfast_packet::buf::BATCH_MAX
+    );
     assert_eq!(left.next_ready(), Some(now));
     assert_eq!(receive_all(&mut left, now).len(), 300 - first.len());
     assert_eq!(receive_all(&mut right, now).len(), 300);

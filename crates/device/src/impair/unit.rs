@@ -19,12 +19,20 @@ impl Probability {
 
     /// `ppm` in a million; `None` above one million.
     pub const fn from_ppm(ppm: u32) -> Option<Self> {
-        if ppm as u64 <= PPM { Some(Self(ppm)) } else { None }
+        if ppm as u64 <= PPM {
+            Some(Self(ppm))
+        } else {
+            None
+        }
     }
 
     /// `percent` in a hundred; `None` above one hundred.
     pub const fn from_percent(percent: u32) -> Option<Self> {
-        if percent <= 100 { Some(Self(percent * 10_000)) } else { None }
+        if percent <= 100 {
+            Some(Self(percent * 10_000))
+        } else {
+            None
+        }
     }
 
     /// In a million.
@@ -45,7 +53,10 @@ impl FromStr for Probability {
         const WANTED: &str = "a probability such as `1%` or `0.05%`";
         let number = text.strip_suffix('%').ok_or(WANTED)?;
         let ppm = decimal(number, 10_000).ok_or(WANTED)?;
-        u32::try_from(ppm).ok().and_then(Self::from_ppm).ok_or("a probability of at most `100%`")
+        u32::try_from(ppm)
+            .ok()
+            .and_then(Self::from_ppm)
+            .ok_or("a probability of at most `100%`")
     }
 }
 
@@ -59,10 +70,19 @@ impl fmt::Display for Probability {
 }
 
 /// Units of time, largest first, in nanoseconds.
-const TIMES: [(&str, u64); 4] = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
+const TIMES: [(&str, u64); 4] = [
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("ns", 1),
+];
 /// Units of rate, largest first, in bits per second.
-const RATES: [(&str, u64); 4] =
-    [("gbit", 1_000_000_000), ("mbit", 1_000_000), ("kbit", 1_000), ("bit", 1)];
+const RATES: [(&str, u64); 4] = [
+    ("gbit", 1_000_000_000),
+    ("mbit", 1_000_000),
+    ("kbit", 1_000),
+    ("bit", 1),
+];
 /// Units of size, largest first, in bytes.
 const SIZES: [(&str, u64); 6] = [
     ("MiB", 1 << 20),
@@ -109,7 +129,9 @@ pub(crate) fn size(bytes: u64) -> impl fmt::Display {
 }
 
 fn amount(value: u64, units: &[(&str, u64)]) -> String {
-    let exact = units.iter().find(|(_, scale)| value >= *scale && value.is_multiple_of(*scale));
+    let exact = units
+        .iter()
+        .find(|(_, scale)| value >= *scale && value.is_multiple_of(*scale));
     let (unit, scale) = exact.or(units.last()).expect("there are units");
     format!("{}{unit}", value / scale)
 }
@@ -124,7 +146,11 @@ fn parse(text: &str, units: &[(&str, u64)], max: u64) -> Option<u64> {
 /// A decimal number times `scale`, when that is whole: no digit is ever rounded away.
 fn decimal(text: &str, scale: u64) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse().ok())?;
+    let digits = |part: &str| {
+        part.bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| part.parse().ok())?
+    };
     let whole: u64 = digits(whole)?;
     let fraction_value: u64 = digits(fraction)?;
     let places = 10_u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
@@ -142,11 +168,29 @@ mod tests {
 
     #[test]
     fn units_are_read_and_written() {
-        for (text, ppm) in [("1%", 10_000), ("0.05%", 500), ("100%", 1_000_000), ("0%", 0)] {
+        for (text, ppm) in [
+            ("1%", 10_000),
+            ("0.05%", 500),
+            ("100%", 1_000_000),
+            ("0%", 0),
+        ] {
             let probability: Probability = text.parse().unwrap();
-            assert_eq!((probability.ppm(), probability.to_string()), (ppm, text.to_owned()));
+            assert_eq!(
+                (probability.ppm(), probability.to_string()),
+                (ppm, text.to_owned())
+            );
         }
-        for text in ["1", "%", "-1%", "101%", "0.00001%", "1e2%", "1.%", "+1%", "99999999999999%"] {
+        for text in [
+            "1",
+            "%",
+            "-1%",
+            "101%",
+            "0.00001%",
+            "1e2%",
+            "1.%",
+            "+1%",
+            "99999999999999%",
+        ] {
             assert!(text.parse::<Probability>().is_err(), "{text}");
         }
         assert_eq!(parse_time("1.5s"), Ok(Duration::from_millis(1_500)));
@@ -154,7 +198,10 @@ mod tests {
         assert_eq!(time(Duration::ZERO).to_string(), "0ns");
         assert!(parse_time("10").is_err() && parse_time("1h").is_err());
         assert_eq!(parse_rate("0.1gbit").unwrap().get(), 100_000_000);
-        assert_eq!(rate(NonZeroU64::new(100_000_000).unwrap()).to_string(), "100mbit");
+        assert_eq!(
+            rate(NonZeroU64::new(100_000_000).unwrap()).to_string(),
+            "100mbit"
+        );
         assert!(parse_rate("0bit").is_err());
         assert_eq!(parse_size("256KiB"), Ok(262_144));
         assert_eq!(size(262_144).to_string(), "256KiB");

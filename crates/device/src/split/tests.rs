@@ -13,7 +13,12 @@ fn split(frame: TxFrame, medium: Medium) -> Vec<TxFrame> {
 
 fn received(frame: &TxFrame, checksum: RxChecksum) -> RxFrame {
     let data = frame.to_vec().into();
-    RxFrame { data, received_at: Instant::from_millis(1), checksum, gso: frame.gso }
+    RxFrame {
+        data,
+        received_at: Instant::from_millis(1),
+        checksum,
+        gso: frame.gso,
+    }
 }
 
 fn split_received(frame: RxFrame, medium: Medium) -> Vec<RxFrame> {
@@ -25,49 +30,84 @@ fn split_received(frame: RxFrame, medium: Medium) -> Vec<RxFrame> {
 /// What a wire segment says: IPv4 identification, sequence number, flags, payload.
 fn read(bytes: &[u8], medium: Medium) -> (u16, u32, u8, Vec<u8>) {
     let layout = TcpLayout::parse(bytes, medium).expect("a TCP frame");
-    assert_eq!(layout.end, bytes.len(), "the IP length is that of the segment");
+    assert_eq!(
+        layout.end,
+        bytes.len(),
+        "the IP length is that of the segment"
+    );
     let (ip, tcp) = (layout.ip, layout.tcp);
     let identification = match layout.version {
         IpVersion::V4 => {
-            assert_eq!(Sum::new().add(&bytes[ip..tcp]).finish(), 0, "IPv4 header checksum");
+            assert_eq!(
+                Sum::new().add(&bytes[ip..tcp]).finish(),
+                0,
+                "IPv4 header checksum"
+            );
             u16::from_be_bytes([bytes[ip + 4], bytes[ip + 5]])
         }
         IpVersion::V6 => 0,
     };
     let seq = u32::from_be_bytes(bytes[tcp + 4..tcp + 8].try_into().unwrap());
-    (identification, seq, bytes[tcp + 13], bytes[layout.payload..].to_vec())
+    (
+        identification,
+        seq,
+        bytes[tcp + 13],
+        bytes[layout.payload..].to_vec(),
+    )
 }
 
 #[test]
 fn flags_stay_where_they_belong_and_numbers_go_on() {
     // CWR, ACK, PSH and FIN.
-    let frame = TcpFrame { flags: 0x99, seq: u32::MAX - 999, ..TcpFrame::gso(2_500, 1_000) }.tx();
+    let frame = TcpFrame {
+        flags: 0x99,
+        seq: u32::MAX - 999,
+        ..TcpFrame::gso(2_500, 1_000)
+    }
+    .tx();
     let segments = split(frame, Medium::Ethernet);
-    let seen: Vec<_> = segments.iter().map(|s| read(&s.to_vec(), Medium::Ethernet)).collect();
+    let seen: Vec<_> = segments
+        .iter()
+        .map(|s| read(&s.to_vec(), Medium::Ethernet))
+        .collect();
     let flags: Vec<u8> = seen.iter().map(|segment| segment.2).collect();
     assert_eq!(flags, [0x90, 0x10, 0x19]);
     // The sequence number wraps, and so does the identification, which began at 0xFFFE.
     let numbers: Vec<_> = seen.iter().map(|segment| (segment.0, segment.1)).collect();
     assert_eq!(numbers, [(0xFFFE, u32::MAX - 999), (0xFFFF, 0), (0, 1_000)]);
-    assert!(segments.iter().all(|s| s.gso.is_none() && s.checksum_at.is_some()));
+    assert!(
+        segments
+            .iter()
+            .all(|s| s.gso.is_none() && s.checksum_at.is_some())
+    );
 }
 
 #[test]
 fn a_frame_that_is_one_segment_passes_as_it_is() {
-    let frame = TcpFrame { payload: data(99), ..TcpFrame::default() }.tx();
+    let frame = TcpFrame {
+        payload: data(99),
+        ..TcpFrame::default()
+    }
+    .tx();
     let segments = split(frame.clone(), Medium::Ethernet);
     assert_eq!(segments.len(), 1);
     assert_eq!(segments[0].to_vec(), frame.to_vec());
     let segments = split_received(received(&frame, RxChecksum::Partial), Medium::Ethernet);
     assert_eq!(segments.len(), 1);
-    assert_eq!((&segments[0].data[..], segments[0].checksum), (&frame.to_vec()[..], RxChecksum::Partial));
+    assert_eq!(
+        (&segments[0].data[..], segments[0].checksum),
+        (&frame.to_vec()[..], RxChecksum::Partial)
+    );
 }
 
 #[test]
 fn what_cannot_be_cut_is_handed_back() {
     let frame = TcpFrame::gso(3_000, 1_000).tx();
     assert!(Split::new(frame.clone(), Medium::Ip).is_err());
-    let crafted = TxFrame { gso: frame.gso, ..TxFrame::raw(frame.to_vec().into(), frame.cause) };
+    let crafted = TxFrame {
+        gso: frame.gso,
+        ..TxFrame::raw(frame.to_vec().into(), frame.cause)
+    };
     assert!(Split::new(crafted, Medium::Ethernet).is_err());
     let whole = split_received(received(&frame, RxChecksum::Verified), Medium::Ip);
     assert_eq!(whole.len(), 1);
@@ -97,19 +137,21 @@ fn frames() -> impl Strategy<Value = TcpFrame> {
     let shape = (any::<bool>(), any::<bool>(), 0..4_usize, 1..9_000_u16);
     let content = (any::<u32>(), any::<u8>(), 1..20_000_usize);
     let cuts = proptest::collection::vec(0..20_000_usize, 0..6);
-    (shape, content, cuts).prop_map(|((v6, ip, options, segment), (seq, flags, len), mut cuts)| {
-        cuts.sort_unstable();
-        TcpFrame {
-            medium: if ip { Medium::Ip } else { Medium::Ethernet },
-            v6,
-            seq,
-            flags,
-            options: vec![1; options * 4],
-            payload: data(len),
-            cuts,
-            gso: Some(segment.max(16)),
-        }
-    })
+    (shape, content, cuts).prop_map(
+        |((v6, ip, options, segment), (seq, flags, len), mut cuts)| {
+            cuts.sort_unstable();
+            TcpFrame {
+                medium: if ip { Medium::Ip } else { Medium::Ethernet },
+                v6,
+                seq,
+                flags,
+                options: vec![1; options * 4],
+                payload: data(len),
+                cuts,
+                gso: Some(segment.max(16)),
+            }
+        },
+    )
 }
 
 proptest! {

@@ -29,12 +29,19 @@ pub(crate) fn main() -> ExitCode {
     }
     let inside = start(&["--user", "--map-root-user", "--net"], INSIDE);
     let unprivileged = start(&["--user"], UNPRIVILEGED);
-    if inside && unprivileged { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if inside && unprivileged {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Runs `ip` with the words of `arguments`.
 pub(crate) fn ip(arguments: &str) {
-    let output = Command::new("ip").args(arguments.split(' ')).output().expect("`ip` was found");
+    let output = Command::new("ip")
+        .args(arguments.split(' '))
+        .output()
+        .expect("`ip` was found");
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "`ip {arguments}` failed: {words}");
 }
@@ -42,13 +49,15 @@ pub(crate) fn ip(arguments: &str) {
 /// Why the tests cannot run here; `None` when they can.
 fn obstacle() -> Option<String> {
     if let Err(error) = Command::new("ip").arg("-Version").output() {
-        return Some(format!("the command `ip` (package iproute2) does not run: {error}"));
+        return Some(format!(
+            "the command `ip` (package iproute2) does not run: {error}"
+        ));
     }
     let probe = ["--user", "--map-root-user", "--net", "true"];
     match Command::new("unshare").args(probe).output() {
-        Err(error) => {
-            Some(format!("the command `unshare` (package util-linux) does not run: {error}"))
-        }
+        Err(error) => Some(format!(
+            "the command `unshare` (package util-linux) does not run: {error}"
+        )),
         Ok(output) if !output.status.success() => Some(format!(
             "this system allows no user and network namespaces ({}); see `sysctl \
              kernel.unprivileged_userns_clone kernel.apparmor_restrict_unprivileged_userns`",
@@ -62,15 +71,25 @@ fn obstacle() -> Option<String> {
 fn start(options: &[&str], role: &str) -> bool {
     let program = env::current_exe().expect("this program has a path");
     let mut command = Command::new("unshare");
-    command.args(options).arg(program).args(env::args().skip(1)).env(ROLE, role);
+    command
+        .args(options)
+        .arg(program)
+        .args(env::args().skip(1))
+        .env(ROLE, role);
     command.status().is_ok_and(|status| status.success())
 }
 
 fn run(tests: &[Test]) -> ExitCode {
     // Without this the kernel's own IPv6 packets would mix with those of the tests.
     let _ = fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
-    let filter = env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let wanted = |name: &str| filter.as_ref().is_none_or(|part| name.contains(part.as_str()));
+    let filter = env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with('-'));
+    let wanted = |name: &str| {
+        filter
+            .as_ref()
+            .is_none_or(|part| name.contains(part.as_str()))
+    };
     let mut code = ExitCode::SUCCESS;
     for (name, test) in tests.iter().filter(|(name, _)| wanted(name)) {
         match catch_unwind(test) {

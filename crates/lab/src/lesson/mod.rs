@@ -9,12 +9,13 @@ mod by_hand;
 mod drawing;
 mod handshake;
 mod kernel_reset;
-//T mod lost_segment;
-//T mod page;
+mod lost_segment;
+mod page;
 mod slow_ack;
 
 use std::fmt;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use crate::error::LabError;
 use crate::lab::{Lab, LabOptions};
@@ -34,9 +35,9 @@ pub const LESSONS: &[Lesson] = &[
     kernel_reset::LESSON,
     //T claim::LESSON,
     handshake::LESSON,
-    //T page::LESSON,
+    page::LESSON,
     slow_ack::LESSON,
-    //T lost_segment::LESSON,
+    lost_segment::LESSON,
     //T close::LESSON,
 ];
 
@@ -163,4 +164,21 @@ fn step<T>(step: &'static str, outcome: io::Result<T>) -> Result<T, LessonError>
 /// A lab of the lesson's own; it goes with the value.
 fn lab() -> Result<Lab, LessonError> {
     Ok(Lab::start(LabOptions::default())?)
+}
+
+/// How long a server may take to report a connection after its end.
+const REPORT_MAX: Duration = Duration::from_secs(5);
+/// How long anything that Handfast does in a lesson may take: reached only when it hangs.
+const GUEST_MAX: Duration = Duration::from_secs(20);
+
+/// Runs what Handfast does on a tokio runtime of its own in this thread, for a limited time.
+fn in_time<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let outcome = tokio::time::timeout(GUEST_MAX, work).await;
+        outcome.unwrap_or_else(|_| {
+            let text = format!("it did not come to an end within {GUEST_MAX:?}");
+            Err(io::Error::new(io::ErrorKind::TimedOut, text))
+        })
+    })
 }

@@ -294,14 +294,9 @@ fn fragments_are_said_to_be_fragments() {
             identification: 1,
         }
         .write(&mut header);
-        let part = ip6().next_header(Protocol::FRAGMENT) / header;
-        assert_eq!(line(&(ethernet() / part_of(part))), expected);
+        let packet = ip6().next_header(Protocol::FRAGMENT) / header / Udp::new(53, 54);
+        assert_eq!(frame(&packet.to_vec(), Medium::Ip).to_string(), expected);
     }
-}
-
-/// The packet with an empty UDP datagram behind it, as bytes.
-fn part_of(packet: Packet) -> alloc::vec::Vec<u8> {
-    (packet / Udp::new(53, 54)).to_vec()
 }
 
 #[test]

@@ -255,9 +255,9 @@ impl fmt::Display for TcpOption<'_> {
             Self::WindowScale(shift) => write!(f, "wscale {shift}"),
             Self::SackPermitted => f.write_str("sackOK"),
             Self::Sack(blocks) => {
-                write!(f, "sack {}", blocks.as_slice().len())?;
+                write!(f, "sack {} ", blocks.as_slice().len())?;
                 for block in blocks.as_slice() {
-                    write!(f, " {{{}:{}}}", block.left, block.right)?;
+                    write!(f, "{{{}:{}}}", block.left, block.right)?;
                 }
                 Ok(())
             }

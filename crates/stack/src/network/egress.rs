@@ -71,10 +71,10 @@ impl Network {
     pub(super) fn solicit(&mut self, solicit: Solicit) {
         match (solicit.source, solicit.target) {
             (IpAddr::V4(source), IpAddr::V4(target)) => {
-                self.solicit_arp(source, target, solicit.to)
+                self.solicit_arp(source, target, solicit.to);
             }
             (IpAddr::V6(source), IpAddr::V6(target)) => {
-                self.solicit_ndp(source, target, solicit.to)
+                self.solicit_ndp(source, target, solicit.to);
             }
             _ => unreachable!("a question and who asks it are of one family"),
         }

@@ -77,28 +77,14 @@ impl Network {
             Ndp::NeighborAdvertisement {
                 target,
                 target_link,
-                router,
-                solicited,
-                override_flag,
-            } => {
-                let address = IpAddr::V6(target);
-                if self.addresses.contains(address) {
-                    let by = target_link.unwrap_or(by);
-                    if by != self.hardware {
-                        self.on_conflict(now, address, by);
-                    }
-                    return;
-                }
-                let evidence = if solicited {
-                    Evidence::Answer
-                } else {
-                    Evidence::Overheard
-                };
-                self.on_advertisement(now, address, (target_link, override_flag), evidence);
-                if !router {
-                    self.routes.withdraw(DEFAULT, Some(address));
+                ..
+            } if self.addresses.contains(target.into()) => {
+                let by = target_link.unwrap_or(by);
+                if by != self.hardware {
+                    self.on_conflict(now, target.into(), by);
                 }
             }
+            Ndp::NeighborAdvertisement { .. } => self.on_advertisement(now, message),
             Ndp::RouterAdvertisement(ref router) => self.on_router(now, source, router),
             Ndp::RouterSolicitation { .. } => {}
         }
@@ -174,21 +160,35 @@ impl Network {
     }
 
     /// A neighbour tells its link address (RFC 4861 7.2.5).
-    fn on_advertisement(
-        &mut self,
-        now: Instant,
-        address: IpAddr,
-        (link, override_flag): (Option<EthernetAddress>, bool),
-        evidence: Evidence,
-    ) {
+    fn on_advertisement(&mut self, now: Instant, message: &Ndp) {
+        let &Ndp::NeighborAdvertisement {
+            target,
+            target_link,
+            router,
+            solicited,
+            override_flag,
+        } = message
+        else {
+            return;
+        };
+        let address = IpAddr::V6(target);
+        if !router {
+            self.routes.withdraw(DEFAULT, Some(address));
+        }
         let known = self.neighbors.get(address);
         // Without the option it can only confirm what we know.
-        let Some(link) = link.or(known).filter(|link| !link.is_multicast()) else {
+        let link = target_link.or(known);
+        let Some(link) = link.filter(|link| !link.is_multicast()) else {
             return;
         };
         if known.is_some_and(|known| known != link) && !override_flag {
             return self.neighbors.doubt(address);
         }
+        let evidence = if solicited {
+            Evidence::Answer
+        } else {
+            Evidence::Overheard
+        };
         let waiting = self.neighbors.learn(now, address, link, evidence);
         self.release_waiting(link, waiting);
     }

@@ -8,13 +8,14 @@ use crate::segment::{Control, Segment};
 use crate::seq::Offset;
 
 impl Connection {
-    /// R1 of RFC 7323 5.3, before any other test. A RST is exempt (5.2).
+    /// R1 of RFC 7323 5.3, before any other test. A RST is exempt (5.2); so is a SYN, which a
+    /// peer that was started anew may send without timestamps and which must get its challenge.
     pub(super) fn passes_paws(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> bool {
         let Some(state) = &self.timestamps else {
             return true;
         };
         match segment.options.timestamps {
-            _ if segment.control == Control::Rst => true,
+            _ if matches!(segment.control, Control::Rst | Control::Syn) => true,
             // RFC 7323 3.2: once negotiated, every segment must have them.
             None => false,
             Some(theirs) if state.is_stale(theirs.value, segment.received_at) => {

@@ -1,7 +1,6 @@
 //! Seventh step: the text of a segment goes into the reassembler, and an ACK becomes due.
 
 use handfast_packet::cause::Cause;
-use handfast_packet::tcp::SeqNumber;
 
 use crate::config::Cx;
 use crate::connection::Connection;
@@ -79,7 +78,7 @@ impl Connection {
     /// Text arrives for an application that is gone: it can never be read, and the peer must know
     /// (RFC 9293 3.6.1; RFC 2525 2.17).
     fn refuse_text(&mut self) {
-        let seq: SeqNumber = self.snd.space.wire(self.snd.nxt);
+        let seq = self.snd.space.wire(self.snd.nxt);
         self.reply = Some(Transmit::reset(seq, None, Cause::DataAfterClose));
         self.end(CloseReason::Aborted);
     }

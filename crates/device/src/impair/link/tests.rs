@@ -20,7 +20,12 @@ fn seeded(spec: &str, seed: u64) -> Link<TxFrame> {
 
 /// A data segment that carries `number`.
 fn segment(number: u32) -> TxFrame {
-    TcpFrame { seq: number, payload: data(946), ..TcpFrame::default() }.tx()
+    TcpFrame {
+        seq: number,
+        payload: data(946),
+        ..TcpFrame::default()
+    }
+    .tx()
 }
 
 fn number(segment: &TxFrame) -> u32 {
@@ -49,7 +54,10 @@ fn run(link: &mut Link<TxFrame>, count: u32, gap: u64) -> Vec<(u64, u32)> {
 fn a_link_without_fault_is_transparent() {
     let mut link = link("");
     let arrived = run(&mut link, 100, 10);
-    assert_eq!(arrived, (0..100).map(|n| (u64::from(n) * 10, n)).collect::<Vec<_>>());
+    assert_eq!(
+        arrived,
+        (0..100).map(|n| (u64::from(n) * 10, n)).collect::<Vec<_>>()
+    );
     let statistics = link.statistics();
     assert_eq!((statistics.segments, statistics.delivered), (100, 100));
 }
@@ -77,8 +85,14 @@ fn random_loss_has_its_rate() {
 #[test]
 fn burst_loss_has_its_frequency_and_length() {
     let mut link = link("burst=1%:5");
-    let arrived: Vec<u32> = run(&mut link, 100_000, 1).into_iter().map(|(_, n)| n).collect();
-    let gaps = arrived.windows(2).filter(|pair| pair[1] - pair[0] > 1).count();
+    let arrived: Vec<u32> = run(&mut link, 100_000, 1)
+        .into_iter()
+        .map(|(_, n)| n)
+        .collect();
+    let gaps = arrived
+        .windows(2)
+        .filter(|pair| pair[1] - pair[0] > 1)
+        .count();
     let lost = 100_000 - arrived.len();
     assert_eq!(link.statistics().burst_lost, u64::try_from(lost).unwrap());
     // About 950 bursts of 5 (a few of them touch each other).
@@ -92,14 +106,24 @@ fn chosen_data_segments_are_dropped_and_others_not_counted() {
     for number in 0..10 {
         // A pure ACK, an ARP-like frame, then data.
         link.offer(Instant::ZERO, TcpFrame::default().tx());
-        link.offer(Instant::ZERO, TxFrame::raw(vec![0; 42].into(), Cause::Resolve));
+        link.offer(
+            Instant::ZERO,
+            TxFrame::raw(vec![0; 42].into(), Cause::Resolve),
+        );
         link.offer(Instant::ZERO, segment(number));
     }
     let arrived = std::iter::from_fn(|| link.pop_ready(Instant::ZERO));
-    let numbers: Vec<u32> =
-        arrived.filter(|(_, s)| s.body.len() > 500).map(|(_, s)| number(&s)).collect();
+    let numbers: Vec<u32> = arrived
+        .filter(|(_, s)| s.body.len() > 500)
+        .map(|(_, s)| number(&s))
+        .collect();
     assert_eq!(numbers, [0, 2, 4, 5, 6, 7, 8, 9]);
-    let LinkStatistics { segments, data_segments, chosen, .. } = link.statistics();
+    let LinkStatistics {
+        segments,
+        data_segments,
+        chosen,
+        ..
+    } = link.statistics();
     assert_eq!((segments, data_segments, chosen), (30, 10, 2));
 }
 
@@ -120,7 +144,10 @@ fn a_rate_spaces_segments_and_its_queue_drops_the_tail() {
 fn jitter_varies_the_delay_within_bounds_and_keeps_the_order() {
     let mut link = link("delay=10ms,jitter=2ms");
     let arrived = run(&mut link, 1_000, 10_000);
-    let delays: Vec<u64> = arrived.iter().map(|(at, n)| at - u64::from(*n) * 10_000).collect();
+    let delays: Vec<u64> = arrived
+        .iter()
+        .map(|(at, n)| at - u64::from(*n) * 10_000)
+        .collect();
     assert!(delays.iter().all(|delay| (8_000..=12_000).contains(delay)));
     let (early, late) = (delays.iter().min().unwrap(), delays.iter().max().unwrap());
     assert!(*early < 8_100 && *late > 11_900, "{early} to {late}");
@@ -134,7 +161,10 @@ fn reordering_holds_segments_back_until_others_have_passed() {
     let mut link = link("reorder=5%:1ms,delay=3ms");
     let arrived = run(&mut link, 1_000, 100);
     assert_eq!(arrived.len(), 1_000);
-    let late = arrived.iter().filter(|(at, n)| *at == u64::from(*n) * 100 + 4_000).count();
+    let late = arrived
+        .iter()
+        .filter(|(at, n)| *at == u64::from(*n) * 100 + 4_000)
+        .count();
     assert_eq!(u64::try_from(late).unwrap(), link.statistics().reordered);
     assert!((25..80).contains(&late), "{late}");
     assert!(!arrived.is_sorted_by_key(|(_, n)| *n));
@@ -144,7 +174,10 @@ fn reordering_holds_segments_back_until_others_have_passed() {
 fn duplicates_come_twice() {
     let mut link = link("duplicate=10%");
     let arrived = run(&mut link, 10_000, 1);
-    let twice = arrived.windows(2).filter(|pair| pair[0].1 == pair[1].1).count();
+    let twice = arrived
+        .windows(2)
+        .filter(|pair| pair[0].1 == pair[1].1)
+        .count();
     assert_eq!(arrived.len(), 10_000 + twice);
     assert_eq!(link.statistics().duplicated, u64::try_from(twice).unwrap());
     assert!((850..1_150).contains(&twice), "{twice}");
@@ -155,15 +188,23 @@ fn duplicates_come_twice() {
 fn corruption_flips_one_bit_behind_the_link_header_and_breaks_a_checksum() {
     for seed in 0..500 {
         let mut link = seeded("corrupt=100%", seed);
-        let mut whole = TcpFrame { cuts: vec![100, 101], payload: data(300), ..TcpFrame::default() };
+        let mut whole = TcpFrame {
+            cuts: vec![100, 101],
+            payload: data(300),
+            ..TcpFrame::default()
+        };
         whole.options = vec![1; 12];
         let mut good = whole.tx();
         link.offer(Instant::ZERO, good.clone());
         let (_, bad) = link.pop_ready(Instant::ZERO).unwrap();
         assert!(complete_checksum(&mut good) && bad.checksum_at.is_none());
         let (good, bad) = (good.to_vec(), bad.to_vec());
-        let flipped: u32 = good.iter().zip(&bad).map(|(a, b)| (a ^ b).count_ones()).sum();
-        assert_eq!((flipped, &good[..14] == &bad[..14]), (1, true));
+        let flipped: u32 = good
+            .iter()
+            .zip(&bad)
+            .map(|(a, b)| (a ^ b).count_ones())
+            .sum();
+        assert_eq!((flipped, good[..14] == bad[..14]), (1, true));
         let header_good = handfast_packet::checksum::checksum(&bad[14..34]) == 0;
         assert!(!(header_good && tcp_checksum_holds(&bad, MEDIUM)));
     }
@@ -171,10 +212,18 @@ fn corruption_flips_one_bit_behind_the_link_header_and_breaks_a_checksum() {
 
 #[test]
 fn a_corrupted_received_frame_is_no_longer_vouched_for() {
-    let tx = TcpFrame { payload: data(300), ..TcpFrame::default() }.tx();
+    let tx = TcpFrame {
+        payload: data(300),
+        ..TcpFrame::default()
+    }
+    .tx();
     for checksum in [RxChecksum::Partial, RxChecksum::Verified] {
-        let mut frame =
-            RxFrame { data: tx.to_vec().into(), received_at: Instant::ZERO, checksum, gso: None };
+        let mut frame = RxFrame {
+            data: tx.to_vec().into(),
+            received_at: Instant::ZERO,
+            checksum,
+            gso: None,
+        };
         frame.corrupt(MEDIUM, 8 * 300);
         assert_eq!(frame.checksum, RxChecksum::Unknown);
         assert!(!tcp_checksum_holds(&frame.data, MEDIUM));

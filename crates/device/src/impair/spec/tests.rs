@@ -12,7 +12,10 @@ fn the_example_of_the_manual_is_read() {
     assert_eq!(spec.inbound, spec.outbound);
     let link = spec.inbound;
     assert_eq!(link.loss.ppm(), 10_000);
-    assert_eq!((link.delay, link.jitter), (Duration::from_millis(10), Duration::from_millis(2)));
+    assert_eq!(
+        (link.delay, link.jitter),
+        (Duration::from_millis(10), Duration::from_millis(2))
+    );
     assert_eq!(link.rate.map(NonZeroU64::get), Some(100_000_000));
     assert_eq!(link.queue, Some(262_144));
     assert_eq!(link.reorder.map(|reorder| reorder.hold), Some(HOLD_DEFAULT));
@@ -22,10 +25,21 @@ fn the_example_of_the_manual_is_read() {
 
 #[test]
 fn one_direction_can_be_named() {
-    let spec: ImpairSpec = "in.loss=1%, out.drop=9+5+9,delay=1ms,in.delay=2ms".parse().unwrap();
-    assert_eq!((spec.inbound.loss.ppm(), spec.outbound.loss.ppm()), (10_000, 0));
-    assert_eq!((spec.inbound.drop.len(), &spec.outbound.drop[..]), (0, &[5, 9][..]));
-    assert_eq!(spec.to_string(), "out.drop=5+9,in.loss=1%,in.delay=2ms,out.delay=1ms");
+    let spec: ImpairSpec = "in.loss=1%, out.drop=9+5+9,delay=1ms,in.delay=2ms"
+        .parse()
+        .unwrap();
+    assert_eq!(
+        (spec.inbound.loss.ppm(), spec.outbound.loss.ppm()),
+        (10_000, 0)
+    );
+    assert_eq!(
+        (spec.inbound.drop.len(), &spec.outbound.drop[..]),
+        (0, &[5, 9][..])
+    );
+    assert_eq!(
+        spec.to_string(),
+        "out.drop=5+9,in.loss=1%,in.delay=2ms,out.delay=1ms"
+    );
     assert_eq!("".parse::<ImpairSpec>().unwrap(), ImpairSpec::default());
     assert_eq!(ImpairSpec::default().to_string(), "");
 }
@@ -53,7 +67,10 @@ fn probability() -> impl Strategy<Value = Probability> {
 fn link() -> impl Strategy<Value = LinkSpec> {
     let chances = (probability(), probability(), probability());
     let burst = proptest::option::of((probability(), 1..1_000_u32));
-    let queue = (proptest::option::of(1..1_u64 << 40), proptest::option::of(0..1_u64 << 40));
+    let queue = (
+        proptest::option::of(1..1_u64 << 40),
+        proptest::option::of(0..1_u64 << 40),
+    );
     let times = (0..10_u64.pow(12), 0..10_000_u64);
     let reorder = proptest::option::of((probability(), 0..5_000_u64));
     let drop = proptest::collection::btree_set(1..1_000_u64, 0..5);

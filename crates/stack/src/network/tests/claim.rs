@@ -455,3 +455,23 @@ fn a_held_ipv6_address_is_defended_too() {
     host.assert_silent();
     assert_eq!(host.events(), event(AddressEvent::Lost { address, by }));
 }
+
+#[test]
+fn what_waits_to_leave_from_an_address_goes_with_it() {
+    let theirs = arp(ArpOperation::REQUEST, PEER_MAC, OURS[0], OURS[0]);
+    let reply = arp(ArpOperation::REPLY, PEER_MAC, PEER[0], OURS[0]);
+    for lost in [false, true] {
+        let mut host = Host::new();
+        assert!(host.send(PEER[0]));
+        if lost {
+            host.receive(theirs.clone());
+            host.receive(theirs.clone());
+        } else {
+            host.network.release(ip(OURS[0]));
+        }
+        host.sent();
+        host.receive(reply.clone());
+        host.assert_silent();
+        assert!(host.pass(secs(10)).is_empty(), "nobody is asked again");
+    }
+}

@@ -1,0 +1,194 @@
+//! Who watches the frames: the ladder, the summary, the capture file, and an ear for what a
+//! failure may be about.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use handfast_packet::arp::{ArpOperation, ArpPacket};
+use handfast_packet::buf::Medium;
+use handfast_packet::cause::Cause;
+use handfast_packet::ethernet::{EtherType, EthernetAddress, EthernetHeader};
+use handfast_packet::icmpv6::Icmpv6;
+use handfast_packet::ip::Protocol;
+use handfast_packet::ipv6::Ipv6Header;
+use handfast_packet::ndp::Ndp;
+use handfast_packet::record::{Direction, FrameRecord, Recorder};
+use handfast_trace::{
+    Flows, Ladder, LadderOptions, PcapngOptions, PcapngWriter, Shared, Tee,
+};
+
+use crate::args::OutputArgs;
+use crate::failure::{Failure, code};
+
+/// Longest ladder that is drawn without being asked for, in lines.
+const SMALL_LADDER_MAX: usize = 60;
+
+/// What the pictures say about the device.
+#[derive(Clone, Debug)]
+pub(crate) struct Subject {
+    pub(crate) interface: String,
+    pub(crate) hardware: EthernetAddress,
+    pub(crate) names: Vec<(IpAddr, String)>,
+    /// What the device's clock shows plus this is nanoseconds since 1970.
+    pub(crate) clock_offset: u64,
+}
+
+/// All that watches one command.
+#[derive(Default)]
+pub(crate) struct Watch {
+    flows: Option<Shared<Flows>>,
+    ear: Option<Shared<Ear>>,
+    /// A ladder that is shown at the end if it is short.
+    drawn: Option<Text>,
+    capture: Option<(PathBuf, Shared<PcapngWriter<BufWriter<File>>>)>,
+}
+
+impl Watch {
+    /// The watchers that the command line asks for, and the recorder that tells them all; `None`
+    /// when nobody watches.
+    pub(crate) fn new(
+        args: &OutputArgs,
+        subject: &Subject,
+    ) -> Result<(Self, Option<Box<dyn Recorder>>), Failure> {
+        let mut watch = Self::default();
+        let mut recorders: Vec<Box<dyn Recorder>> = Vec::new();
+        if let Some(path) = &args.write {
+            let writer = Shared::new(capture(path, subject)?);
+            recorders.push(Box::new(writer.clone()));
+            watch.capture = Some((path.clone(), writer));
+        }
+        if !args.silent || args.json {
+            let flows = Shared::new(Flows::new(Medium::Ethernet));
+            let ear = Shared::new(Ear::default());
+            recorders.push(Box::new(flows.clone()));
+            recorders.push(Box::new(ear.clone()));
+            watch.flows = Some(flows);
+            watch.ear = Some(ear);
+        }
+        let is_terminal = io::stderr().is_terminal();
+        let names = subject.names.clone();
+        let color = is_terminal && std::env::var_os("NO_COLOR").is_none();
+        let options = LadderOptions { names, color, ..LadderOptions::default() };
+        if args.ladder {
+            recorders.push(Box::new(Ladder::new(Box::new(io::stderr()), options)));
+        } else if is_terminal && !args.no_ladder && !args.silent && !args.json {
+            let text = Text::default();
+            let lines_max = Some(SMALL_LADDER_MAX);
+            let options = LadderOptions { lines_max, ..options };
+            recorders.push(Box::new(Ladder::new(Box::new(text.clone()), options)));
+            watch.drawn = Some(text);
+        }
+        let tee = (!recorders.is_empty()).then(|| Box::new(Tee::new(recorders)) as Box<_>);
+        Ok((watch, tee))
+    }
+
+    /// The figures of all connections.
+    pub(crate) fn flows(&self) -> Option<&Shared<Flows>> {
+        self.flows.as_ref()
+    }
+
+    /// The ladder, when it was drawn aside and is short enough to be shown.
+    pub(crate) fn small_ladder(&self) -> Option<String> {
+        let text = self.drawn.as_ref()?.take();
+        (text.lines().count() <= SMALL_LADDER_MAX).then_some(text)
+    }
+
+    /// Whether somebody was asked for with ARP or neighbour discovery and nobody answered.
+    pub(crate) fn is_unresolved(&self) -> bool {
+        self.ear.as_ref().is_some_and(|ear| {
+            let ear = ear.lock();
+            ear.asked && !ear.answered
+        })
+    }
+
+    /// Completes the capture file.
+    pub(crate) fn finish(&self) -> Result<(), Failure> {
+        let Some((path, writer)) = &self.capture else { return Ok(()) };
+        writer.lock().finish().map_err(|error| {
+            let message = format!("cannot write {}: {error}", path.display());
+            Failure::new(code::WRITE, message)
+        })
+    }
+}
+
+fn capture(
+    path: &PathBuf,
+    subject: &Subject,
+) -> Result<PcapngWriter<BufWriter<File>>, Failure> {
+    let options = PcapngOptions {
+        medium: Medium::Ethernet,
+        interface: subject.interface.clone(),
+        hardware: Some(subject.hardware),
+        names: subject.names.clone(),
+        clock_offset: subject.clock_offset,
+    };
+    let file = File::create(path);
+    let writer = file.and_then(|file| PcapngWriter::new(BufWriter::new(file), &options));
+    writer.map_err(|error| {
+        let message = format!("cannot write {}: {error}; check -w", path.display());
+        Failure::new(code::WRITE, message)
+    })
+}
+
+/// Hears whether next hops answer.
+#[derive(Debug, Default)]
+struct Ear {
+    asked: bool,
+    answered: bool,
+}
+
+impl Recorder for Ear {
+    fn record(&mut self, frame: &FrameRecord<'_>) {
+        match frame.direction {
+            Direction::Out => self.asked |= frame.cause == Cause::Resolve,
+            Direction::In => self.answered = self.answered || is_answer(frame.bytes),
+        }
+    }
+}
+
+/// Whether a frame tells a hardware address.
+fn is_answer(frame: &[u8]) -> bool {
+    let Ok((link, packet)) = EthernetHeader::parse(frame) else { return false };
+    match link.ether_type {
+        EtherType::ARP => {
+            ArpPacket::parse(packet).is_ok_and(|arp| arp.operation == ArpOperation::REPLY)
+        }
+        EtherType::IPV6 => {
+            let Ok((ip, payload)) = Ipv6Header::parse(packet) else { return false };
+            if ip.next_header != Protocol::ICMPV6 {
+                return false;
+            }
+            let message = Icmpv6::parse(payload, ip.source, ip.destination);
+            message.is_ok_and(|(message, body)| {
+                matches!(Ndp::parse(&message, body), Some(Ok(Ndp::NeighborAdvertisement { .. })))
+            })
+        }
+        _ => false,
+    }
+}
+
+/// Text in memory that a ladder writes and its owner takes.
+#[derive(Clone, Default)]
+struct Text(Arc<Mutex<Vec<u8>>>);
+
+impl Text {
+    fn take(&self) -> String {
+        let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
