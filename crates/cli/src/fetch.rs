@@ -11,7 +11,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::future::{Either, LocalBoxFuture, select};
-use handfast::{Connect, Host, Info, Instant, TcpStream};
+use handfast::tcp::Info;
+use handfast::{Connect, Host, Instant, TcpStream};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
@@ -25,6 +26,9 @@ use crate::wire::{Line, Wire};
 
 /// How long a connection may take to close after its last byte has come.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
+
+/// How often it is asked whether all connections are closed.
+const IDLE_STEP: Duration = Duration::from_millis(2);
 
 /// A host to connect from, and a way to wait.
 pub(crate) struct Client {
@@ -75,6 +79,15 @@ pub(crate) struct Fetched {
 }
 
 impl Client {
+    /// Waits until no connection is left, but not longer than `limit`; gives how many are left.
+    pub(crate) async fn idle(&self, limit: Duration) -> usize {
+        let deadline = self.host.now() + limit;
+        while self.host.tcp_count() > 0 && self.host.now() < deadline {
+            (self.sleep)(IDLE_STEP).await;
+        }
+        self.host.tcp_count()
+    }
+
     /// The outcome of `work`, unless it takes longer than `limit`.
     pub(crate) async fn within<T>(
         &self,

@@ -1,2 +1,42 @@
-//! Placeholder while the house is being built.
-fn main() {}
+//! The command `handfast`: fetches pages over our own TCP, and runs the lessons of the lab.
+//!
+//! Everything here is about the command: its line, its words, its exit codes. The stack is in
+//! `handfast` and below, the pictures are in `trace`, the lab and the lessons in `lab`.
+#![forbid(unsafe_code)]
+
+mod args;
+mod failure;
+mod fetch;
+mod get;
+mod lesson;
+mod output;
+mod report;
+mod request;
+mod scene;
+mod target;
+mod watch;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Command, CommandLine, SceneKind};
+use crate::failure::code;
+
+fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    let wants_lab = match &line.command {
+        Command::Get(args) => matches!(args.scene_and_url(), Ok((SceneKind::Lab, _))),
+        Command::Lab(args) => args.name.is_some(),
+    };
+    // While the process still has one thread: only then the kernel lets it change its namespaces.
+    if wants_lab && let Err(error) = handfast_lab::enter() {
+        eprintln!("handfast: {error}");
+        return ExitCode::from(code::FAILED);
+    }
+    ExitCode::from(match line.command {
+        Command::Get(args) => get::run(*args),
+        Command::Lab(args) => lesson::run(&args),
+    })
+}

@@ -67,7 +67,7 @@ impl Template {
     }
 
     /// The request once more.
-    pub(crate) fn request(&self) -> Result<Request<UploadBody>, Failure> {
+    pub(crate) fn request(&self) -> Result<Request<SentBody>, Failure> {
         let mut request = Request::new(self.upload.open()?);
         *request.method_mut() = self.method.clone();
         let path = self.path.parse();
@@ -127,7 +127,7 @@ impl Upload {
         }
     }
 
-    fn open(&self) -> Result<UploadBody, Failure> {
+    fn open(&self) -> Result<SentBody, Failure> {
         let source = match self {
             Self::Nothing => Source::Nothing,
             Self::Bytes(bytes) => Source::Bytes(bytes.clone()),
@@ -136,7 +136,7 @@ impl Upload {
                 Source::File(File::open(path).map_err(|error| unreadable(path, &error))?)
             }
         };
-        Ok(UploadBody { source, position: 0, len: self.len() })
+        Ok(SentBody { source, position: 0, len: self.len() })
     }
 }
 
@@ -145,9 +145,9 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
     Failure::new(code::READ, message)
 }
 
-/// The body of one request.
+/// A body that is sent: of a request, or of an answer of the memory lab's server.
 #[derive(Debug)]
-pub(crate) struct UploadBody {
+pub(crate) struct SentBody {
     source: Source,
     position: u64,
     len: u64,
@@ -161,7 +161,19 @@ enum Source {
     File(File),
 }
 
-impl UploadBody {
+impl SentBody {
+    /// These bytes.
+    pub(crate) fn bytes(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        let len = u64::try_from(bytes.len()).expect("memory has 64 bits at most");
+        Self { source: Source::Bytes(bytes), position: 0, len }
+    }
+
+    /// So many bytes of the lab's position-keyed content.
+    pub(crate) fn content(len: u64) -> Self {
+        Self { source: Source::Content, position: 0, len }
+    }
+
     fn next(&mut self) -> io::Result<Option<Bytes>> {
         let left = self.len - self.position;
         let piece_len = usize::try_from(left).unwrap_or(PIECE_LEN).min(PIECE_LEN);
@@ -188,7 +200,7 @@ impl UploadBody {
     }
 }
 
-impl Body for UploadBody {
+impl Body for SentBody {
     type Data = Bytes;
     type Error = io::Error;
 

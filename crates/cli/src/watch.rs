@@ -37,7 +37,7 @@ pub(crate) struct Subject {
 }
 
 /// All that watches one command.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Watch {
     flows: Option<Shared<Flows>>,
     ear: Option<Shared<Ear>>,

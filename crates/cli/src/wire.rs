@@ -10,14 +10,9 @@ use std::task::{Context, Poll};
 use handfast::TcpStream;
 use hyper::rt::{Read, ReadBufCursor, Write};
 
-/// Bytes read at once. Hyper's buffer is not initialised, and to initialise it would cost as much
-/// as this copy from a block that stays in the cache.
-const READ_LEN: usize = 64 * 1024;
-
 /// A stream that hyper owns.
 pub(crate) struct Wire {
     line: Arc<Line>,
-    block: Box<[u8]>,
 }
 
 /// The same stream for somebody who asks for figures meanwhile.
@@ -29,7 +24,7 @@ pub(crate) struct Line {
 impl Wire {
     pub(crate) fn new(stream: TcpStream) -> Self {
         let line = Arc::new(Line { stream, received: AtomicU64::new(0) });
-        Self { line, block: vec![0; READ_LEN].into() }
+        Self { line }
     }
 
     pub(crate) fn line(&self) -> Arc<Line> {
@@ -50,16 +45,17 @@ impl Line {
 
 impl Read for Wire {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        let len = buffer.remaining().min(READ_LEN);
-        this.line.stream.poll_read(cx, &mut this.block[..len]).map_ok(|count| {
-            buffer.put_slice(&this.block[..count]);
-            let count = u64::try_from(count).expect("a block fits into 64 bits");
-            this.line.received.fetch_add(count, Ordering::Relaxed);
+        // Hyper's buffer is not initialised; a chunk need not be read into it but is copied.
+        let chunk = self.line.stream.poll_read_chunk(cx, buffer.remaining());
+        chunk.map_ok(|chunk| {
+            let Some(chunk) = chunk else { return };
+            buffer.put_slice(&chunk);
+            let len = u64::try_from(chunk.len()).expect("a chunk is small");
+            self.line.received.fetch_add(len, Ordering::Relaxed);
         })
     }
 }
@@ -91,20 +87,6 @@ impl Write for Wire {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let mut written = 0;
-        for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
-            match self.line.stream.poll_write(cx, piece) {
-                Poll::Ready(Ok(len)) => {
-                    written += len;
-                    if len < piece.len() {
-                        break;
-                    }
-                }
-                // What was written counts; the error or the wait comes with the next call.
-                _ if written > 0 => break,
-                other => return other,
-            }
-        }
-        Poll::Ready(Ok(written))
+        self.line.stream.poll_write_vectored(cx, pieces)
     }
 }

@@ -17,6 +17,9 @@ pub struct Clock(Source);
 enum Source {
     System,
     Manual(ManualClock),
+    /// A runtime's clock, and what both clocks showed when they were compared.
+    #[cfg(feature = "tokio")]
+    Tokio(tokio::time::Instant, Instant),
 }
 
 impl Clock {
@@ -25,11 +28,31 @@ impl Clock {
         Self(Source::System)
     }
 
+    /// The clock of the tokio runtime that this is called in. It counts as [`Clock::system`] does
+    /// until a test pauses it.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn tokio() -> Self {
+        Self(Source::Tokio(tokio::time::Instant::now(), monotonic()))
+    }
+
     /// What the time is now.
     pub fn now(&self) -> Instant {
         match &self.0 {
             Source::System => monotonic(),
             Source::Manual(hand) => hand.now(),
+            #[cfg(feature = "tokio")]
+            Source::Tokio(start, at_start) => *at_start + start.elapsed(),
+        }
+    }
+
+    /// The same point on the runtime's clock.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn to_tokio(&self, at: Instant) -> tokio::time::Instant {
+        match &self.0 {
+            Source::Tokio(start, at_start) => *start + at.duration_since(*at_start),
+            Source::System | Source::Manual(_) => {
+                tokio::time::Instant::now() + at.duration_since(self.now())
+            }
         }
     }
 }

@@ -1,131 +1,157 @@
-//! `Driver`: moves frames between one device and one host. It never waits; it says what to wait
-//! for.
+//! `Driver`: joins a host to its device, one turn at a time.
+//!
+//! It neither waits nor reads a clock: whoever calls [`Driver::turn`] does, as a tokio task, a
+//! thread or a simulator.
 
 use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use handfast_device::Device;
 use handfast_packet::Instant;
 use handfast_packet::buf::{RxBatch, TxBatch};
 
-use crate::host::{Host, wake};
+use crate::error::Down;
+use crate::host::{Host, Shared};
+use crate::wakers;
 
-/// Most turns that a skin makes without giving others a chance to run.
-pub const TURNS_MAX: usize = 16;
-
-/// What a driver waits for before its next turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    /// Nothing: there is more to do.
-    Now,
-    /// Frames from the device, a call of the host, or a time.
-    Readable {
-        /// Turn at this time at the latest.
-        until: Option<Instant>,
-    },
-    /// The same, or room in the device.
-    ReadableOrWritable {
-        /// Turn at this time at the latest.
-        until: Option<Instant>,
-    },
-}
-
-/// A device and the host that it serves.
+/// Joins one host to one device.
+///
+/// Dropping it before [`Wait::Over`] cuts the host off: everybody who waits for it is told so.
 #[derive(Debug)]
 pub struct Driver<D> {
-    host: Host,
+    host: HostOfDriver,
     device: D,
     rx: RxBatch,
+    /// What the device has not taken yet goes first.
     tx: TxBatch,
-    /// The device may have frames: it gave a full batch, or nobody has asked it yet.
-    may_have_frames: bool,
+    due: Vec<Waker>,
+}
+
+/// When the next turn is due.
+///
+/// In every case but `Over`, [`Driver::poll_called`] may ask for one earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// At once: there is more to do than one turn may take on.
+    Now,
+    /// When the device is readable, or at `until`.
+    Readable {
+        /// The latest time, if any.
+        until: Option<Instant>,
+    },
+    /// When the device is readable, or takes frames again, or at `until`.
+    ReadableOrWritable {
+        /// The latest time, if any.
+        until: Option<Instant>,
+    },
+    /// Never: the host was shut down, or its last handle has gone, and all is sent that could be.
+    Over,
 }
 
 impl<D: Device> Driver<D> {
-    /// A driver that has not done anything yet.
-    pub fn new(host: Host, device: D) -> Self {
-        let (rx, tx) = (RxBatch::new(), TxBatch::new());
+    /// Joins `host` to `device`, which must have the capabilities that the host was made for.
+    ///
+    /// # Panics
+    /// When the host has been given a driver before.
+    pub fn new(host: &Host, device: D) -> Self {
+        let mut shard = host.shared().lock();
+        assert!(!shard.driven, "a host has one driver in its life");
+        shard.driven = true;
+        drop(shard);
         Self {
-            host,
+            host: HostOfDriver(Arc::clone(host.shared())),
             device,
-            rx,
-            tx,
-            may_have_frames: true,
+            rx: RxBatch::new(),
+            tx: TxBatch::new(),
+            due: Vec::new(),
         }
     }
 
-    /// One turn: at most one batch in and one batch out.
+    /// Takes in one batch of frames, does what is due at `now`, and sends one batch. Never blocks.
     ///
     /// # Errors
-    /// When the device is gone or broken. Everybody who waits on the host hears of it.
+    /// When the device has failed. The host is down then, and everybody who waits for it is told.
     pub fn turn(&mut self, now: Instant) -> io::Result<Wait> {
-        self.may_have_frames = true;
-        self.work(now)
-            .inspect_err(|error| self.host.fail(Some(error)))
+        let result = self.try_turn(now);
+        if let Err(error) = &result {
+            self.host.go_down(Down::Device(error.to_string()));
+        }
+        result
     }
 
-    /// A turn for a skin that knows whether the device has become readable: without that, the
-    /// device is not asked for frames.
-    pub(crate) fn turn_if(&mut self, now: Instant, readable: bool) -> io::Result<Wait> {
-        self.may_have_frames |= readable;
-        self.work(now)
-            .inspect_err(|error| self.host.fail(Some(error)))
+    fn try_turn(&mut self, now: Instant) -> io::Result<Wait> {
+        self.device.recv(now, &mut self.rx)?;
+        let drained = self.rx.room() > 0;
+        let mut shard = self.host.0.lock();
+        let left = shard.turn(now, &mut self.rx, &mut self.tx);
+        std::mem::swap(&mut shard.due, &mut self.due);
+        drop(shard);
+        // Before the device may fail, and while it works the tasks can work too.
+        self.due.drain(..).for_each(Waker::wake);
+        self.device.send(now, &mut self.tx)?;
+        let device_at = self.device.next_ready();
+        let all_sent = !left.more && self.tx.is_empty() && device_at.is_none();
+        if left.end.is_some_and(|end| all_sent || end <= now) {
+            self.host.go_down(Down::ShutDown);
+            return Ok(Wait::Over);
+        }
+        let until = [left.until, device_at].into_iter().flatten().min();
+        let now_due = until.is_some_and(|at| at <= now);
+        Ok(match self.tx.is_empty() {
+            _ if !drained || now_due => Wait::Now,
+            true if left.more => Wait::Now,
+            true => Wait::Readable { until },
+            false => Wait::ReadableOrWritable { until },
+        })
     }
 
-    /// Whether the device gave all it had at the last turn.
-    pub(crate) fn is_drained(&self) -> bool {
-        !self.may_have_frames
+    /// Ready when a handle of the host has made something to do since the last turn; registers
+    /// the driver's task otherwise.
+    pub fn poll_called(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let mut shard = self.host.0.lock();
+        if shard.called {
+            return Poll::Ready(());
+        }
+        let stale = wakers::replace(&mut shard.driver, cx.waker());
+        drop(shard);
+        drop(stale);
+        Poll::Pending
     }
 
-    /// Whether this driver has nothing to do any more: it was stopped, or everybody has left and
-    /// the last connection is over.
-    pub fn is_done(&self) -> bool {
-        let shard = self.host.lock();
-        let left = shard.abandoned && shard.stack.tcp_count() == 0;
-        (shard.stopped || left) && self.tx.is_empty()
+    /// Whether a handle of the host has made something to do since the last turn.
+    pub fn is_called(&self) -> bool {
+        self.host.0.lock().called
     }
 
     /// The device.
-    pub fn device(&self) -> &D {
+    pub const fn device(&self) -> &D {
         &self.device
     }
 
-    /// The device, for changing it.
-    pub fn device_mut(&mut self) -> &mut D {
+    /// The device, for changing it between turns.
+    pub const fn device_mut(&mut self) -> &mut D {
         &mut self.device
     }
+}
 
-    /// The host.
-    pub fn host(&self) -> &Host {
-        &self.host
+/// The driver's hold on its host, which is not a handle: a driver keeps no host alive.
+struct HostOfDriver(Arc<Shared>);
+
+impl HostOfDriver {
+    fn go_down(&self, reason: Down) {
+        self.0.call(|shard, _| shard.go_down(reason));
     }
+}
 
-    fn work(&mut self, now: Instant) -> io::Result<Wait> {
-        let device_due = self.device.next_ready().is_some_and(|at| at <= now);
-        if self.may_have_frames || device_due {
-            self.device.recv(now, &mut self.rx)?;
-            self.may_have_frames = self.rx.room() == 0;
-        }
-        let mut due = Vec::new();
-        let (more, timeout) = {
-            let mut shard = self.host.lock();
-            let more = shard.turn(now, &mut self.rx, &mut self.tx, &mut due);
-            (more, shard.stack.next_timeout())
-        };
-        if !self.tx.is_empty() || device_due {
-            self.device.send(now, &mut self.tx)?;
-        }
-        wake(due);
-        let until = [timeout, self.device.next_ready()]
-            .into_iter()
-            .flatten()
-            .min();
-        if !self.tx.is_empty() {
-            return Ok(Wait::ReadableOrWritable { until });
-        }
-        let overdue = until.is_some_and(|at| at <= now);
-        if more || self.may_have_frames || overdue {
-            return Ok(Wait::Now);
-        }
-        Ok(Wait::Readable { until })
+impl std::fmt::Debug for HostOfDriver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Host")
+    }
+}
+
+impl Drop for HostOfDriver {
+    fn drop(&mut self) {
+        self.go_down(Down::DriverGone);
     }
 }

@@ -3,9 +3,38 @@
 //! Every message says what happened, why, and what to do.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use handfast_packet::ethernet::EthernetAddress;
+use handfast_stack::{AddressError, ConnectError, ListenError, RouteError};
 use handfast_tcp::CloseReason;
+
+/// Why a whole host is of no use any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Down {
+    /// Somebody has shut it down.
+    ShutDown,
+    /// Its driver was dropped, as happens when a runtime ends.
+    DriverGone,
+    /// Its device has failed, in these words.
+    Device(String),
+}
+
+/// What everybody is told who wants something of a host that is down.
+pub(crate) fn down(down: &Down) -> io::Error {
+    let message = match down {
+        Down::ShutDown => "the network of this host was shut down by this program, so its \
+                           connections are gone; start a new one"
+            .to_owned(),
+        Down::DriverGone => "the driver of this host is gone, so nothing is sent or received any \
+                             more; keep its runtime or thread alive as long as the connections"
+            .to_owned(),
+        Down::Device(error) => {
+            format!("the network device of this host has failed: {error}; start a new network")
+        }
+    };
+    io::Error::new(ErrorKind::NetworkDown, message)
+}
 
 /// The kind and the words for a connection to `peer` that ended for `reason`.
 pub(crate) fn closed(reason: CloseReason, peer: SocketAddr) -> io::Error {
@@ -84,6 +113,83 @@ pub(crate) fn listener_gone(local: SocketAddr) -> io::Error {
     io::Error::new(
         ErrorKind::NotConnected,
         format!("nobody listens on {local} any more; bind a new listener"),
+    )
+}
+
+/// The kind for a connection that could not be begun.
+pub(crate) fn connect(error: ConnectError) -> io::Error {
+    let kind = match error {
+        ConnectError::InvalidRemote(_) | ConnectError::MixedFamilies { .. } => {
+            ErrorKind::InvalidInput
+        }
+        ConnectError::Loopback(_) => ErrorKind::Unsupported,
+        ConnectError::NotLocal(_) | ConnectError::NoPort(_) => ErrorKind::AddrNotAvailable,
+        ConnectError::NoSource(_) => ErrorKind::NetworkUnreachable,
+        ConnectError::InUse { .. } => ErrorKind::AddrInUse,
+        ConnectError::TooMany(_) => ErrorKind::QuotaExceeded,
+    };
+    io::Error::new(kind, error)
+}
+
+/// The kind for a listener that could not be made.
+pub(crate) fn listen(error: ListenError) -> io::Error {
+    let kind = match error {
+        ListenError::NotLocal(_) => ErrorKind::AddrNotAvailable,
+        ListenError::InUse(_) | ListenError::NoPort(_) => ErrorKind::AddrInUse,
+        ListenError::TooMany(_) => ErrorKind::QuotaExceeded,
+    };
+    io::Error::new(kind, error)
+}
+
+/// The kind for an address that could not be added.
+pub(crate) fn address(error: AddressError) -> io::Error {
+    let kind = match error {
+        AddressError::Invalid(_) => ErrorKind::InvalidInput,
+        AddressError::Held(_) => ErrorKind::AddrInUse,
+        AddressError::TooMany(_) => ErrorKind::QuotaExceeded,
+    };
+    io::Error::new(kind, error)
+}
+
+/// The kind for a route that could not be added.
+pub(crate) fn route(error: RouteError) -> io::Error {
+    let kind = match error {
+        RouteError::MixedFamilies { .. } | RouteError::InvalidGateway(_) => ErrorKind::InvalidInput,
+        RouteError::TooMany(_) => ErrorKind::QuotaExceeded,
+    };
+    io::Error::new(kind, error)
+}
+
+/// An address that was asked for is somebody else's.
+pub(crate) fn taken(address: IpAddr, by: EthernetAddress) -> io::Error {
+    io::Error::new(
+        ErrorKind::AddrInUse,
+        format!(
+            "cannot claim {address}: the host with the hardware address {by} uses it already; \
+             choose another address"
+        ),
+    )
+}
+
+/// Somebody waits for an address that nobody is claiming.
+pub(crate) fn not_claimed(address: IpAddr) -> io::Error {
+    io::Error::new(
+        ErrorKind::AddrNotAvailable,
+        format!(
+            "{address} is not being claimed: the claim was never begun, or the address was \
+             released meanwhile; claim it again"
+        ),
+    )
+}
+
+/// Too many claims whose outcome nobody has asked for.
+pub(crate) fn too_many_claims(max: usize) -> io::Error {
+    io::Error::new(
+        ErrorKind::QuotaExceeded,
+        format!(
+            "cannot claim an address: the outcomes of {max} claims wait to be asked for, which \
+             is the limit; ask for them or release their addresses"
+        ),
     )
 }
 

@@ -1,268 +1,260 @@
-//! `Host`: one IP host, shared by everybody who holds a clone.
+//! `Host`: one stack behind a lock, and the handle that applications clone.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
+use handfast_device::Device;
 use handfast_packet::Instant;
 use handfast_packet::buf::Capabilities;
+use handfast_packet::ethernet::EthernetAddress;
 use handfast_packet::ip::Cidr;
 use handfast_stack::{AddressEvent, Config, Connect, Counters, Listen, Stack};
 
 use crate::clock::Clock;
+use crate::error::{self, Down};
 use crate::listener::TcpListener;
-use crate::shard::{CLAIMS_MAX, Claim, Failure, Shard};
+use crate::random_seed;
+use crate::shard::{LINGER_MAX, SHUTDOWN_MAX, Shard};
 use crate::stream::TcpStream;
-use crate::wakers::replace;
 
-/// Longest time that a shutdown waits for connections to close in good order.
-pub const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
-
-/// A host: addresses, routes, connections. Clones are the same host.
+/// One host: its stack and everybody who waits for it. Clones are the same host.
 ///
-/// Something must turn a [`crate::Driver`] for it, or nothing moves.
-#[derive(Clone, Debug)]
-pub struct Host {
-    inner: Arc<Inner>,
-}
+/// It does nothing by itself: a [`crate::Driver`] joins it to a device. When the last handle goes
+/// (hosts, streams and listeners all count), the driver delivers what was written, for at most
+/// [`LINGER_MAX`], and ends.
+#[derive(Clone)]
+pub struct Host(Arc<Handles>);
 
-#[derive(Debug)]
-struct Inner {
-    shard: Mutex<Shard>,
+/// Lives as long as there is any handle; the driver has none.
+struct Handles(Arc<Shared>);
+
+/// What handles and driver share.
+pub(crate) struct Shared {
     clock: Clock,
+    shard: Mutex<Shard>,
 }
 
 impl Host {
-    /// A host without addresses on a device with these capabilities.
+    /// A host without addresses, for a device with these capabilities, that reads `clock` when it
+    /// is called.
     pub fn new(config: Config, capabilities: Capabilities, clock: Clock) -> Self {
         let shard = Mutex::new(Shard::new(Stack::new(config, capabilities)));
-        Self {
-            inner: Arc::new(Inner { shard, clock }),
-        }
+        Self(Arc::new(Handles(Arc::new(Shared { clock, shard }))))
     }
 
-    /// Makes an address ours at once, without asking the network whether somebody has it.
+    /// Makes an address ours at once, without asking the network.
     ///
     /// # Errors
-    /// When it is no address of a host, or there are too many.
+    /// `InvalidInput` when no single host can have it, `AddrInUse` when it is ours already,
+    /// `QuotaExceeded` when there are too many.
     pub fn add_address(&self, address: Cidr) -> io::Result<()> {
-        self.act(|shard, _| shard.stack.add_address(address).map_err(invalid))
+        self.call(|shard, _| shard.stack.add_address(address).map_err(error::address))
     }
 
-    /// Starts to claim an address (RFC 5227, RFC 4862); [`Self::poll_claim`] tells the outcome.
+    /// Begins to claim an address (RFC 5227, RFC 4862 5.4); [`Host::poll_claim`] tells the
+    /// outcome.
     ///
     /// # Errors
-    /// When it is no address of a host, is ours or being claimed already, or there are too many.
+    /// Those of [`Host::add_address`], and `QuotaExceeded` when the outcomes of
+    /// [`crate::CLAIMS_MAX`] claims wait to be asked for.
     pub fn start_claim(&self, address: Cidr) -> io::Result<()> {
-        self.act(|shard, now| {
-            shard.stack.claim(now, address).map_err(invalid)?;
-            if shard.claims.len() == CLAIMS_MAX {
-                shard.claims.pop_first();
-            }
-            shard.claims.insert(address.address, Claim::default());
+        self.call(|shard, now| {
+            shard.check_open()?;
+            shard.claims.check_room()?;
+            shard.stack.claim(now, address).map_err(error::address)?;
+            shard.claims.begin(address.address);
+            shard.called = true;
             Ok(())
         })
     }
 
-    /// Waits until a claimed address is ours.
+    /// The outcome of a claim, told once: the address is ours, or the error says who has it.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AddrInUse`] when somebody has it; the message says who.
-    pub fn poll_claim(&self, cx: &mut Context<'_>, address: IpAddr) -> Poll<io::Result<()>> {
-        let mut shard = self.lock();
-        if shard.stack.is_local(address) {
-            return Poll::Ready(Ok(()));
-        }
-        shard.check()?;
-        let Some(claim) = shard.claims.get_mut(&address) else {
-            return Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::AddrNotAvailable,
-                format!("nobody claims {address} here; start the claim first"),
-            )));
-        };
-        if let Some(by) = claim.taken_by {
-            return Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::AddrInUse,
-                format!("the address {address} is in use by {by}; choose another one"),
-            )));
-        }
-        let old = replace(&mut claim.waiter, cx.waker());
-        drop(shard);
-        drop(old);
-        Poll::Pending
+    /// `AddrInUse` when somebody has it; `AddrNotAvailable` when nobody claims it, or it was
+    /// released.
+    pub fn poll_claim(&self, cx: &Context<'_>, address: IpAddr) -> Poll<io::Result<()>> {
+        self.call(|shard, _| {
+            shard.check_up()?;
+            let Shard { claims, due, .. } = shard;
+            match claims.poll_claim(address, cx.waker(), due) {
+                Some(outcome) => outcome,
+                None if shard.stack.is_local(address) => Poll::Ready(Ok(())),
+                None => Poll::Ready(Err(error::not_claimed(address))),
+            }
+        })
     }
 
-    /// Waits for the next thing that happens to an address of ours.
-    ///
-    /// # Errors
-    /// When the driver has failed.
-    pub fn poll_address_event(&self, cx: &mut Context<'_>) -> Poll<io::Result<AddressEvent>> {
-        let mut shard = self.lock();
-        if let Some(event) = shard.address_events.pop_front() {
-            return Poll::Ready(Ok(event));
-        }
-        shard.check()?;
-        let old = replace(&mut shard.address_waiter, cx.waker());
-        drop(shard);
-        drop(old);
-        Poll::Pending
+    /// The next thing that happened to one of our addresses. At most
+    /// [`handfast_stack::ADDRESS_EVENTS_MAX`] are kept; the oldest give way.
+    pub fn poll_address_event(&self, cx: &Context<'_>) -> Poll<AddressEvent> {
+        self.call(|shard, _| shard.claims.poll_event(cx.waker(), &mut shard.due))
     }
 
-    /// Gives an address up: from now on somebody else may have it.
+    /// Gives an address up, claimed or still being claimed. Its connections end at once, without a
+    /// word to their peers.
     pub fn release(&self, address: IpAddr) {
-        self.act(|shard, _| {
+        self.call(|shard, _| {
             shard.stack.release(address);
-            shard.claims.remove(&address);
+            shard.claims.forget(address, &mut shard.due);
+            shard.called = true;
         });
     }
 
-    /// Adds a route; without a gateway, the destinations are on our link.
+    /// Adds a route; without a gateway the destinations are on our link.
     ///
     /// # Errors
-    /// When the gateway is of the other family or no host, or there are too many routes.
+    /// `InvalidInput` when the gateway does not fit, `QuotaExceeded` when there are too many
+    /// routes.
     pub fn add_route(&self, destination: Cidr, gateway: Option<IpAddr>) -> io::Result<()> {
-        self.act(|shard, _| shard.stack.add_route(destination, gateway).map_err(invalid))
+        self.call(|shard, _| {
+            let added = shard.stack.add_route(destination, gateway);
+            added.map_err(error::route)
+        })
     }
 
-    /// Starts a connection; [`TcpStream::poll_connected`] tells when it is open.
+    /// Begins a connection: the SYN leaves with the driver's next turn.
+    /// [`TcpStream::poll_connected`] tells how it went.
     ///
     /// # Errors
-    /// When it cannot begin: no address, no route, no port. The message says what to do.
+    /// `NetworkUnreachable` without an address or a route, `AddrNotAvailable` without a free port,
+    /// `AddrInUse` when the 4-tuple exists, `InvalidInput` for what is not one host's address.
     pub fn connect(&self, remote: SocketAddr, options: Connect) -> io::Result<TcpStream> {
-        self.act(|shard, now| {
-            shard.check()?;
-            let id = shard.stack.connect(now, remote, options);
-            let id = id.map_err(|error| io::Error::new(connect_kind(&error), error))?;
-            Ok(TcpStream::new(self, shard, now, id))
-        })
+        let (id, local) = self.call(|shard, now| {
+            shard.check_open()?;
+            let id = shard
+                .stack
+                .connect(now, remote, options)
+                .map_err(error::connect)?;
+            shard.called = true;
+            shard.streams.insert(id, Default::default());
+            let socket = shard.stack.tcp(now, id).expect("made just now");
+            Ok::<_, io::Error>((id, socket.local()))
+        })?;
+        Ok(TcpStream::new(self.clone(), id, local, remote))
     }
 
-    /// Accepts connections to `local` from now on. The unspecified address stands for all of its
-    /// family, port 0 for a free one.
+    /// Accepts connections to `local` from now on. The unspecified address stands for all
+    /// addresses of its family, port 0 for a free one.
     ///
     /// # Errors
-    /// When the address is not ours or the port has a listener.
+    /// `AddrInUse` when there is such a listener, `AddrNotAvailable` when the address is not ours.
     pub fn listen(&self, local: SocketAddr, options: Listen) -> io::Result<TcpListener> {
-        self.act(|shard, _| {
-            shard.check()?;
-            let id = shard.stack.listen(local, options);
-            let id = id.map_err(|error| io::Error::new(listen_kind(&error), error))?;
-            Ok(TcpListener::new(self, shard, id))
+        let (id, local) = self.call(|shard, _| {
+            shard.check_open()?;
+            let id = shard.stack.listen(local, options).map_err(error::listen)?;
+            shard.listeners.insert(id, Default::default());
+            let local = shard.stack.listener_local(id).expect("made just now");
+            Ok::<_, io::Error>((id, local))
+        })?;
+        Ok(TcpListener::new(self.clone(), id, local))
+    }
+
+    /// Begins the end of this host, and is ready when the driver has ended: listeners are closed,
+    /// the closing handshakes of connections are waited for ([`SHUTDOWN_MAX`] at most), and
+    /// connections that are open even then are reset.
+    pub fn poll_shutdown(&self, cx: &Context<'_>) -> Poll<()> {
+        self.call(|shard, now| {
+            if shard.is_down() || !shard.driven {
+                shard.go_down(Down::ShutDown);
+                return Poll::Ready(());
+            }
+            shard.begin_ending(now, SHUTDOWN_MAX);
+            shard.wait_for_end(cx.waker());
+            Poll::Pending
         })
     }
 
-    /// What was counted so far.
+    /// What the stack has counted.
     pub fn counters(&self) -> Counters {
-        self.lock().stack.counters()
+        self.0.0.lock().stack.counters()
     }
 
-    /// Connections that exist: opening, open, closing, or over and not dropped.
+    /// Connections that exist, those in TIME-WAIT excepted.
     pub fn tcp_count(&self) -> usize {
-        self.lock().stack.tcp_count()
+        self.0.0.lock().stack.tcp_count()
     }
 
     /// Connections in TIME-WAIT.
     pub fn time_wait_count(&self) -> usize {
-        self.lock().stack.time_wait_count()
+        self.0.0.lock().stack.time_wait_count()
     }
 
-    /// The time by this host's clock.
+    /// Whether `address` is ours and may be used.
+    pub fn is_local(&self, address: IpAddr) -> bool {
+        self.0.0.lock().stack.is_local(address)
+    }
+
+    /// What the clock of this host shows.
     pub fn now(&self) -> Instant {
-        self.inner.clock.now()
+        self.0.0.clock.now()
     }
 
-    /// Waits until no connection is left; those in TIME-WAIT do not count.
-    pub fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Runs `verb` under the lock; wakes afterwards.
+    pub(crate) fn call<T>(&self, verb: impl FnOnce(&mut Shard, Instant) -> T) -> T {
+        self.0.0.call(verb)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.0
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Handles {
+    fn drop(&mut self) {
+        self.0
+            .call(|shard, now| shard.begin_ending(now, LINGER_MAX));
+    }
+}
+
+impl Shared {
+    /// Runs `verb` with the time; then, without the lock, wakes who is due, and the driver if
+    /// there is something new for it to do.
+    pub(crate) fn call<T>(&self, verb: impl FnOnce(&mut Shard, Instant) -> T) -> T {
         let mut shard = self.lock();
-        if shard.stack.tcp_count() == 0 || shard.failure.is_some() {
-            return Poll::Ready(());
-        }
-        let old = replace(&mut shard.idle_waiter, cx.waker());
+        let now = shard.advance(self.clock.now());
+        let result = verb(&mut shard, now);
+        let driver = if shard.called {
+            shard.driver.take()
+        } else {
+            None
+        };
+        let due = std::mem::take(&mut shard.due);
         drop(shard);
-        drop(old);
-        Poll::Pending
+        driver.into_iter().chain(due).for_each(Waker::wake);
+        result
     }
 
-    /// Nobody holds the network: the driver ends with the last connection.
-    pub(crate) fn abandon(&self) {
-        self.act(|shard, _| shard.abandoned = true);
-    }
-
-    /// The driver is to end now.
-    pub(crate) fn stop(&self) {
-        self.act(|shard, _| shard.stopped = true);
-    }
-
-    /// Who is to be woken when there is something to drive.
-    pub(crate) fn register_driver(&self, waker: &Waker) {
-        let mut shard = self.lock();
-        let old = replace(&mut shard.driver, waker);
-        drop(shard);
-        drop(old);
-    }
-
-    /// The driver is over.
-    pub(crate) fn fail(&self, error: Option<&io::Error>) {
-        let failure = error.map_or_else(Failure::stopped, Failure::new);
-        let mut due = Vec::new();
-        self.lock().fail(failure, &mut due);
-        wake(due);
-    }
-
-    /// Does something that may leave frames to send: the driver hears of it afterwards.
-    pub(crate) fn act<T>(&self, verb: impl FnOnce(&mut Shard, Instant) -> T) -> T {
-        let now = self.now();
-        let mut due = Vec::new();
-        let mut shard = self.lock();
-        let outcome = verb(&mut shard, now);
-        shard.tell(&mut due);
-        due.extend(shard.driver.take());
-        drop(shard);
-        wake(due);
-        outcome
-    }
-
-    /// The lock. A panic of another thread under it does not make the tables wrong: every verb of
-    /// the stack leaves them whole or panics before it changes them.
+    /// A panic under the lock is followed by the driver's end, after which nobody asks the stack;
+    /// so there is no need to spread it.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shard> {
-        self.inner
-            .shard
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Wakes outside the lock, since a waker may run foreign code.
-pub(crate) fn wake(due: Vec<Waker>) {
-    for waker in due {
-        waker.wake();
-    }
-}
-
-fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, error)
-}
-
-/// The kinds that the kernel's sockets give for the same refusals.
-fn connect_kind(error: &handfast_stack::ConnectError) -> io::ErrorKind {
-    use handfast_stack::ConnectError as E;
-    match error {
-        E::InvalidRemote(_) | E::MixedFamilies { .. } => io::ErrorKind::InvalidInput,
-        E::Loopback(_) => io::ErrorKind::Unsupported,
-        E::NotLocal(_) | E::NoPort(_) => io::ErrorKind::AddrNotAvailable,
-        E::NoSource(_) => io::ErrorKind::NetworkUnreachable,
-        E::InUse { .. } => io::ErrorKind::AddrInUse,
-        E::TooMany(_) => io::ErrorKind::QuotaExceeded,
-    }
-}
-
-fn listen_kind(error: &handfast_stack::ListenError) -> io::ErrorKind {
-    use handfast_stack::ListenError as E;
-    match error {
-        E::NotLocal(_) | E::NoPort(_) => io::ErrorKind::AddrNotAvailable,
-        E::InUse(_) => io::ErrorKind::AddrInUse,
-        E::TooMany(_) => io::ErrorKind::QuotaExceeded,
-    }
+/// The configuration of a host on a real device: its hardware address is that of the device, and a
+/// seed of 0, which everybody could guess, becomes a random one.
+pub(crate) fn configure(config: Config, device: &impl Device) -> io::Result<Config> {
+    let hardware = match device.hardware_address() {
+        EthernetAddress::ZERO => config.hardware,
+        address => address,
+    };
+    let seed = match config.seed {
+        0 => random_seed()?,
+        seed => seed,
+    };
+    Ok(Config {
+        seed,
+        hardware,
+        ..config
+    })
 }

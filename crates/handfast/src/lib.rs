@@ -1,20 +1,19 @@
-//! A host of its own in your program: its IP address, its TCP, on any device.
+//! Sockets of a user-space TCP/IP stack, for tokio and for threads.
 //!
 //! ```text
-//!  tokio::Net      blocking::Net          a simulator
-//!       └───────────────┼─────────────────────┘
-//!            Host, TcpStream, TcpListener      poll functions, no runtime
-//!                       │ (one lock)
-//!                     Shard ── Stack           what is waited for, and the protocol
-//!                       │
-//!                    Driver<D> ── Device       moves frames between both
+//! TcpStream, TcpListener ─► Host ─► Shard (Mutex) { Stack, wakers } ◄─ Driver ─► Device
 //! ```
-//! The poll functions of [`TcpStream`] and [`TcpListener`] are the only implementation; [`tokio`]
-//! and [`blocking`] are thin skins. The driver runs where its skin puts it: with tokio on the
-//! caller's own runtime, so that a wake-up stays on one thread.
+//! A [`Host`] is one stack and everybody who waits for it; a [`Driver`] joins it to one device by
+//! [`Driver::turn`]. [`TcpStream`] and [`TcpListener`] know no runtime: they have `poll_*`
+//! functions, and `tokio` and `blocking` are thin skins over those. A simulator calls the same
+//! `turn` with a clock of its own.
+//!
+//! What does not live here: protocols (crates `tcp` and `stack`) and system calls for frames
+//! (crate `device`).
 #![forbid(unsafe_code)]
 
 pub mod blocking;
+mod claims;
 mod clock;
 mod driver;
 mod error;
@@ -27,18 +26,20 @@ mod stream;
 pub mod tokio;
 mod wakers;
 
+pub use claims::CLAIMS_MAX;
 pub use clock::{Clock, ManualClock};
-pub use driver::{Driver, TURNS_MAX, Wait};
+pub use driver::{Driver, Wait};
 pub use handfast_packet::Instant;
+pub use handfast_packet::buf::{Capabilities, Medium};
 pub use handfast_packet::ethernet::EthernetAddress;
 pub use handfast_packet::ip::Cidr;
 pub use handfast_stack::{
     AddressEvent, ClaimTimings, Config, Connect, Counters, Listen, TcpCounters,
 };
-pub use handfast_tcp::{CloseReason, Config as TcpConfig, Info, State};
-pub use host::{Host, SHUTDOWN_MAX};
+pub use handfast_tcp as tcp;
+pub use host::Host;
 pub use listener::TcpListener;
 pub use seed::random_seed;
-pub use shard::CLAIMS_MAX;
+pub use shard::{LINGER_MAX, SHUTDOWN_MAX};
 pub use stream::TcpStream;
-pub use wakers::ACCEPT_WAITERS_MAX;
+pub use wakers::WAITERS_MAX;

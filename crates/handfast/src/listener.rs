@@ -1,19 +1,19 @@
 //! `TcpListener`: connections that others open, for any runtime or none.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use handfast_stack::ListenerId;
 
-use crate::error;
-use crate::host::{Host, wake};
-use crate::shard::Shard;
+use crate::error::{self, Down};
+use crate::host::Host;
 use crate::stream::TcpStream;
-use crate::wakers::AcceptWakers;
 
-/// A listening port. Dropping it resets the connections that nobody has accepted.
+/// A port that takes connections. Any number of tasks may accept from it.
+///
+/// Dropping it resets the connections that nobody has accepted.
+#[derive(Debug)]
 pub struct TcpListener {
     host: Host,
     id: ListenerId,
@@ -21,67 +21,46 @@ pub struct TcpListener {
 }
 
 impl TcpListener {
-    pub(crate) fn new(host: &Host, shard: &mut Shard, id: ListenerId) -> Self {
-        let local = shard
-            .stack
-            .listener_local(id)
-            .expect("a new listener exists");
-        shard.listeners.insert(id, AcceptWakers::default());
-        Self {
-            host: host.clone(),
-            id,
-            local,
-        }
+    pub(crate) const fn new(host: Host, id: ListenerId, local: SocketAddr) -> Self {
+        Self { host, id, local }
     }
 
-    /// Waits for the next connection. Any number of tasks may wait.
+    /// The oldest connection that is open and not accepted, and its peer.
     ///
     /// # Errors
-    /// When the driver has failed.
-    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        let mut due = Vec::new();
-        let outcome = self.host.act(|shard, now| {
-            if let Some(id) = shard.stack.accept(self.id) {
-                let stream = TcpStream::new(&self.host, shard, now, id);
-                let peer = stream.peer_addr();
-                return Poll::Ready(Ok((stream, peer)));
-            }
-            shard.check()?;
-            match shard.listeners.get_mut(&self.id) {
-                Some(wakers) => wakers.add(cx.waker(), &mut due),
-                None => return Poll::Ready(Err(error::listener_gone(self.local))),
-            }
-            Poll::Pending
+    /// `NetworkDown` when the host is down or on its way there.
+    pub fn poll_accept(&self, cx: &Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let accepted = self.host.call(|shard, now| {
+            shard.check_up()?;
+            let Some(waiters) = shard.listeners.get_mut(&self.id) else {
+                return Poll::Ready(Err(error::down(&Down::ShutDown)));
+            };
+            let Some(id) = shard.stack.accept(self.id) else {
+                waiters.add(cx.waker(), &mut shard.due);
+                return Poll::Pending;
+            };
+            shard.streams.insert(id, Default::default());
+            let socket = shard.stack.tcp(now, id).expect("accepted just now");
+            Poll::Ready(Ok((id, socket.local(), socket.remote())))
         });
-        wake(due);
-        outcome
+        accepted
+            .map_ok(|(id, local, peer)| (TcpStream::new(self.host.clone(), id, local, peer), peer))
     }
 
-    /// The address and port it listens on.
-    pub fn local_addr(&self) -> SocketAddr {
+    /// The address and port that it listens on.
+    pub const fn local_addr(&self) -> SocketAddr {
         self.local
     }
 }
 
 impl Drop for TcpListener {
     fn drop(&mut self) {
-        let wakers = self.host.act(|shard, now| {
-            shard.stack.close_listener(now, self.id);
+        let _stale = self.host.call(|shard, now| {
+            if !shard.is_down() {
+                shard.stack.close_listener(now, self.id);
+                shard.called = true;
+            }
             shard.listeners.remove(&self.id)
         });
-        wake(
-            wakers
-                .into_iter()
-                .flat_map(|mut wakers| wakers.take().collect::<Vec<_>>())
-                .collect(),
-        );
-    }
-}
-
-impl fmt::Debug for TcpListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TcpListener")
-            .field("local", &self.local)
-            .finish()
     }
 }

@@ -1,200 +1,223 @@
-//! What one lock protects: the stack, and who waits for what.
-//!
-//! Nothing is woken under the lock: every verb hands out the wakers that are due.
+//! What the lock protects: one stack, everybody who waits for it, and how it comes to its end.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
 use std::task::Waker;
+use std::time::Duration;
 
 use handfast_packet::Instant;
 use handfast_packet::buf::{RxBatch, TxBatch};
-use handfast_packet::ethernet::EthernetAddress;
-use handfast_stack::{AddressEvent, Event, ListenerId, Stack, TcpId};
-use handfast_tcp as tcp;
+use handfast_stack::{Event, ListenerId, Stack, TcpId};
+use handfast_tcp::{self as tcp, State};
 
-use crate::wakers::{AcceptWakers, StreamWakers};
+use crate::claims::Claims;
+use crate::error::{self, Down};
+use crate::wakers::{StreamWakers, Waiters};
 
-/// Most events about addresses that wait for [`crate::Host::poll_address_event`]; the oldest
-/// gives way. An address tells little in its life.
-const ADDRESS_EVENTS_MAX: usize = 64;
-/// Most claims whose outcome is remembered for whoever asked; the stack holds fewer addresses.
-pub const CLAIMS_MAX: usize = 64;
+/// Longest time that a shutdown waits for the closing handshakes of connections.
+pub const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
+/// Longest time that a driver goes on after the last handle of its host has gone, so that what
+/// was written is delivered. Nobody waits for it, hence as long as FIN-WAIT-2.
+pub const LINGER_MAX: Duration = Duration::from_secs(60);
 
-/// The stack and its waiting tasks.
+/// One stack and those who wait for it.
 #[derive(Debug)]
 pub(crate) struct Shard {
     pub(crate) stack: Stack,
+    pub(crate) claims: Claims,
+    /// The connections that a stream holds.
     pub(crate) streams: BTreeMap<TcpId, StreamWakers>,
-    pub(crate) listeners: BTreeMap<ListenerId, AcceptWakers>,
-    /// Claims that were started here, and what became of them.
-    pub(crate) claims: BTreeMap<IpAddr, Claim>,
-    pub(crate) address_events: VecDeque<AddressEvent>,
-    pub(crate) address_waiter: Option<Waker>,
-    /// Who turns the driver.
+    /// The open listeners.
+    pub(crate) listeners: BTreeMap<ListenerId, Waiters>,
+    /// Tasks to wake once the lock is released.
+    pub(crate) due: Vec<Waker>,
+    /// The driver has been given something to do since its last turn.
+    pub(crate) called: bool,
+    /// How to tell the driver.
     pub(crate) driver: Option<Waker>,
-    /// Waits for the last connection to end.
-    pub(crate) idle_waiter: Option<Waker>,
-    /// Nobody holds the network any more: the driver ends with the last connection.
-    pub(crate) abandoned: bool,
-    /// The driver is to end now.
-    pub(crate) stopped: bool,
-    /// The device failed; nothing moves any more.
-    pub(crate) failure: Option<Failure>,
+    /// There is, or was, a driver.
+    pub(crate) driven: bool,
+    ending: Option<Ending>,
+    end_waiters: Waiters,
+    down: Option<Down>,
+    now: Instant,
 }
 
-/// A claim that somebody may wait for.
-#[derive(Debug, Default)]
-pub(crate) struct Claim {
-    /// Who has the address, once we know that we do not get it.
-    pub(crate) taken_by: Option<EthernetAddress>,
-    pub(crate) waiter: Option<Waker>,
+/// A host on its way down.
+#[derive(Debug)]
+struct Ending {
+    /// When it ends at the latest.
+    by: Instant,
+    /// The connections that were still open have been reset.
+    cut: bool,
 }
 
-/// Why the driver ended; `io::Error` cannot be cloned for each who asks.
-#[derive(Clone, Debug)]
-pub(crate) struct Failure {
-    kind: io::ErrorKind,
-    message: String,
+/// What a turn of the shard leaves to the driver.
+#[derive(Debug)]
+pub(crate) struct Left {
+    /// More waits to be sent than the batch had room for.
+    pub(crate) more: bool,
+    /// When to come again at the latest.
+    pub(crate) until: Option<Instant>,
+    /// Set once nothing is waited for any more: the driver ends when all is sent, or then.
+    pub(crate) end: Option<Instant>,
 }
 
 impl Shard {
     pub(crate) fn new(stack: Stack) -> Self {
         Self {
             stack,
+            claims: Claims::default(),
             streams: BTreeMap::new(),
             listeners: BTreeMap::new(),
-            claims: BTreeMap::new(),
-            address_events: VecDeque::new(),
-            address_waiter: None,
+            due: Vec::new(),
+            called: false,
             driver: None,
-            idle_waiter: None,
-            abandoned: false,
-            stopped: false,
-            failure: None,
+            driven: false,
+            ending: None,
+            end_waiters: Waiters::default(),
+            down: None,
+            now: Instant::ZERO,
         }
     }
 
-    /// One turn of the stack: takes frames in, lets time pass, gives frames out. Returns whether
-    /// more frames wait.
-    pub(crate) fn turn(
-        &mut self,
-        now: Instant,
-        rx: &mut RxBatch,
-        tx: &mut TxBatch,
-        due: &mut Vec<Waker>,
-    ) -> bool {
-        if !rx.is_empty() {
-            self.stack.receive(now, rx);
-        }
+    /// The time of a call. Callers read their clocks before they have the lock, so one may come
+    /// with an earlier time than the one before; for the stack, time does not go back.
+    pub(crate) fn advance(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    /// One batch in, what is due, one batch out. Those to be woken are in `due` afterwards.
+    pub(crate) fn turn(&mut self, now: Instant, rx: &mut RxBatch, tx: &mut TxBatch) -> Left {
+        let now = self.advance(now);
+        self.called = false;
+        self.stack.receive(now, rx);
         if self.stack.next_timeout().is_some_and(|at| at <= now) {
             self.stack.on_timeout(now);
         }
+        self.end_if_due(now);
         let more = self.stack.poll_transmit(now, tx);
-        self.tell(due);
-        if self.stack.tcp_count() == 0 {
-            due.extend(self.idle_waiter.take());
-        }
-        more
-    }
-
-    /// Collects the wakers of everybody for whom something happened.
-    pub(crate) fn tell(&mut self, due: &mut Vec<Waker>) {
-        while let Some(event) = self.stack.poll_event() {
-            match event {
-                Event::Tcp(id, event) => self.tell_stream(id, event, due),
-                Event::Accept(id) => {
-                    if let Some(wakers) = self.listeners.get_mut(&id) {
-                        due.extend(wakers.take());
-                    }
-                }
-                Event::Address(event) => self.tell_address(event, due),
-            }
+        self.take_events();
+        let ending = self.ending.as_ref();
+        let by = ending.map(|ending| ending.by);
+        Left {
+            more,
+            until: [self.stack.next_timeout(), by].into_iter().flatten().min(),
+            end: ending.filter(|ending| ending.cut).map(|ending| ending.by),
         }
     }
 
-    /// The driver is over: everybody must hear of it.
-    pub(crate) fn fail(&mut self, failure: Failure, due: &mut Vec<Waker>) {
-        self.failure = Some(failure);
+    /// Begins the end of this host, which its driver completes within `limit`.
+    pub(crate) fn begin_ending(&mut self, now: Instant, limit: Duration) {
+        self.called = true;
+        let by = now + limit;
+        match &mut self.ending {
+            Some(ending) => ending.by = ending.by.min(by),
+            None => self.ending = Some(Ending { by, cut: false }),
+        }
+        for (id, mut waiters) in std::mem::take(&mut self.listeners) {
+            waiters.wake_all(&mut self.due);
+            self.stack.close_listener(now, id);
+        }
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait_for_end(&mut self, waker: &Waker) {
+        self.end_waiters.add(waker, &mut self.due);
+    }
+
+    /// From now on nothing works; everybody is told why. The first reason stays.
+    pub(crate) fn go_down(&mut self, reason: Down) {
+        self.down.get_or_insert(reason);
+        let due = &mut self.due;
+        self.claims.wake_all(due);
+        self.end_waiters.wake_all(due);
+        for waiters in self.listeners.values_mut() {
+            waiters.wake_all(due);
+        }
         for wakers in self.streams.values_mut() {
             due.extend(wakers.read.take());
             due.extend(wakers.write.take());
         }
-        for wakers in self.listeners.values_mut() {
-            due.extend(wakers.take());
-        }
-        due.extend(
-            self.claims
-                .values_mut()
-                .filter_map(|claim| claim.waiter.take()),
-        );
-        due.extend(self.address_waiter.take());
-        due.extend(self.idle_waiter.take());
     }
 
-    /// Whether the driver still works.
-    pub(crate) fn check(&self) -> io::Result<()> {
-        self.failure
+    /// Whether the host is down.
+    pub(crate) fn is_down(&self) -> bool {
+        self.down.is_some()
+    }
+
+    /// An error when the host is down.
+    pub(crate) fn check_up(&self) -> io::Result<()> {
+        self.down
             .as_ref()
-            .map_or(Ok(()), |failure| Err(failure.to_error()))
+            .map_or(Ok(()), |reason| Err(error::down(reason)))
     }
 
-    fn tell_stream(&mut self, id: TcpId, event: tcp::Event, due: &mut Vec<Waker>) {
+    /// An error when nothing new may begin.
+    pub(crate) fn check_open(&self) -> io::Result<()> {
+        self.check_up()?;
+        self.ending
+            .as_ref()
+            .map_or(Ok(()), |_| Err(error::down(&Down::ShutDown)))
+    }
+
+    /// Resets what is still open when the closing handshakes are over or have had their time.
+    fn end_if_due(&mut self, now: Instant) {
+        let Some(ending) = &self.ending else { return };
+        if ending.cut || (now < ending.by && !self.is_settled(now)) {
+            return;
+        }
+        for &id in self.streams.keys() {
+            if let Some(mut socket) = self.stack.tcp(now, id) {
+                socket.abort();
+            }
+        }
+        self.ending.as_mut().expect("seen just now").cut = true;
+    }
+
+    /// Whether no connection is in a closing handshake of ours.
+    fn is_settled(&mut self, now: Instant) -> bool {
+        let released = self.stack.tcp_count().saturating_sub(self.streams.len());
+        released == 0
+            && !self.streams.keys().any(|&id| {
+                let state = self.stack.tcp(now, id).map(|socket| socket.state());
+                matches!(
+                    state,
+                    Some(State::FinWait1 | State::Closing | State::LastAck)
+                )
+            })
+    }
+
+    fn take_events(&mut self) {
+        while let Some(event) = self.stack.poll_event() {
+            match event {
+                Event::Tcp(id, event) => self.on_tcp_event(id, event),
+                Event::Accept(id) => {
+                    if let Some(waiters) = self.listeners.get_mut(&id) {
+                        waiters.wake_all(&mut self.due);
+                    }
+                }
+                Event::Address(event) => self.claims.on_event(event, &mut self.due),
+            }
+        }
+    }
+
+    fn on_tcp_event(&mut self, id: TcpId, event: tcp::Event) {
+        let (read, write) = match event {
+            tcp::Event::Readable => (true, false),
+            tcp::Event::Connected | tcp::Event::Writable => (false, true),
+            tcp::Event::Closed => (true, true),
+            tcp::Event::Urgent | tcp::Event::SoftError | tcp::Event::TimeWait => return,
+        };
         let Some(wakers) = self.streams.get_mut(&id) else {
             return;
         };
-        let (read, write) = match event {
-            tcp::Event::Connected | tcp::Event::Writable => (false, true),
-            tcp::Event::Readable => (true, false),
-            tcp::Event::Closed | tcp::Event::TimeWait => (true, true),
-            tcp::Event::Urgent | tcp::Event::SoftError => (false, false),
-        };
         if read {
-            due.extend(wakers.read.take());
+            self.due.extend(wakers.read.take());
         }
         if write {
-            due.extend(wakers.write.take());
+            self.due.extend(wakers.write.take());
         }
-    }
-
-    fn tell_address(&mut self, event: AddressEvent, due: &mut Vec<Waker>) {
-        let (address, taken_by) = match event {
-            AddressEvent::Claimed(address) | AddressEvent::Defended { address, .. } => {
-                (address, None)
-            }
-            AddressEvent::Taken { address, by } | AddressEvent::Lost { address, by } => {
-                (address, Some(by))
-            }
-        };
-        if let Some(claim) = self.claims.get_mut(&address) {
-            claim.taken_by = taken_by.or(claim.taken_by);
-            due.extend(claim.waiter.take());
-        }
-        if self.address_events.len() == ADDRESS_EVENTS_MAX {
-            self.address_events.pop_front();
-        }
-        self.address_events.push_back(event);
-        due.extend(self.address_waiter.take());
-    }
-}
-
-impl Failure {
-    pub(crate) fn new(error: &io::Error) -> Self {
-        Self {
-            kind: error.kind(),
-            message: error.to_string(),
-        }
-    }
-
-    /// The driver ended because it was told to.
-    pub(crate) fn stopped() -> Self {
-        Self {
-            kind: io::ErrorKind::NotConnected,
-            message: "the network was shut down: its driver has ended; start a new one".to_owned(),
-        }
-    }
-
-    pub(crate) fn to_error(&self) -> io::Error {
-        io::Error::new(self.kind, self.message.clone())
     }
 }

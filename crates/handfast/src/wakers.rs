@@ -1,13 +1,13 @@
-//! Who waits for what: the wakers of streams and listeners.
+//! Who waits for what: the wakers of streams, listeners and everything else.
 //!
 //! Nothing is woken or dropped here. Wakers that are due or replaced are handed out, because both
 //! may run foreign code, which must not happen under the shard's lock.
 
 use std::task::Waker;
 
-/// Most tasks that wait on one listener at a time; when one more comes, all are woken and ask
-/// again.
-pub const ACCEPT_WAITERS_MAX: usize = 1024;
+/// Most tasks that wait for one thing at a time (to accept, for an address, for the end of the
+/// network); when one more comes, all are woken and ask again.
+pub const WAITERS_MAX: usize = 1_024;
 
 /// The two tasks that may wait on one connection. A stream has one reader and one writer, so a
 /// new waker replaces the old one.
@@ -28,25 +28,25 @@ pub(crate) fn replace(slot: &mut Option<Waker>, waker: &Waker) -> Option<Waker> 
     }
 }
 
-/// The tasks that wait on one listener: any number may call `accept`.
+/// The tasks that wait for the same thing: any number may call `accept`, say.
 #[derive(Debug, Default)]
-pub(crate) struct AcceptWakers(Vec<Waker>);
+pub(crate) struct Waiters(Vec<Waker>);
 
-impl AcceptWakers {
+impl Waiters {
     /// Adds a task once. When there are too many, all of them go to `due`.
     pub(crate) fn add(&mut self, waker: &Waker, due: &mut Vec<Waker>) {
         if self.0.iter().any(|old| old.will_wake(waker)) {
             return;
         }
-        if self.0.len() == ACCEPT_WAITERS_MAX {
+        if self.0.len() == WAITERS_MAX {
             due.append(&mut self.0);
         }
         self.0.push(waker.clone());
     }
 
-    /// Takes all tasks out.
-    pub(crate) fn take(&mut self) -> impl Iterator<Item = Waker> {
-        self.0.drain(..)
+    /// Moves all tasks to `due`.
+    pub(crate) fn wake_all(&mut self, due: &mut Vec<Waker>) {
+        due.append(&mut self.0);
     }
 }
 
@@ -79,16 +79,18 @@ mod tests {
 
     #[test]
     fn waiting_tasks_are_counted_once_and_never_lost() {
-        let mut wakers = AcceptWakers::default();
+        let mut wakers = Waiters::default();
         let mut due = Vec::new();
         let first = waker();
         wakers.add(&first, &mut due);
         wakers.add(&first, &mut due);
-        for _ in 1..ACCEPT_WAITERS_MAX {
+        for _ in 1..WAITERS_MAX {
             wakers.add(&waker(), &mut due);
         }
         assert!(due.is_empty());
         wakers.add(&waker(), &mut due);
-        assert_eq!((due.len(), wakers.take().count()), (ACCEPT_WAITERS_MAX, 1));
+        assert_eq!(due.len(), WAITERS_MAX);
+        wakers.wake_all(&mut due);
+        assert_eq!(due.len(), WAITERS_MAX + 1);
     }
 }

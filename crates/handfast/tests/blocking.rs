@@ -63,7 +63,9 @@ fn refused_and_unreachable_are_told_apart() {
     let error = client.connect(server()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     let nobody = "192.0.2.77:80".parse().unwrap();
-    let error = client.connect_timeout(nobody, Duration::from_millis(30)).unwrap_err();
+    let error = client
+        .connect_timeout(nobody, Duration::from_millis(30))
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
 }
 

@@ -149,7 +149,9 @@ async fn two_hundred_streams_at_once_and_nothing_left() {
     let listener = peer.bind(server()).await.unwrap();
     tokio::spawn(async move {
         loop {
-            let Ok((mut stream, _)) = listener.accept().await else { return };
+            let Ok((mut stream, _)) = listener.accept().await else {
+                return;
+            };
             tokio::spawn(async move {
                 let (mut read, mut write) = tokio::io::split(&mut stream);
                 let _ = tokio::io::copy(&mut read, &mut write).await;
@@ -181,7 +183,10 @@ async fn two_hundred_streams_at_once_and_nothing_left() {
 #[tokio::test]
 async fn an_address_is_claimed_once_and_refused_to_the_second() {
     let (a, b) = devices();
-    let (first, second) = (Net::start(a, config(1)).unwrap(), Net::start(b, config(2)).unwrap());
+    let (first, second) = (
+        Net::start(a, config(1)).unwrap(),
+        Net::start(b, config(2)).unwrap(),
+    );
     first.claim(address(9)).await.unwrap();
     let error = second.claim(address(9)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);

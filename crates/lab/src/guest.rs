@@ -86,7 +86,7 @@ impl Guest {
         let v6 = ipv6.map(|address| (address.into(), PREFIX_LEN_V6, GATEWAY_V6.into()));
         for (address, prefix_len, gateway) in v4.into_iter().chain(v6) {
             guest.settle(address, prefix_len, claim).await?;
-            guest.net.add_route(everything_like(gateway), Some(gateway))?;
+            guest.net.host().add_route(everything_like(gateway), Some(gateway))?;
         }
         Ok(guest)
     }
@@ -140,7 +140,7 @@ impl Guest {
         &self,
         server: SocketAddr,
         len: u64,
-    ) -> io::Result<(Answer, handfast::Info)> {
+    ) -> io::Result<(Answer, handfast::tcp::Info)> {
         let mut stream = self.net.connect(server).await?;
         stream.write_all(http::put("/upload", WEB_NAME, len).as_bytes()).await?;
         let mut piece = vec![0; PIECE_LEN];
@@ -183,7 +183,7 @@ impl Guest {
 
     async fn settle(&self, address: IpAddr, prefix_len: u8, claim: bool) -> io::Result<()> {
         let cidr = Cidr::new(address, prefix_len).expect("the lab's prefixes fit their addresses");
-        if claim { self.net.claim(cidr).await } else { self.net.add_address(cidr) }
+        if claim { self.net.claim(cidr).await } else { self.net.host().add_address(cidr) }
     }
 }
 

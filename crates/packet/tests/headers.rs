@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use handfast_packet::arp::{ArpOperation, ArpPacket};
 use handfast_packet::build::{Icmp, Ipv4, Ipv6, Tcp, Udp};
+use handfast_packet::checksum::checksum;
 use handfast_packet::error::ParseError;
 use handfast_packet::ethernet::EthernetAddress;
 use handfast_packet::icmpv4::Icmpv4;
@@ -85,6 +86,19 @@ fn ipv4_options_are_skipped_by_length() {
         assert_eq!(usize::from(header.payload_len), payload.len());
         assert!(verify_checksum(A.into(), B.into(), payload));
     }
+}
+
+/// Senders are to leave the reserved bit clear; receivers have nothing to do with it.
+#[test]
+fn the_reserved_bit_of_ipv4_is_ignored() {
+    let mut packet = (Ipv4::new(A, B).dont_fragment() / "text").to_vec();
+    let (clear, _) = Ipv4Header::parse(&packet).unwrap();
+    packet[6] |= 0x80;
+    assert_eq!(Ipv4Header::parse(&packet), Err(ParseError::Checksum));
+    packet[10..12].fill(0);
+    let sum = checksum(&packet[..20]);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+    assert_eq!(Ipv4Header::parse(&packet), Ok((clear, &b"text"[..])));
 }
 
 #[test]

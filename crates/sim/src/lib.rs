@@ -1,1 +1,16 @@
-//! Placeholder while the house is being built.
+//! Many hosts on one virtual clock, in one thread.
+//!
+//! A [`World`] owns the clock, the drivers and the tasks. It runs the tasks until they wait, turns
+//! the drivers until no frame moves, and then lets time jump to the next moment at which anything
+//! is due. An hour of timeouts takes as long as its events, and the same seeds give the same
+//! frames, bit for bit.
+//!
+//! Links are devices: [`link`] joins two hosts, and `handfast_device::Impair` around an end gives
+//! it delay, loss and a rate.
+#![forbid(unsafe_code)]
+
+mod timers;
+mod world;
+
+pub use timers::Sleep;
+pub use world::{EVENTS_MAX, NODES_MAX, Stalled, World, link};

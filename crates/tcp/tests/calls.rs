@@ -104,7 +104,10 @@ fn chunks_go_in_and_out_without_a_copy() {
             seen.push((chunk.as_ptr(), chunk.len()));
         }
     });
-    assert_eq!(seen, [(address, 5_000), (address.wrapping_add(5_000), 3_000)]);
+    assert_eq!(
+        seen,
+        [(address, 5_000), (address.wrapping_add(5_000), 3_000)]
+    );
 }
 
 #[test]
@@ -132,7 +135,12 @@ fn read_chunk_tells_the_end() {
             let chunk = connection.read_chunk(cx, 4).expect("there is text");
             results.push(chunk.map(|chunk| chunk.len()));
         }
-        results.push(connection.read_chunk(cx, 4).expect("the end is no error").map(|_| 0));
+        results.push(
+            connection
+                .read_chunk(cx, 4)
+                .expect("the end is no error")
+                .map(|_| 0),
+        );
     });
     assert_eq!(results, [Some(4), Some(4), Some(2), None]);
 }

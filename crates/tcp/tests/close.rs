@@ -196,7 +196,11 @@ fn abort_in_each_state() {
         script.abort();
         if reset {
             // A peer in SYN-SENT believes a RST only with an ACK of its SYN.
-            let shape = if state == SynReceived { "R. S:S(0)" } else { "R S:S(0)" };
+            let shape = if state == SynReceived {
+                "R. S:S(0)"
+            } else {
+                "R S:S(0)"
+            };
             let rst = script.expect(shape);
             assert_eq!(rst.cause, Cause::Abort);
         }
@@ -257,6 +261,19 @@ fn old_text_after_close_does_not_reset() {
     script.inject("P. 1:11(10) ack 1");
     script.expect(". 2:2(0) ack 11");
     script.expect_state(FinWait1);
+}
+
+/// The peer's FIN may come with text that was read long ago.
+#[test]
+fn a_fin_behind_old_text_after_close_does_not_reset() {
+    let mut script = Script::established(&Setup::default());
+    script.inject("P. 1:11(10) ack 1");
+    script.read(10);
+    script.close();
+    script.expect("F. 1:1(0) ack 11");
+    script.inject("F. 1:11(10) ack 2");
+    script.expect(". 2:2(0) ack 12");
+    script.expect_state(TimeWait);
 }
 
 /// Close delivers what was written before (RFC 9293 3.6, MUST of 3.10.4).

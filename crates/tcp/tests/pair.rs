@@ -56,7 +56,7 @@ fn plan() -> impl Strategy<Value = Plan> {
     let percent = || prop_oneof![2 => Just(0_u32), 2 => 0..5_u32, 1 => 0..30_u32];
     let delay = prop_oneof![Just(0_u64), 1..30_u64, 50..300_u64];
     (
-        any::<u64>(),
+        (any::<u64>(), 0..90_u32, any::<bool>()),
         side(),
         side(),
         percent(),
@@ -66,7 +66,7 @@ fn plan() -> impl Strategy<Value = Plan> {
         0..40_u64,
     )
         .prop_map(
-            |(seed, mut a, mut b, loss, duplicate, merge, delay, jitter)| {
+            |((seed, batch, path_changes), mut a, mut b, loss, duplicate, merge, delay, jitter)| {
                 // No application is so slow that its thousand steps do not suffice.
                 let least = a.bytes.max(b.bytes) / 1_000 + 1;
                 (a.gulp, b.gulp) = (a.gulp.max(least), b.gulp.max(least));
@@ -78,6 +78,8 @@ fn plan() -> impl Strategy<Value = Plan> {
                     merge: merge * 3,
                     delay: Duration::from_millis(delay),
                     jitter: Duration::from_millis(jitter),
+                    batch,
+                    path_changes,
                     faults: FAULTS,
                 }
             },
@@ -101,7 +103,7 @@ fn check(outcome: &Outcome) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 500,
+        cases: 20_000,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
@@ -136,6 +138,7 @@ fn without_faults_nothing_is_resent() {
             .expect("a plan can be drawn")
             .current();
         (plan.loss, plan.duplicate, plan.jitter) = (0, 0, Duration::ZERO);
+        plan.path_changes = false;
         // A probe of a shut window is refused and comes again; here windows are never shut long.
         for side in &mut plan.sides {
             (side.receive_buffer, side.gulp) = (300_000, 400_000);

@@ -108,6 +108,27 @@ fn no_sample_from_what_was_sent_twice() {
     );
 }
 
+/// Karn's rule holds for fast retransmissions and for probes too.
+#[test]
+fn no_sample_from_what_was_resent_fast_or_probed() {
+    let mut script = with_segments_out(10);
+    script.after(ms(100));
+    for _ in 0..3 {
+        script.inject(". 1:1(0) ack 1");
+    }
+    script.expect(". 1:1001(1000)");
+    script.after(ms(150));
+    script.inject(". 1:1(0) ack 10001");
+    assert_eq!(script.connection.info().srtt, Some(ms(100)));
+    // The peer shuts its window on what is out, and takes it much later.
+    let mut script = with_segments_out(1);
+    script.inject(". 1:1(0) ack 1 win 0");
+    script.after(secs(10));
+    assert!(!script.sent().is_empty());
+    script.inject(". 1:1(0) ack 1001 win 60000");
+    assert_eq!(script.connection.info().srtt, Some(ms(100)));
+}
+
 /// One sample for each round trip, of the segment that was timed.
 #[test]
 fn samples_follow_the_path() {
@@ -473,4 +494,28 @@ fn a_smaller_path_resends_in_smaller_segments() {
     };
     script.verb("path MTU", |connection, cx| connection.on_path(cx, path));
     script.expect_nothing();
+}
+
+/// Segments that grow during a recovery must not leave a congestion window of less than one:
+/// nothing would be in flight, and nothing would ever go.
+#[test]
+fn a_larger_path_leaves_room_for_a_segment() {
+    let path = |send_mss| Path {
+        receive_mss: 1_000,
+        send_mss,
+        default_mss: 536,
+        max_gso: 0,
+    };
+    let mut script = established();
+    script.verb("path MTU", |connection, cx| connection.on_path(cx, path(100)));
+    script.write(400);
+    assert_eq!(script.sent().len(), 4);
+    for _ in 0..3 {
+        script.inject(". 1:1(0) ack 1");
+    }
+    script.expect(". 1:101(100)");
+    script.verb("path MTU", |connection, cx| connection.on_path(cx, path(1_000)));
+    script.inject(". 1:1(0) ack 401");
+    script.write(500);
+    script.expect("P. 401:901(500)");
 }

@@ -142,7 +142,10 @@ fn a_shut_window_is_probed_with_back_off() {
     script.expect_state(Established);
     // Answers to probes are no duplicate ACKs: nothing was lost.
     let info = script.connection.info();
-    assert_eq!((info.duplicate_acks, info.slow_start_threshold), (0, u64::MAX));
+    assert_eq!(
+        (info.duplicate_acks, info.slow_start_threshold),
+        (0, u64::MAX)
+    );
     // The window opens: everything goes at once, the probed byte with it.
     script.inject(". 1:1(0) ack 1 win 5000");
     script.expect_bytes(1, 1_001);
@@ -200,6 +203,22 @@ fn a_fin_waits_for_the_window_too() {
         .collect();
     assert!(!fins.is_empty(), "no FIN was sent");
     assert!(script.is_as_expected(&fins[0], "F. 1:1(0) ack 1"));
+}
+
+/// The FIN takes a number, and with it room in the window.
+#[test]
+fn a_fin_needs_room_behind_the_text() {
+    let mut script = Script::established(&Setup::default().window(1_000));
+    script.verb("write and shutdown", |connection, cx| {
+        connection
+            .write(cx, &common::text_at(1, 1_000))
+            .expect("there is room");
+        connection.shutdown(cx);
+    });
+    script.expect("P. 1:1001(1000)");
+    script.expect_nothing();
+    script.inject(". 1:1(0) ack 1001 win 1000");
+    script.expect("F. 1001:1001(0)");
 }
 
 /// Silence is not an answer: R2 ends it (RFC 9293 3.8.3).

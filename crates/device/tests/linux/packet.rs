@@ -11,7 +11,7 @@ use handfast_packet::time::Instant;
 use crate::frames::{
     SEGMENT_LEN, Segment, assert_same, fetch, fetch_one, send, wire_of, wire_of_sent,
 };
-use crate::runner::{Test, ip};
+use crate::runner::{Test, await_service, ip};
 
 pub(crate) const TESTS: &[Test] = &[
     (
@@ -60,6 +60,7 @@ impl Cable {
         ip("link add left type veth peer name right");
         ip("link set left up");
         ip("link set right up");
+        if std::env::var("HF_NOWAIT").is_err() { await_service("left"); await_service("right"); }
         let open = |name, options: &_| PacketSocket::open(name, options).expect("the end is up");
         Self {
             left: open("left", &PacketOptions::default()),

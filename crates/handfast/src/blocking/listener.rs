@@ -1,57 +1,53 @@
-//! `TcpListener` for threads.
+//! `TcpListener` in the manner of `std::net`.
 
 use std::io;
 use std::net::SocketAddr;
 
 use super::TcpStream;
-use super::wait::wait;
+use super::wait::wait_forever;
 
-/// A listening port; see [`crate::TcpListener`].
+/// A port that takes connections.
 #[derive(Debug)]
-pub struct TcpListener {
-    inner: crate::TcpListener,
-}
+pub struct TcpListener(crate::TcpListener);
+
+/// The connections of a listener, one after the other, without end.
+#[derive(Debug)]
+pub struct Incoming<'a>(&'a TcpListener);
 
 impl TcpListener {
-    /// Blocks until there is a connection; also tells who opened it.
+    /// Waits for a connection.
     ///
     /// # Errors
-    /// When the driver has failed.
+    /// `NetworkDown` when the host is down.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = wait(|cx| self.inner.poll_accept(cx))?;
-        Ok((TcpStream::from(stream), peer))
+        let (stream, peer) = wait_forever(|cx| self.0.poll_accept(cx))?;
+        Ok((stream.into(), peer))
     }
 
-    /// Connections one after the other, for ever.
-    pub fn incoming(&self) -> Incoming<'_> {
-        Incoming { listener: self }
+    /// All connections to come.
+    pub const fn incoming(&self) -> Incoming<'_> {
+        Incoming(self)
     }
 
-    /// The address and port it listens on.
+    /// The address and port that it listens on.
     ///
     /// # Errors
-    /// Never; the signature is that of `std::net`.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.inner.local_addr())
+    /// None; the signature is that of `std::net`.
+    pub const fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.0.local_addr())
     }
-}
-
-impl From<crate::TcpListener> for TcpListener {
-    fn from(inner: crate::TcpListener) -> Self {
-        Self { inner }
-    }
-}
-
-/// The connections of a listener.
-#[derive(Debug)]
-pub struct Incoming<'a> {
-    listener: &'a TcpListener,
 }
 
 impl Iterator for Incoming<'_> {
     type Item = io::Result<TcpStream>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        Some(self.listener.accept().map(|(stream, _)| stream))
+        Some(self.0.accept().map(|(stream, _)| stream))
+    }
+}
+
+impl From<crate::TcpListener> for TcpListener {
+    fn from(listener: crate::TcpListener) -> Self {
+        Self(listener)
     }
 }

@@ -1,12 +1,13 @@
-//! Sockets that block the calling thread, with the names and the behaviour of `std::net`.
+//! Sockets for threads: thin skins over the `poll_*` functions, and the thread that drives a host.
 //!
-//! The driver has a thread of its own. Each blocking call is a poll function of the crate with a
-//! waker that unparks the thread.
+//! The types bear the names and signatures of `std::net`; what is opened by an associated
+//! function there is opened by a method of [`Net`] here, because a program may have several
+//! hosts.
 
-mod driver;
 mod listener;
 mod net;
 mod stream;
+mod thread;
 mod wait;
 
 pub use listener::{Incoming, TcpListener};

@@ -1,8 +1,7 @@
-//! `Net`: a host with its driver on a thread.
+//! `Net`: a host with a thread of its own, and the verbs that open sockets.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -10,141 +9,132 @@ use handfast_device::Device;
 use handfast_packet::ip::Cidr;
 use handfast_stack::{Config, Connect, Listen};
 
-use super::wait::{wait, wait_until};
+use super::thread::{Bell, run};
+use super::wait::{wait, wait_forever};
 use super::{TcpListener, TcpStream};
 use crate::clock::Clock;
 use crate::driver::Driver;
-use crate::host::{Host, SHUTDOWN_MAX};
+use crate::host::{Host, configure};
 
-/// A network of your own: a host on a device. Clones are the same network.
+/// A host whose driver has a thread of its own. Clones are the same host.
 ///
-/// When the last clone is dropped, the driver's thread ends as soon as no connection is left.
+/// When the last clone and the last stream and listener are dropped, the thread goes on until what
+/// was written is delivered, at most [`crate::LINGER_MAX`]; a process that ends earlier cuts it
+/// off. [`Net::shutdown`] waits for it.
 #[derive(Clone, Debug)]
 pub struct Net {
-    inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
     host: Host,
 }
 
 impl Net {
-    /// Starts a host on `device`, with the hardware address of the device, and a thread that
-    /// drives it. Give [`Config::seed`] a value that nobody can guess ([`crate::random_seed`]),
-    /// unless runs are to be repeated.
+    /// Makes a host for `device` and starts its driver.
+    ///
+    /// The hardware address is taken from the device, and a seed of 0 becomes a random one.
     ///
     /// # Errors
-    /// When the system gives no thread.
-    pub fn start<D>(device: D, config: Config) -> io::Result<Self>
-    where
-        D: Device + Send + 'static,
-    {
-        let config = Config {
-            hardware: device.hardware_address(),
-            ..config
-        };
+    /// When the device has no descriptor to wait on, or the system gives no thread, no descriptor
+    /// or no random seed.
+    pub fn start<D: Device + Send + 'static>(device: D, config: Config) -> io::Result<Self> {
+        if device.fd().is_none() {
+            return Err(no_descriptor());
+        }
+        let config = configure(config, &device)?;
         let host = Host::new(config, device.capabilities(), Clock::system());
-        let mut driver = Driver::new(host.clone(), device);
-        let name = "handfast-driver".to_owned();
-        thread::Builder::new().name(name).spawn(move || {
-            let outcome = super::driver::drive(&mut driver);
-            driver.host().fail(outcome.err().as_ref());
-        })?;
-        Ok(Self {
-            inner: Arc::new(Inner { host }),
-        })
+        let driver = Driver::new(&host, device);
+        let bell = Bell::new()?;
+        thread::Builder::new()
+            .name("handfast".into())
+            .spawn(move || run(driver, &bell))?;
+        Ok(Self { host })
     }
 
-    /// Makes an address ours at once, without asking whether somebody has it.
-    ///
-    /// # Errors
-    /// When it is no address of a host, or there are too many.
-    pub fn add_address(&self, address: Cidr) -> io::Result<()> {
-        self.host().add_address(address)
+    /// The host, for everything that needs no waiting.
+    pub const fn host(&self) -> &Host {
+        &self.host
     }
 
-    /// Claims an address by RFC 5227 (IPv4, some seconds) or RFC 4862 (IPv6, about one second).
+    /// Claims an address: asks the network, waits, and has it (RFC 5227, RFC 4862 5.4).
     ///
     /// # Errors
-    /// [`io::ErrorKind::AddrInUse`] when somebody has it.
+    /// `AddrInUse` when somebody has the address, and those of [`Host::start_claim`].
     pub fn claim(&self, address: Cidr) -> io::Result<()> {
-        self.host().start_claim(address)?;
-        wait(|cx| self.host().poll_claim(cx, address.address))
+        self.host.start_claim(address)?;
+        let address: IpAddr = address.address;
+        wait_forever(|cx| self.host.poll_claim(cx, address))
     }
 
-    /// Gives an address up.
-    pub fn release(&self, address: IpAddr) {
-        self.host().release(address);
-    }
-
-    /// Adds a route; without a gateway, the destinations are on our link.
+    /// Opens a connection.
     ///
     /// # Errors
-    /// When the gateway is of the other family or no host, or there are too many routes.
-    pub fn add_route(&self, destination: Cidr, gateway: Option<IpAddr>) -> io::Result<()> {
-        self.host().add_route(destination, gateway)
-    }
-
-    /// Connects to `remote`.
-    ///
-    /// # Errors
-    /// As `std::net::TcpStream::connect`: refused, timed out, unreachable.
+    /// `ConnectionRefused`, `TimedOut`, `HostUnreachable`, ... as the kernel's `connect`, and
+    /// those of [`Host::connect`].
     pub fn connect(&self, remote: SocketAddr) -> io::Result<TcpStream> {
         self.connect_with(remote, Connect::default(), None)
     }
 
-    /// Connects to `remote` within `timeout`.
+    /// Opens a connection within `timeout`.
     ///
     /// # Errors
-    /// As [`Self::connect`], and [`io::ErrorKind::TimedOut`].
+    /// `TimedOut` when it takes longer, `InvalidInput` for a timeout of 0, and those of
+    /// [`Net::connect`].
     pub fn connect_timeout(&self, remote: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+        if timeout.is_zero() {
+            return Err(zero_timeout());
+        }
         self.connect_with(remote, Connect::default(), Some(timeout))
     }
 
-    /// Connects with choices of our own: local address and port, TCP options.
+    /// Opens a connection with choices: our end, and the parameters of TCP.
     ///
     /// # Errors
-    /// As [`Self::connect_timeout`].
+    /// Those of [`Net::connect`] and [`Net::connect_timeout`].
     pub fn connect_with(
         &self,
         remote: SocketAddr,
         options: Connect,
         timeout: Option<Duration>,
     ) -> io::Result<TcpStream> {
-        let deadline = timeout.map(|timeout| self.host().now() + timeout);
-        let stream = self.host().connect(remote, options)?;
-        wait_until(deadline, |cx| stream.poll_connected(cx))?;
-        Ok(TcpStream::from(stream))
+        let stream = self.host.connect(remote, options)?;
+        wait(timeout, |cx| stream.poll_connected(cx)).unwrap_or_else(|| {
+            Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!(
+                    "{remote} did not answer in time; check that the host is up and that no \
+                     filter swallows the packets, or allow more time"
+                ),
+            ))
+        })?;
+        Ok(stream.into())
     }
 
-    /// Listens on `local`; port 0 takes a free one.
+    /// Accepts connections to `local`; see [`Host::listen`].
     ///
     /// # Errors
-    /// When the address is not ours or the port has a listener.
+    /// Those of [`Host::listen`].
     pub fn bind(&self, local: SocketAddr) -> io::Result<TcpListener> {
-        self.host()
-            .listen(local, Listen::default())
-            .map(TcpListener::from)
+        Ok(self.host.listen(local, Listen::default())?.into())
     }
 
-    /// Waits until the connections are closed in good order, at most [`SHUTDOWN_MAX`], and ends
-    /// the driver. Drop streams and listeners first: what is still held after that time fails.
+    /// Ends this host and its thread: waits, at most [`crate::SHUTDOWN_MAX`], until what was
+    /// written is delivered and the connections that were dropped or shut down are closed; what
+    /// is open even then is reset. Everything else that uses the host gets `NetworkDown`.
     pub fn shutdown(&self) {
-        let deadline = self.host().now() + SHUTDOWN_MAX;
-        // Whether it was in time or not: that was all the time there is.
-        let _ = wait_until(Some(deadline), |cx| self.host().poll_idle(cx).map(Ok));
-        self.host().stop();
-    }
-
-    /// The host, without blocking.
-    pub fn host(&self) -> &Host {
-        &self.inner.host
+        wait_forever(|cx| self.host.poll_shutdown(cx));
     }
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.host.abandon();
-    }
+/// What `std::net` says too.
+pub(super) fn zero_timeout() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "a timeout of 0 cannot be kept; give a longer one, or None for none",
+    )
+}
+
+fn no_descriptor() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "the device has no descriptor to wait on; such devices are for virtual time (crate sim), \
+         take one with a descriptor",
+    )
 }

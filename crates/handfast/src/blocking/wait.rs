@@ -1,15 +1,12 @@
-//! Turning a poll function into a blocking call.
+//! How a thread waits for a `poll_*` function: it parks, and the waker unparks it.
 
-use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-
-use handfast_packet::Instant;
+use std::time::Duration;
 
 use crate::clock::monotonic;
 
-/// Unparks the thread that waits.
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -18,37 +15,38 @@ impl Wake for Unpark {
     }
 }
 
-/// Calls `poll` until it is ready, and sleeps in between until it is woken.
-pub(super) fn wait<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+thread_local! {
+    /// Made once per thread; the same waker each time is found again by `will_wake`.
+    static WAKER: Waker = Waker::from(Arc::new(Unpark(thread::current())));
+}
+
+/// Calls `poll` until it is ready; `None` when that took longer than `timeout`.
+pub(super) fn wait<T>(
+    timeout: Option<Duration>,
+    mut poll: impl FnMut(&Context<'_>) -> Poll<T>,
+) -> Option<T> {
+    let deadline = timeout.map(|timeout| monotonic() + timeout);
+    let waker = WAKER.with(Waker::clone);
+    let cx = Context::from_waker(&waker);
     loop {
-        if let Poll::Ready(value) = poll(&mut Context::from_waker(&waker)) {
-            return value;
+        if let Poll::Ready(value) = poll(&cx) {
+            return Some(value);
         }
-        thread::park();
+        // Either may return too early, since others may unpark this thread too.
+        match deadline {
+            None => thread::park(),
+            Some(deadline) => {
+                let left = deadline.duration_since(monotonic());
+                if left.is_zero() {
+                    return None;
+                }
+                thread::park_timeout(left);
+            }
+        }
     }
 }
 
-/// Like [`wait`], but not beyond a time; `None` waits for ever.
-pub(super) fn wait_until<T>(
-    deadline: Option<Instant>,
-    mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>,
-) -> io::Result<T> {
-    let Some(deadline) = deadline else {
-        return wait(poll);
-    };
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    loop {
-        if let Poll::Ready(outcome) = poll(&mut Context::from_waker(&waker)) {
-            return outcome;
-        }
-        let now = monotonic();
-        if now >= deadline {
-            return Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "the time that was allowed for this call is over",
-            ));
-        }
-        thread::park_timeout(deadline - now);
-    }
+/// Calls `poll` until it is ready, however long that takes.
+pub(super) fn wait_forever<T>(poll: impl FnMut(&Context<'_>) -> Poll<T>) -> T {
+    wait(None, poll).expect("without a timeout there is always an answer")
 }

@@ -1,4 +1,4 @@
-//! `TcpListener` for tokio.
+//! `TcpListener` in the manner of `tokio::net`.
 
 use std::future::poll_fn;
 use std::io;
@@ -7,41 +7,46 @@ use std::task::{Context, Poll};
 
 use super::TcpStream;
 
-/// A listening port; see [`crate::TcpListener`].
+/// A port that takes connections.
 #[derive(Debug)]
-pub struct TcpListener {
-    inner: crate::TcpListener,
-}
+pub struct TcpListener(crate::TcpListener);
 
 impl TcpListener {
-    /// The next connection and who opened it.
+    /// Waits for a connection. Cancelling it loses none.
     ///
     /// # Errors
-    /// When the driver has failed.
+    /// `NetworkDown` when the host is down.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
-    /// [`Self::accept`] as a poll function.
+    /// The same for those who poll.
     ///
     /// # Errors
-    /// When the driver has failed.
+    /// Those of [`TcpListener::accept`].
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        let accepted = self.inner.poll_accept(cx);
-        accepted.map_ok(|(stream, peer)| (TcpStream::from(stream), peer))
+        self.0
+            .poll_accept(cx)
+            .map_ok(|(stream, peer)| (stream.into(), peer))
     }
 
-    /// The address and port it listens on.
+    /// The address and port that it listens on.
     ///
     /// # Errors
-    /// Never; the signature is tokio's.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.inner.local_addr())
+    /// None; the signature is that of `tokio::net`.
+    pub const fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.0.local_addr())
     }
 }
 
 impl From<crate::TcpListener> for TcpListener {
-    fn from(inner: crate::TcpListener) -> Self {
-        Self { inner }
+    fn from(listener: crate::TcpListener) -> Self {
+        Self(listener)
+    }
+}
+
+impl From<TcpListener> for crate::TcpListener {
+    fn from(listener: TcpListener) -> Self {
+        listener.0
     }
 }

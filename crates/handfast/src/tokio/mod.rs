@@ -1,15 +1,16 @@
-//! Sockets for tokio, with the names and the behaviour of `tokio::net`.
+//! Sockets for tokio: thin skins over the `poll_*` functions, and the task that drives a host.
 //!
-//! The driver is a task on the runtime that calls [`Net::start`]. On a current-thread runtime
-//! everything stays on one thread, and a wake-up costs a fraction of a microsecond.
+//! The types bear the names and signatures of `tokio::net`; what is opened by an associated
+//! function there is opened by a method of [`Net`] here, because a program may have several
+//! hosts.
 
-mod driver;
 mod listener;
 mod net;
 mod split;
 mod stream;
+mod task;
 
 pub use listener::TcpListener;
 pub use net::Net;
-pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
+pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;

@@ -1,154 +1,131 @@
-//! `Net`: a host with its driver on a tokio runtime.
+//! `Net`: a host on the runtime, and the verbs that open sockets.
 
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use handfast_device::Device;
 use handfast_packet::ip::Cidr;
-use handfast_stack::{AddressEvent, Config, Connect, Listen};
+use handfast_stack::{Config, Connect, Listen};
+use tokio::io::unix::AsyncFd;
 
-use super::driver::Drive;
-use super::{TcpListener, TcpStream};
+use super::{TcpListener, TcpStream, task};
 use crate::clock::Clock;
 use crate::driver::Driver;
-use crate::host::{Host, SHUTDOWN_MAX};
+use crate::host::{Host, configure};
 
-/// A network of your own: a host on a device. Clones are the same network.
+/// A host whose driver is a task of the runtime. Clones are the same host.
 ///
-/// When the last clone is dropped, the driver ends as soon as no connection is left.
+/// When the last clone and the last stream and listener are dropped, the task goes on until what
+/// was written is delivered, at most [`crate::LINGER_MAX`]; a runtime that ends earlier cuts it
+/// off. [`Net::shutdown`] waits for it.
 #[derive(Clone, Debug)]
 pub struct Net {
-    inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
     host: Host,
 }
 
 impl Net {
-    /// Starts a host on `device`, with the hardware address of the device. Give
-    /// [`Config::seed`] a value that nobody can guess ([`crate::random_seed`]), unless runs are
-    /// to be repeated.
+    /// Makes a host for `device` and starts its driver on the runtime of the caller.
     ///
-    /// Must be called on a tokio runtime with I/O and time enabled; the driver runs there.
+    /// The hardware address is taken from the device, and a seed of 0 becomes a random one.
     ///
     /// # Errors
-    /// When the device has no descriptor, or the runtime cannot wait on it.
-    pub fn start<D>(device: D, config: Config) -> io::Result<Self>
-    where
-        D: Device + Send + Unpin + 'static,
-    {
-        let config = Config {
-            hardware: device.hardware_address(),
-            ..config
-        };
-        let host = Host::new(config, device.capabilities(), Clock::system());
-        let drive = Drive::new(Driver::new(host.clone(), device))?;
-        let watched = host.clone();
-        tokio::spawn(async move {
-            if drive.await.is_ok() {
-                watched.fail(None);
-            }
-        });
-        Ok(Self {
-            inner: Arc::new(Inner { host }),
-        })
+    /// When the device has no descriptor to wait on, or the system gives no random seed.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, or in one without I/O or time enabled.
+    pub fn start<D: Device + Send + 'static>(device: D, config: Config) -> io::Result<Self> {
+        let clock = Clock::tokio();
+        let fd = device.fd().ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the device has no descriptor to wait on; such devices are for virtual time \
+                 (crate sim), take one with a descriptor",
+            )
+        })?;
+        // The reactor gets a descriptor of its own, so that it need not own the device.
+        let fd = AsyncFd::new(fd.try_clone_to_owned()?)?;
+        let config = configure(config, &device)?;
+        let host = Host::new(config, device.capabilities(), clock.clone());
+        let driver = Driver::new(&host, device);
+        tokio::spawn(task::run(driver, fd, clock));
+        Ok(Self { host })
     }
 
-    /// Makes an address ours at once, without asking whether somebody has it.
-    ///
-    /// # Errors
-    /// When it is no address of a host, or there are too many.
-    pub fn add_address(&self, address: Cidr) -> io::Result<()> {
-        self.host().add_address(address)
+    /// The host, for everything that needs no runtime.
+    pub const fn host(&self) -> &Host {
+        &self.host
     }
 
-    /// Claims an address by RFC 5227 (IPv4, some seconds) or RFC 4862 (IPv6, about one second).
+    /// Claims an address: asks the network, waits, and has it (RFC 5227, RFC 4862 5.4). When this
+    /// future is dropped before it is ready, the claim is given up.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AddrInUse`] when somebody has it.
+    /// `AddrInUse` when somebody has the address, and those of [`Host::start_claim`].
     pub async fn claim(&self, address: Cidr) -> io::Result<()> {
-        self.host().start_claim(address)?;
-        poll_fn(|cx| self.host().poll_claim(cx, address.address)).await
+        self.host.start_claim(address)?;
+        let mut undecided = Undecided {
+            host: &self.host,
+            address: Some(address.address),
+        };
+        let outcome = poll_fn(|cx| self.host.poll_claim(cx, address.address)).await;
+        undecided.address = None;
+        outcome
     }
 
-    /// Gives an address up.
-    pub fn release(&self, address: IpAddr) {
-        self.host().release(address);
-    }
-
-    /// Adds a route; without a gateway, the destinations are on our link.
+    /// Opens a connection.
     ///
     /// # Errors
-    /// When the gateway is of the other family or no host, or there are too many routes.
-    pub fn add_route(&self, destination: Cidr, gateway: Option<IpAddr>) -> io::Result<()> {
-        self.host().add_route(destination, gateway)
-    }
-
-    /// The next thing that happens to an address of ours: claimed, taken, defended, lost.
-    ///
-    /// # Errors
-    /// When the driver has failed.
-    pub async fn address_event(&self) -> io::Result<AddressEvent> {
-        poll_fn(|cx| self.host().poll_address_event(cx)).await
-    }
-
-    /// Connects to `remote`.
-    ///
-    /// # Errors
-    /// As `tokio::net::TcpStream::connect`: refused, timed out, unreachable.
+    /// `ConnectionRefused`, `TimedOut`, `HostUnreachable`, ... as the kernel's `connect`, and
+    /// those of [`Host::connect`].
     pub async fn connect(&self, remote: SocketAddr) -> io::Result<TcpStream> {
         self.connect_with(remote, Connect::default()).await
     }
 
-    /// Connects with choices of our own: local address and port, TCP options.
+    /// Opens a connection with choices: our end, and the parameters of TCP.
     ///
     /// # Errors
-    /// As [`Self::connect`].
+    /// Those of [`Net::connect`].
     pub async fn connect_with(
         &self,
         remote: SocketAddr,
         options: Connect,
     ) -> io::Result<TcpStream> {
-        let stream = self.host().connect(remote, options)?;
+        let stream = self.host.connect(remote, options)?;
         poll_fn(|cx| stream.poll_connected(cx)).await?;
-        Ok(TcpStream::from(stream))
+        Ok(stream.into())
     }
 
-    /// Listens on `local`; port 0 takes a free one.
+    /// Accepts connections to `local`; see [`Host::listen`].
     ///
     /// # Errors
-    /// When the address is not ours or the port has a listener.
+    /// Those of [`Host::listen`].
     #[expect(
         clippy::unused_async,
         reason = "the signature of tokio::net::TcpListener::bind"
     )]
     pub async fn bind(&self, local: SocketAddr) -> io::Result<TcpListener> {
-        self.host()
-            .listen(local, Listen::default())
-            .map(TcpListener::from)
+        Ok(self.host.listen(local, Listen::default())?.into())
     }
 
-    /// Waits until the connections are closed in good order, at most [`SHUTDOWN_MAX`], and ends
-    /// the driver. Drop streams and listeners first: what is still held after that time fails.
+    /// Ends this host and its driver's task: waits, at most [`crate::SHUTDOWN_MAX`], until what was
+    /// written is delivered and the connections that were dropped or shut down are closed; what
+    /// is open even then is reset. Everything else that uses the host gets `NetworkDown`.
     pub async fn shutdown(&self) {
-        let idle = poll_fn(|cx| self.host().poll_idle(cx));
-        // Whether it was in time or not: that was all the time there is.
-        let _ = tokio::time::timeout(SHUTDOWN_MAX, idle).await;
-        self.host().stop();
-    }
-
-    /// The host, without a runtime.
-    pub fn host(&self) -> &Host {
-        &self.inner.host
+        poll_fn(|cx| self.host.poll_shutdown(cx)).await;
     }
 }
 
-impl Drop for Inner {
+/// A claim whose outcome is not known: it is given up when nobody waits for it any more.
+struct Undecided<'a> {
+    host: &'a Host,
+    address: Option<IpAddr>,
+}
+
+impl Drop for Undecided<'_> {
     fn drop(&mut self) {
-        self.host.abandon();
+        if let Some(address) = self.address {
+            self.host.release(address);
+        }
     }
 }

@@ -1,7 +1,8 @@
-//! The two halves of a stream, for two tasks.
+//! The two halves of a stream, borrowed and owned, in the manner of `tokio::net::tcp`.
 
+use std::error::Error;
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,33 +11,38 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::TcpStream;
+use super::stream::poll_read;
 
-/// The reading half of a [`TcpStream`].
+/// The half that reads, borrowed from a stream.
+#[derive(Debug)]
+pub struct ReadHalf<'a>(&'a TcpStream);
+
+/// The half that writes, borrowed from a stream.
+#[derive(Debug)]
+pub struct WriteHalf<'a>(&'a TcpStream);
+
+/// The half that reads. Dropping it alone has no effect on the connection.
 #[derive(Debug)]
 pub struct OwnedReadHalf {
     stream: Arc<TcpStream>,
 }
 
-/// The writing half of a [`TcpStream`]; dropping it shuts writing down.
+/// The half that writes. Dropping it shuts our direction down: a FIN follows the last byte.
 #[derive(Debug)]
 pub struct OwnedWriteHalf {
     stream: Arc<TcpStream>,
-    shut_on_drop: bool,
+    shutdown_on_drop: bool,
 }
 
-/// The two halves are not of one stream; they are given back.
+/// Two halves that were not one stream.
 #[derive(Debug)]
 pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
 
-impl fmt::Display for ReuniteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("these halves are not from the same stream")
-    }
+pub(super) const fn split(stream: &mut TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
+    (ReadHalf(stream), WriteHalf(stream))
 }
 
-impl std::error::Error for ReuniteError {}
-
-pub(super) fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+pub(super) fn into_split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
     let stream = Arc::new(stream);
     let read = OwnedReadHalf {
         stream: Arc::clone(&stream),
@@ -45,108 +51,171 @@ pub(super) fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
         read,
         OwnedWriteHalf {
             stream,
-            shut_on_drop: true,
+            shutdown_on_drop: true,
         },
     )
 }
 
 impl OwnedReadHalf {
-    /// Makes one stream of its halves again.
+    /// Puts the stream together again.
     ///
     /// # Errors
-    /// When they are not of one stream.
+    /// When the halves are of two streams; they are given back.
     pub fn reunite(self, write: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
         if !Arc::ptr_eq(&self.stream, &write.stream) {
             return Err(ReuniteError(self, write));
         }
         write.forget();
-        Ok(Arc::into_inner(self.stream).expect("there are two halves and both are here"))
-    }
-
-    /// Our end.
-    ///
-    /// # Errors
-    /// Never; the signature is tokio's.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.stream.local_addr()
+        Ok(Arc::into_inner(self.stream).expect("a stream has two halves and one was dropped"))
     }
 
     /// The peer's end.
     ///
     /// # Errors
-    /// Never; the signature is tokio's.
+    /// None; the signature is that of `tokio::net`.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.stream.peer_addr()
+    }
+
+    /// Our end.
+    ///
+    /// # Errors
+    /// None; the signature is that of `tokio::net`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.local_addr()
     }
 }
 
 impl OwnedWriteHalf {
-    /// Makes one stream of its halves again.
+    /// Puts the stream together again.
     ///
     /// # Errors
-    /// When they are not of one stream.
+    /// When the halves are of two streams; they are given back.
     pub fn reunite(self, read: OwnedReadHalf) -> Result<TcpStream, ReuniteError> {
         read.reunite(self)
     }
 
-    /// Drops the half without shutting down.
+    /// Drops the half without shutting our direction down.
     pub fn forget(mut self) {
-        self.shut_on_drop = false;
-    }
-
-    /// Our end.
-    ///
-    /// # Errors
-    /// Never; the signature is tokio's.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.stream.local_addr()
+        self.shutdown_on_drop = false;
     }
 
     /// The peer's end.
     ///
     /// # Errors
-    /// Never; the signature is tokio's.
+    /// None; the signature is that of `tokio::net`.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.stream.peer_addr()
+    }
+
+    /// Our end.
+    ///
+    /// # Errors
+    /// None; the signature is that of `tokio::net`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.local_addr()
     }
 }
 
 impl Drop for OwnedWriteHalf {
     fn drop(&mut self) {
-        if self.shut_on_drop {
-            // Ready at once; an error means that there is nothing left to shut down.
+        if self.shutdown_on_drop {
+            // Ready at once; there is nobody to tell that the connection was over before.
             let _ = self
                 .stream
-                .get_ref()
-                .poll_shutdown(&mut Context::from_waker(Waker::noop()));
+                .inner()
+                .poll_shutdown(&Context::from_waker(Waker::noop()));
         }
     }
 }
 
-impl AsyncRead for OwnedReadHalf {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.stream.poll_read_into(cx, buffer)
+impl AsRef<TcpStream> for OwnedReadHalf {
+    fn as_ref(&self) -> &TcpStream {
+        &self.stream
     }
 }
 
-impl AsyncWrite for OwnedWriteHalf {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.stream.get_ref().poll_write(cx, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.get_ref().poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.get_ref().poll_shutdown(cx)
+impl AsRef<TcpStream> for OwnedWriteHalf {
+    fn as_ref(&self) -> &TcpStream {
+        &self.stream
     }
 }
+
+impl AsRef<TcpStream> for ReadHalf<'_> {
+    fn as_ref(&self) -> &TcpStream {
+        self.0
+    }
+}
+
+impl AsRef<TcpStream> for WriteHalf<'_> {
+    fn as_ref(&self) -> &TcpStream {
+        self.0
+    }
+}
+
+macro_rules! read_half {
+    ($half:ty) => {
+        impl AsyncRead for $half {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buffer: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                poll_read(self.as_ref().get_ref().as_ref().inner(), cx, buffer)
+            }
+        }
+    };
+}
+
+macro_rules! write_half {
+    ($half:ty) => {
+        impl $half {
+            fn inner(&self) -> &crate::TcpStream {
+                AsRef::<TcpStream>::as_ref(self).inner()
+            }
+        }
+
+        impl AsyncWrite for $half {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bytes: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                self.inner().poll_write(cx, bytes)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buffers: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                self.inner().poll_write_vectored(cx, buffers)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                true
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.inner().poll_flush(cx)
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.inner().poll_shutdown(cx)
+            }
+        }
+    };
+}
+
+read_half!(ReadHalf<'_>);
+read_half!(OwnedReadHalf);
+write_half!(WriteHalf<'_>);
+write_half!(OwnedWriteHalf);
+
+impl fmt::Display for ReuniteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("these halves are of two streams; reunite each with its own")
+    }
+}
+
+impl Error for ReuniteError {}

@@ -1,104 +1,96 @@
-//! `TcpStream` for tokio.
+//! `TcpStream` in the manner of `tokio::net`.
 
-use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use handfast_tcp::Info;
+use handfast_tcp::{Info, State};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::split::{OwnedReadHalf, OwnedWriteHalf, split};
+use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split};
 
-/// A TCP connection with tokio's traits; see [`crate::TcpStream`].
+/// One connection, as `AsyncRead` and `AsyncWrite`.
+///
+/// Dropping it is as with the kernel: what was written is still delivered, what was received and
+/// not read makes it a reset.
 #[derive(Debug)]
-pub struct TcpStream {
-    inner: crate::TcpStream,
-}
+pub struct TcpStream(crate::TcpStream);
 
 impl TcpStream {
-    /// Two halves that different tasks can own. Dropping the writing half shuts it down.
+    /// Two halves that may live in two tasks.
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        split(self)
+        split::into_split(self)
     }
 
-    /// Reads without a trait; 0 bytes at the end of the stream.
-    ///
-    /// # Errors
-    /// See [`crate::TcpStream::poll_read`].
-    pub async fn read_some(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.inner.poll_read(cx, buffer)).await
-    }
-
-    /// Our end.
-    ///
-    /// # Errors
-    /// Never; the signature is tokio's.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.inner.local_addr())
+    /// Two halves that borrow the stream.
+    pub const fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        split::split(self)
     }
 
     /// The peer's end.
     ///
     /// # Errors
-    /// Never; the signature is tokio's.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.inner.peer_addr())
+    /// None; the signature is that of `tokio::net`.
+    pub const fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.0.peer_addr())
+    }
+
+    /// Our end.
+    ///
+    /// # Errors
+    /// None; the signature is that of `tokio::net`.
+    pub const fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.0.local_addr())
     }
 
     /// Turns Nagle's algorithm off (`true`) or on.
     ///
     /// # Errors
-    /// Never; the signature is tokio's.
+    /// `NetworkDown` when the host is down.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.inner.set_nodelay(nodelay);
-        Ok(())
+        self.0.set_nodelay(nodelay)
     }
 
     /// Whether Nagle's algorithm is off.
     ///
     /// # Errors
-    /// Never; the signature is tokio's.
+    /// `NetworkDown` when the host is down.
     pub fn nodelay(&self) -> io::Result<bool> {
-        Ok(self.inner.nodelay())
+        self.0.nodelay()
     }
 
-    /// Figures: round-trip time, windows, retransmissions.
-    pub fn info(&self) -> Info {
-        self.inner.info()
-    }
-
-    /// Ends the connection at once; the peer gets a reset.
+    /// Ends the connection at once; the peer gets a RST.
     pub fn abort(&self) {
-        self.inner.abort();
+        self.0.abort();
     }
 
-    /// The stream without tokio's traits.
-    pub fn get_ref(&self) -> &crate::TcpStream {
-        &self.inner
+    /// The state by its RFC name.
+    pub fn state(&self) -> State {
+        self.0.state()
     }
 
-    /// Gives the stream without tokio's traits back.
-    pub fn into_inner(self) -> crate::TcpStream {
-        self.inner
+    /// Figures.
+    pub fn info(&self) -> Info {
+        self.0.info()
     }
 
-    pub(super) fn poll_read_into(
-        &self,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let count = ready!(self.inner.poll_read(cx, buffer.initialize_unfilled()))?;
-        buffer.advance(count);
-        Poll::Ready(Ok(()))
+    /// The stream below, for its `poll_*` functions that take `&self`.
+    pub const fn inner(&self) -> &crate::TcpStream {
+        &self.0
     }
 }
 
-impl From<crate::TcpStream> for TcpStream {
-    fn from(inner: crate::TcpStream) -> Self {
-        Self { inner }
-    }
+/// The only implementation of reading; the halves use it too.
+pub(super) fn poll_read(
+    stream: &crate::TcpStream,
+    cx: &Context<'_>,
+    buffer: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    // An empty buffer is full at once, which tokio's callers expect to be no end of stream.
+    stream
+        .poll_read(cx, buffer.initialize_unfilled())
+        .map_ok(|count| buffer.advance(count))
 }
 
 impl AsyncRead for TcpStream {
@@ -107,7 +99,7 @@ impl AsyncRead for TcpStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.poll_read_into(cx, buffer)
+        poll_read(&self.0, cx, buffer)
     }
 }
 
@@ -117,14 +109,38 @@ impl AsyncWrite for TcpStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.inner.poll_write(cx, bytes)
+        self.0.poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_write_vectored(cx, buffers)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner.poll_flush(cx)
+        self.0.poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner.poll_shutdown(cx)
+        self.0.poll_shutdown(cx)
+    }
+}
+
+impl From<crate::TcpStream> for TcpStream {
+    fn from(stream: crate::TcpStream) -> Self {
+        Self(stream)
+    }
+}
+
+impl From<TcpStream> for crate::TcpStream {
+    fn from(stream: TcpStream) -> Self {
+        stream.0
     }
 }

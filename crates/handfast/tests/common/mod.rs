@@ -23,7 +23,11 @@ pub fn devices() -> (MemoryDevice, MemoryDevice) {
 
 /// Choices that make runs repeatable and claims quick.
 pub fn config(seed: u64) -> Config {
-    Config { seed, claim: ClaimTimings::fast(), ..Config::default() }
+    Config {
+        seed,
+        claim: ClaimTimings::fast(),
+        ..Config::default()
+    }
 }
 
 /// 192.0.2.N/24.

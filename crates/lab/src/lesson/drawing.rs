@@ -15,10 +15,10 @@ use handfast_trace::{Ladder, LadderOptions, Shared, Tee};
 
 use crate::lab::WEB_NAME;
 use crate::raw_socket::RawFrame;
-use crate::topology::{GATEWAY_V4, HANDFAST_V4, HANDFAST_V6, HOME_HOST_V4, WEB_V4, WEB_V6};
+use crate::topology::{GATEWAY_V4, HANDFAST_V4, HOME_HOST_V4, WEB_V4};
 
 /// Most lines of one picture: what people read on a few screens.
-pub(super) const LINES_MAX: usize = 60;
+pub(super) const LINES_MAX: usize = 120;
 /// Most segments that a log keeps; later ones are counted only by the ladder.
 pub(super) const LOG_MAX: usize = 65_536;
 
@@ -34,13 +34,11 @@ impl Drawing {
     /// An empty picture of at most `lines_max` lines.
     pub(super) fn new(lines_max: usize) -> Self {
         let text = Text::default();
-        let names: [(IpAddr, &str); 6] = [
+        let names: [(IpAddr, &str); 4] = [
             (HANDFAST_V4.into(), "handfast"),
-            (HANDFAST_V6.into(), "handfast"),
             (HOME_HOST_V4.into(), "the host"),
             (GATEWAY_V4.into(), "router"),
             (WEB_V4.into(), WEB_NAME),
-            (WEB_V6.into(), WEB_NAME),
         ];
         let names = names.map(|(address, name)| (address, name.to_owned())).to_vec();
         let options =
@@ -51,7 +49,8 @@ impl Drawing {
 
     /// What to give to a device.
     pub(super) fn recorder(&self) -> Box<dyn Recorder> {
-        Box::new(Tee::new(vec![Box::new(self.ladder.clone()), Box::new(self.log.clone())]))
+        let both = Tee::new(vec![Box::new(self.ladder.clone()), Box::new(self.log.clone())]);
+        Box::new(WithoutIpv6(both))
     }
 
     /// What was drawn since the last time.
@@ -81,7 +80,6 @@ impl Drawing {
 pub(super) struct Segment {
     pub(super) at: Instant,
     pub(super) direction: Direction,
-    pub(super) ip: Ipv4Header,
     pub(super) header: TcpHeader,
     pub(super) payload_len: usize,
 }
@@ -108,7 +106,7 @@ pub(super) fn segment<'a>(
     }
     let (header, header_len) = TcpHeader::parse(segment).ok()?;
     let payload = &segment[header_len..];
-    let segment = Segment { at, direction, ip, header, payload_len: payload.len() };
+    let segment = Segment { at, direction, header, payload_len: payload.len() };
     Some((segment, payload))
 }
 
@@ -121,6 +119,19 @@ pub(super) fn record(recorder: &mut dyn Recorder, frame: &RawFrame) {
         gso: None,
         cause: handfast_packet::cause::Cause::Unstated,
     });
+}
+
+/// The lessons are about IPv4; what kernels say to multicast groups when a link comes up would
+/// only be in the way.
+struct WithoutIpv6(Tee);
+
+impl Recorder for WithoutIpv6 {
+    fn record(&mut self, frame: &FrameRecord<'_>) {
+        let link = EthernetHeader::parse(frame.bytes);
+        if !link.is_ok_and(|(link, _)| link.ether_type == EtherType::IPV6) {
+            self.0.record(frame);
+        }
+    }
 }
 
 #[derive(Default)]

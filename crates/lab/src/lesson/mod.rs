@@ -4,14 +4,16 @@
 //! ladder) and [`crate::guest`] (Handfast in the lab).
 
 mod by_hand;
-//T mod claim;
-//T mod close;
+mod claim;
+mod close;
 mod drawing;
 mod handshake;
 mod kernel_reset;
 mod lost_segment;
 mod page;
 mod slow_ack;
+
+pub use self::slow_ack::{CAPTURE_BUFFER, Crippled, PER_PACKET, run_with as run_crippled};
 
 use std::fmt;
 use std::io::{self, Write};
@@ -33,12 +35,12 @@ pub struct Lesson {
 /// All lessons, in the order in which they build on each other.
 pub const LESSONS: &[Lesson] = &[
     kernel_reset::LESSON,
-    //T claim::LESSON,
+    claim::LESSON,
     handshake::LESSON,
     page::LESSON,
     slow_ack::LESSON,
     lost_segment::LESSON,
-    //T close::LESSON,
+    close::LESSON,
 ];
 
 impl Lesson {

@@ -89,7 +89,9 @@ impl Reno {
 
     /// cwnd in bytes; at least one segment.
     pub(crate) fn window(&self) -> u64 {
-        self.window
+        // The threshold may stem from a time when segments were smaller. With less than a segment
+        // and nothing in flight the sender would wait for ever.
+        self.window.max(self.mss)
     }
 
     /// ssthresh in bytes.

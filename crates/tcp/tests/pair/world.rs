@@ -43,6 +43,10 @@ pub struct Plan {
     pub merge: u32,
     pub delay: Duration,
     pub jitter: Duration,
+    /// Percent of the arrivals that wait for others before anything is sent.
+    pub batch: u32,
+    /// The path's MTU changes now and then.
+    pub path_changes: bool,
     pub faults: Duration,
 }
 
@@ -63,6 +67,8 @@ enum Happening {
     Tick(usize),
     /// A timer of a side may have run out.
     Timer(usize),
+    /// A side sends what it has to send.
+    Settle(usize),
 }
 
 struct Side {
@@ -153,6 +159,7 @@ impl World {
                 Happening::Arrive(index, segment) => self.arrive(index, segment),
                 Happening::Tick(index) => self.tick(index),
                 Happening::Timer(index) => self.timer(index),
+                Happening::Settle(index) => self.settle(index),
             }
         }
         self.verdict(start)
@@ -180,6 +187,7 @@ impl World {
                 .min(self.plan.sides[1 - index].mss)
                 .saturating_sub(12)
                 .max(48);
+            let smallest = if self.plan.path_changes { 78 } else { smallest };
             let pieces = plan.bytes / usize::from(smallest) + plan.bytes / plan.gulp;
             segments += 2 * pieces + plan.bytes / self.plan.sides[1 - index].gulp.min(500);
         }
@@ -231,13 +239,9 @@ impl World {
             format!("{state:?} written {written} read {read} eof {eof} timeout {due:?}")
         };
         let [a, b] = &self.sides;
-        format!(
-            "at {}: {} | {}\n{:#?}",
-            self.now,
-            side(a),
-            side(b),
-            a.connection
-        )
+        let (first, second) = (side(a), side(b));
+        let (one, other) = (&a.connection, &b.connection);
+        format!("at {}: {first} | {second}\n{one:?}\n{other:?}", self.now)
     }
 
     // ---- one side ----
@@ -258,7 +262,12 @@ impl World {
             }
             None => {}
         }
-        self.settle(index);
+        if self.percent(self.plan.batch) {
+            let wait = Duration::from_micros(self.draw(3_000));
+            self.schedule(wait, Happening::Settle(index));
+        } else {
+            self.settle(index);
+        }
     }
 
     fn timer(&mut self, index: usize) {
@@ -284,12 +293,18 @@ impl World {
         let wait = Duration::from_millis(self.draw(TICK));
         let total = self.plan.sides[index].bytes;
         let now = self.now;
+        let (_, mut path, _) = self.choices(index);
+        let changes = self.plan.path_changes && self.faulty() && self.percent(3);
+        path.send_mss = 90 + self.draw(u64::from(path.send_mss)) as u16;
         let side = &mut self.sides[index];
         if let Some(connection) = &mut side.connection {
             let mut cx = Cx {
                 now,
                 pool: &mut side.pool,
             };
+            if changes {
+                connection.on_path(&mut cx, path);
+            }
             let count = write.min(total - side.written).min(connection.writable());
             if count > 0 {
                 let bytes: Vec<_> = (side.written..side.written + count)
@@ -391,7 +406,7 @@ impl World {
                 wire_segments: wire as u16,
                 ce: false,
             };
-            let faulty = self.now - Instant::from_secs(1_000) < self.plan.faults;
+            let faulty = self.faulty();
             if faulty && self.percent(self.plan.loss) {
                 continue;
             }
@@ -519,6 +534,10 @@ impl World {
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         self.random % bound.max(1)
+    }
+
+    fn faulty(&self) -> bool {
+        self.now - Instant::from_secs(1_000) < self.plan.faults
     }
 
     fn percent(&mut self, chance: u32) -> bool {

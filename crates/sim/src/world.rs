@@ -1,0 +1,270 @@
+//! The world: nodes, tasks, and the order in which they move.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
+
+use futures::executor::{LocalPool, LocalSpawner};
+use futures::task::LocalSpawnExt;
+use handfast::{Config, Driver, EthernetAddress, Host, Instant, ManualClock, Wait};
+use handfast_device::{Device, MemoryDevice, memory_pair_polled};
+use handfast_packet::buf::Capabilities;
+
+use crate::timers::{Sleep, Timers};
+
+/// Most hosts in one world.
+pub const NODES_MAX: usize = 1_024;
+/// Most rounds of one [`World::run_until`]: a world that needs more goes round in circles.
+pub const EVENTS_MAX: u64 = 100_000_000;
+/// Most rounds at one moment: nothing takes so many without time passing.
+const ROUNDS_MAX: u32 = 100_000;
+
+/// Two joined devices without descriptors.
+pub fn link(
+    capabilities: Capabilities,
+    addresses: [EthernetAddress; 2],
+) -> (MemoryDevice, MemoryDevice) {
+    memory_pair_polled(capabilities, addresses)
+}
+
+/// Hosts, tasks and a clock of their own.
+pub struct World {
+    clock: ManualClock,
+    timers: Timers,
+    pool: LocalPool,
+    nodes: Vec<Node>,
+}
+
+/// One host with its device.
+struct Node {
+    host: Host,
+    driver: Driver<Box<dyn Device>>,
+    bell: Arc<Bell>,
+    waker: Waker,
+    /// When it wants its next turn.
+    due: Option<Instant>,
+}
+
+/// Rung when the application did something that the driver should look at.
+#[derive(Default)]
+struct Bell {
+    rung: AtomicBool,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.rung.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Why a world did not reach its end.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Stalled {
+    /// Everybody waits and nothing will ever happen again.
+    Idle {
+        /// When that was.
+        at: Instant,
+    },
+    /// The time that was allowed is over.
+    Deadline {
+        /// When that was.
+        at: Instant,
+    },
+    /// More than [`EVENTS_MAX`] rounds, or too many at one moment.
+    Circles {
+        /// When that was.
+        at: Instant,
+    },
+    /// A device failed.
+    Device(std::io::Error),
+}
+
+impl fmt::Display for Stalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Idle { at } => write!(
+                f,
+                "the world stands still at {at} s: every task waits and no timer is set"
+            ),
+            Self::Deadline { at } => {
+                write!(
+                    f,
+                    "the world was not done at {at} s, the time that it was given"
+                )
+            }
+            Self::Circles { at } => {
+                write!(
+                    f,
+                    "the world goes round in circles at {at} s: too many rounds"
+                )
+            }
+            Self::Device(error) => write!(f, "a device of the world failed: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Stalled {}
+
+impl World {
+    /// An empty world at time zero.
+    pub fn new() -> Self {
+        Self {
+            clock: ManualClock::new(),
+            timers: Timers::default(),
+            pool: LocalPool::new(),
+            nodes: Vec::new(),
+        }
+    }
+
+    /// Adds a host on `device`, with the hardware address of the device.
+    ///
+    /// # Panics
+    /// When there are [`NODES_MAX`] already.
+    pub fn add(&mut self, device: impl Device + 'static, config: Config) -> Host {
+        assert!(
+            self.nodes.len() < NODES_MAX,
+            "a world has at most {NODES_MAX} hosts"
+        );
+        let config = Config {
+            hardware: device.hardware_address(),
+            ..config
+        };
+        let host = Host::new(config, device.capabilities(), self.clock.clock());
+        let bell = Arc::new(Bell::default());
+        let waker = Waker::from(Arc::clone(&bell));
+        let driver = Driver::new(&host, Box::new(device) as Box<dyn Device>);
+        let node = Node {
+            host: host.clone(),
+            driver,
+            bell,
+            waker,
+            due: Some(Instant::ZERO),
+        };
+        self.nodes.push(node);
+        host
+    }
+
+    /// Something that starts tasks, also from inside of tasks.
+    pub fn spawner(&self) -> LocalSpawner {
+        self.pool.spawner()
+    }
+
+    /// Starts a task that runs as long as the world does.
+    pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.spawner()
+            .spawn_local(task)
+            .expect("the pool lives as long as the world");
+    }
+
+    /// Ready after `time` has passed in the world.
+    pub fn sleep(&self, time: Duration) -> Sleep {
+        self.timers.sleep(&self.clock, self.clock.now() + time)
+    }
+
+    /// Something that makes sleeps, for tasks.
+    pub fn sleeper(&self) -> impl Fn(Duration) -> Sleep + Clone + 'static {
+        let (timers, clock) = (self.timers.clone(), self.clock.clone());
+        move |time| timers.sleep(&clock, clock.now() + time)
+    }
+
+    /// The present time of the world.
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Lets the world run until `future` is done, for at most `limit` of its time.
+    ///
+    /// # Errors
+    /// When it stands still, is too slow, goes round in circles, or a device fails.
+    pub fn run_until<T: 'static>(
+        &mut self,
+        limit: Duration,
+        future: impl Future<Output = T> + 'static,
+    ) -> Result<T, Stalled> {
+        let outcome = Rc::new(RefCell::new(None));
+        let slot = Rc::clone(&outcome);
+        self.spawn(async move {
+            let value = future.await;
+            *slot.borrow_mut() = Some(value);
+        });
+        let deadline = self.now() + limit;
+        for _ in 0..EVENTS_MAX {
+            self.settle()?;
+            if let Some(value) = outcome.borrow_mut().take() {
+                return Ok(value);
+            }
+            let at = self.now();
+            let due = self.nodes.iter().filter_map(|node| node.due);
+            let Some(next) = due.chain(self.timers.next()).min() else {
+                return Err(Stalled::Idle { at });
+            };
+            if next > deadline {
+                return Err(Stalled::Deadline { at });
+            }
+            self.clock.advance_to(next);
+            self.timers.wake(next);
+        }
+        Err(Stalled::Circles { at: self.now() })
+    }
+
+    /// Runs tasks and drivers until nothing moves any more at this moment.
+    fn settle(&mut self) -> Result<(), Stalled> {
+        let now = self.now();
+        for _ in 0..ROUNDS_MAX {
+            self.pool.run_until_stalled();
+            let mut moved = false;
+            for node in &mut self.nodes {
+                moved |= node.turn(now).map_err(Stalled::Device)?;
+            }
+            if !moved {
+                return Ok(());
+            }
+        }
+        Err(Stalled::Circles { at: now })
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "World({} hosts, at {} s)", self.nodes.len(), self.now())
+    }
+}
+
+impl Node {
+    /// Frames in and out so far.
+    fn frames(&self) -> (u64, u64) {
+        let counters = self.host.counters();
+        (counters.frames_received, counters.frames_sent)
+    }
+
+    /// One turn; returns whether anything moved, so that another round is worth while.
+    fn turn(&mut self, now: Instant) -> std::io::Result<bool> {
+        let rung = self.bell.rung.swap(false, Ordering::Relaxed);
+        let was_due = self.due.is_some_and(|due| due <= now);
+        let before = self.frames();
+        let wait = self.driver.turn(now)?;
+        let called = self
+            .driver
+            .poll_called(&Context::from_waker(&self.waker))
+            .is_ready();
+        self.due = match wait {
+            Wait::Now => Some(now),
+            Wait::Over => None,
+            Wait::Readable { until } | Wait::ReadableOrWritable { until } => until,
+        };
+        let again = rung || called || was_due || wait == Wait::Now;
+        Ok(again || self.frames() != before)
+    }
+}

@@ -1,0 +1,208 @@
+//! Whole transfers in virtual time.
+
+use std::cell::RefCell;
+use std::collections::hash_map::DefaultHasher;
+use std::future::poll_fn;
+use std::hash::{Hash, Hasher};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use handfast::{Config, Connect, EthernetAddress, Host, Listen, TcpStream};
+use handfast_device::{Impair, ImpairSpec, Record};
+use handfast_packet::buf::{Capabilities, Medium};
+use handfast_packet::record::{FrameRecord, Recorder};
+use handfast_sim::{Stalled, World, link};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn server() -> SocketAddr {
+    "192.0.2.2:80".parse().unwrap()
+}
+
+/// Everything about every frame, as one number.
+#[derive(Clone, Default)]
+struct Digest(Arc<Mutex<(DefaultHasher, u64)>>);
+
+impl Recorder for Digest {
+    fn record(&mut self, frame: &FrameRecord<'_>) {
+        let mut inner = self.0.lock().unwrap();
+        (frame.at, frame.direction, frame.bytes, frame.cause).hash(&mut inner.0);
+        inner.1 += 1;
+    }
+}
+
+impl Digest {
+    fn finish(&self) -> (u64, u64) {
+        let inner = self.0.lock().unwrap();
+        (inner.0.finish(), inner.1)
+    }
+}
+
+/// Two hosts; the first one's device is impaired and recorded.
+fn world(spec: &str, seed: u64, max_gso: u32) -> (World, Host, Host, Digest) {
+    let capabilities = Capabilities {
+        medium: Medium::Ethernet,
+        mtu: 1_500,
+        max_gso,
+        tx_checksum: max_gso > 0,
+    };
+    let addresses = [1, 2].map(|last| EthernetAddress([2, 0, 0, 0, 0, last]));
+    let (a, b) = link(capabilities, addresses);
+    let spec: ImpairSpec = spec.parse().unwrap();
+    let digest = Digest::default();
+    let device = Record::new(Impair::new(a, spec, seed), Box::new(digest.clone()));
+    let mut world = World::new();
+    let client = world.add(
+        device,
+        Config {
+            seed,
+            ..Config::default()
+        },
+    );
+    let peer = world.add(
+        b,
+        Config {
+            seed: seed + 1,
+            ..Config::default()
+        },
+    );
+    client.add_address("192.0.2.1/24".parse().unwrap()).unwrap();
+    peer.add_address("192.0.2.2/24".parse().unwrap()).unwrap();
+    (world, client, peer, digest)
+}
+
+async fn write_all(stream: &TcpStream, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        let count = poll_fn(|cx| stream.poll_write(cx, bytes)).await.unwrap();
+        bytes = &bytes[count..];
+    }
+    poll_fn(|cx| stream.poll_shutdown(cx)).await.unwrap();
+}
+
+async fn read_all(stream: &TcpStream) -> Vec<u8> {
+    let (mut bytes, mut buffer) = (Vec::new(), vec![0; 65_536]);
+    loop {
+        match poll_fn(|cx| stream.poll_read(cx, &mut buffer))
+            .await
+            .unwrap()
+        {
+            0 => return bytes,
+            count => bytes.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
+fn pattern(len: usize) -> Vec<u8> {
+    (0..len)
+        .map(|at| (at.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0])
+        .collect()
+}
+
+/// A server that sends `len` bytes to whoever connects, and a client that fetches them.
+/// Returns the digest of all frames and the time it took.
+fn fetch(spec: &str, seed: u64, len: usize, max_gso: u32) -> ((u64, u64), Duration) {
+    let (mut world, client, peer, digest) = world(spec, seed, max_gso);
+    let listener = peer.listen(server(), Listen::default()).unwrap();
+    let expected = pattern(len);
+    let content = expected.clone();
+    world.spawn(async move {
+        let (stream, _) = poll_fn(|cx| listener.poll_accept(cx)).await.unwrap();
+        write_all(&stream, &content).await;
+        assert!(read_all(&stream).await.is_empty());
+    });
+    let start = world.now();
+    let got = world.run_until(10 * MINUTE, async move {
+        let stream = client.connect(server(), Connect::default()).unwrap();
+        poll_fn(|cx| stream.poll_connected(cx)).await.unwrap();
+        let got = read_all(&stream).await;
+        poll_fn(|cx| stream.poll_shutdown(cx)).await.unwrap();
+        got
+    });
+    assert!(got.unwrap() == expected, "seed {seed}: {spec}");
+    (digest.finish(), world.now() - start)
+}
+
+#[test]
+fn a_page_takes_two_round_trips_and_a_bit() {
+    let (_, time) = fetch("delay=10ms", 1, 5_000, 65_000);
+    // ARP, SYN and text each there and back: 20 ms each.
+    assert!(
+        (Duration::from_millis(40)..=Duration::from_millis(80)).contains(&time),
+        "{time:?}"
+    );
+}
+
+#[test]
+fn the_same_seed_gives_the_same_frames() {
+    let spec = "delay=5ms,jitter=2ms,loss=1%";
+    for max_gso in [0, 65_000] {
+        let first = fetch(spec, 7, 300_000, max_gso);
+        assert_eq!(first, fetch(spec, 7, 300_000, max_gso));
+        assert_ne!(first.0, fetch(spec, 8, 300_000, max_gso).0);
+        assert!(first.0.1 > 20, "there were frames at all");
+    }
+}
+
+#[test]
+fn loss_delay_and_reordering_change_no_byte() {
+    for seed in 0..40 {
+        let spec = [
+            "loss=2%,delay=10ms",
+            "delay=3ms,jitter=9ms,reorder=5%,duplicate=2%",
+        ];
+        fetch(
+            spec[usize::from(seed % 2 == 0)],
+            seed,
+            200_000,
+            if seed % 3 == 0 { 0 } else { 65_000 },
+        );
+    }
+}
+
+#[test]
+fn a_rate_is_kept() {
+    let (_, time) = fetch("rate=10mbit,delay=5ms,queue=64KiB", 1, 2_000_000, 65_000);
+    // 2 MB at 10 Mbit/s take 1.6 s.
+    assert!((1_600..2_400).contains(&time.as_millis()), "{time:?}");
+}
+
+#[test]
+fn a_world_where_nobody_does_anything_is_reported() {
+    let (mut world, client, _peer, _) = world("delay=1ms", 1, 0);
+    let forever = world.run_until(MINUTE, async move {
+        let _host = client;
+        std::future::pending::<()>().await;
+    });
+    assert!(matches!(forever, Err(Stalled::Idle { .. })), "{forever:?}");
+}
+
+#[test]
+fn a_connection_into_the_void_times_out_in_virtual_time() {
+    let (mut world, client, _peer, _) = world("out.loss=100%", 1, 0);
+    let error = world.run_until(10 * MINUTE, async move {
+        let stream = client.connect(server(), Connect::default()).unwrap();
+        poll_fn(|cx| stream.poll_connected(cx)).await.unwrap_err()
+    });
+    assert_eq!(error.unwrap().kind(), std::io::ErrorKind::HostUnreachable);
+}
+
+#[test]
+fn sleepers_wake_in_order() {
+    let (mut world, _client, _peer, _) = world("delay=1ms", 1, 0);
+    let order = Rc::new(RefCell::new(Vec::new()));
+    for millis in [30, 10, 20] {
+        let (order, sleep) = (
+            Rc::clone(&order),
+            world.sleep(Duration::from_millis(millis)),
+        );
+        world.spawn(async move {
+            sleep.await;
+            order.borrow_mut().push(millis);
+        });
+    }
+    let sleep = world.sleep(Duration::from_secs(1));
+    world.run_until(MINUTE, sleep).unwrap();
+    assert_eq!(*order.borrow(), [10, 20, 30]);
+}
