@@ -6,7 +6,7 @@ use std::error::Error;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -144,7 +144,6 @@ impl Job<'_> {
             .await
             .map_err(|error| Failure::new(code::RECEIVE, format!("HTTP cannot begin: {error}")))?;
         let mut connection = pin!(connection);
-        let mut ended = None;
         let mut answer_time = Duration::ZERO;
         let mut has_header = false;
         let exchange = async {
@@ -154,16 +153,7 @@ impl Job<'_> {
             phase.set("the body is not complete");
             self.take(response, sink).await
         };
-        let mut exchange = pin!(exchange);
-        let outcome = poll_fn(|cx| {
-            if ended.is_none()
-                && let Poll::Ready(end) = connection.as_mut().poll(cx)
-            {
-                ended = Some(end);
-            }
-            exchange.as_mut().poll(cx)
-        })
-        .await;
+        let (outcome, ended) = drive(connection.as_mut(), exchange).await;
         let total_time = host.now().duration_since(started);
         let (status, content_type) = outcome.map_err(|broken| {
             let end = ended.as_ref().and_then(|end| end.as_ref().err());
@@ -254,6 +244,26 @@ impl Job<'_> {
             eprintln!("{mark} {text}");
         }
     }
+}
+
+/// Runs `exchange` to its end while `connection` moves its bytes; tells how the connection ended
+/// if it did so meanwhile.
+async fn drive<T>(
+    mut connection: Pin<&mut impl Future<Output = hyper::Result<()>>>,
+    exchange: impl Future<Output = T>,
+) -> (T, Option<hyper::Result<()>>) {
+    let mut exchange = pin!(exchange);
+    let mut ended = None;
+    let outcome = poll_fn(|cx| {
+        if ended.is_none()
+            && let Poll::Ready(end) = connection.as_mut().poll(cx)
+        {
+            ended = Some(end);
+        }
+        exchange.as_mut().poll(cx)
+    })
+    .await;
+    (outcome, ended)
 }
 
 /// No connection came about.

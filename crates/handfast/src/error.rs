@@ -108,14 +108,6 @@ pub(crate) fn gone(peer: SocketAddr) -> io::Error {
     )
 }
 
-/// The stack does not know the listener any more.
-pub(crate) fn listener_gone(local: SocketAddr) -> io::Error {
-    io::Error::new(
-        ErrorKind::NotConnected,
-        format!("nobody listens on {local} any more; bind a new listener"),
-    )
-}
-
 /// The kind for a connection that could not be begun.
 pub(crate) fn connect(error: ConnectError) -> io::Error {
     let kind = match error {

@@ -14,8 +14,8 @@ fn nets() -> (Net, Net) {
     let (a, b) = devices();
     let client = Net::start(a, config(1)).unwrap();
     let server = Net::start(b, config(2)).unwrap();
-    client.add_address(address(1)).unwrap();
-    server.add_address(address(2)).unwrap();
+    client.host().add_address(address(1)).unwrap();
+    server.host().add_address(address(2)).unwrap();
     (client, server)
 }
 
@@ -49,12 +49,30 @@ fn a_read_timeout_is_kept() {
     let mut stream = client.connect(server()).unwrap();
     let (accepted, from) = listener.accept().unwrap();
     assert_eq!(from, stream.local_addr().unwrap());
-    stream.set_read_timeout(Some(Duration::from_millis(20)));
+    let timeout = Some(Duration::from_millis(20));
+    stream.set_read_timeout(timeout).unwrap();
+    assert_eq!(stream.read_timeout().unwrap(), timeout);
     let error = stream.read(&mut [0; 1]).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert_eq!(error.kind(), ErrorKind::WouldBlock, "as std on Unix");
+    let error = stream.set_read_timeout(Some(Duration::ZERO)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
     drop(accepted);
-    stream.set_read_timeout(None);
+    stream.set_read_timeout(None).unwrap();
     assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0);
+}
+
+#[test]
+fn a_write_timeout_is_kept() {
+    let (client, peer) = nets();
+    let listener = peer.bind(server()).unwrap();
+    let mut stream = client.connect(server()).unwrap();
+    let (_accepted, _) = listener.accept().unwrap();
+    stream
+        .set_write_timeout(Some(Duration::from_millis(20)))
+        .unwrap();
+    // Nobody reads, so both buffers fill up.
+    let error = stream.write_all(&pattern(20 << 20)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
 }
 
 #[test]
@@ -67,12 +85,69 @@ fn refused_and_unreachable_are_told_apart() {
         .connect_timeout(nobody, Duration::from_millis(30))
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
+    let error = client.connect(nobody).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::HostUnreachable);
 }
 
 #[test]
 fn an_address_is_claimed() {
-    let (client, _peer) = nets();
+    let (client, peer) = nets();
     client.claim(address(9)).unwrap();
-    let error = client.claim(address(9)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(client.host().is_local(address(9).address));
+    for net in [client, peer] {
+        let error = net.claim(address(9)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse, "{error}");
+    }
+}
+
+#[test]
+fn two_threads_share_a_stream() {
+    let (client, peer) = nets();
+    let listener = peer.bind(server()).unwrap();
+    let stream = client.connect(server()).unwrap();
+    let (mut accepted, _) = listener.accept().unwrap();
+    let bytes = pattern(4 << 20);
+    thread::scope(|scope| {
+        let clone = stream.try_clone().unwrap();
+        let reader = scope.spawn(move || {
+            let mut received = Vec::new();
+            (&clone).read_to_end(&mut received).unwrap();
+            received
+        });
+        scope.spawn(|| {
+            (&stream).write_all(&bytes).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+        });
+        let mut received = Vec::new();
+        accepted.read_to_end(&mut received).unwrap();
+        accepted.write_all(&received).unwrap();
+        drop(accepted);
+        assert!(reader.join().unwrap() == bytes);
+    });
+}
+
+#[test]
+fn a_shut_direction_reads_nothing_or_writes_nothing() {
+    let (client, peer) = nets();
+    let listener = peer.bind(server()).unwrap();
+    let mut stream = client.connect(server()).unwrap();
+    let (mut accepted, _) = listener.accept().unwrap();
+    accepted.write_all(b"unheard").unwrap();
+    stream.shutdown(Shutdown::Both).unwrap();
+    assert_eq!(stream.read(&mut [0; 8]).unwrap(), 0);
+    let error = stream.write(b"x").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    assert_eq!(accepted.read(&mut [0; 1]).unwrap(), 0);
+}
+
+#[test]
+fn a_shutdown_wakes_who_accepts() {
+    let (client, peer) = nets();
+    let listener = peer.bind(server()).unwrap();
+    let acceptor = thread::spawn(move || listener.accept().unwrap_err().kind());
+    peer.shutdown();
+    assert_eq!(acceptor.join().unwrap(), ErrorKind::NetworkDown);
+    // The port is closed, and so is the host: nobody answers for its address any more.
+    let error = client.connect(server()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::HostUnreachable);
 }

@@ -59,7 +59,10 @@ impl Default for GuestOptions {
             impair: None,
             recorder: None,
             super_segments: true,
-            config: Config { claim: ClaimTimings::fast(), ..Config::default() },
+            config: Config {
+                claim: ClaimTimings::fast(),
+                ..Config::default()
+            },
             seed: 0,
         }
     }
@@ -80,13 +83,18 @@ impl Guest {
     /// When the packet socket cannot be opened; [`io::ErrorKind::AddrInUse`] when an address is
     /// taken.
     pub async fn start(lab: &Lab, options: GuestOptions) -> io::Result<Self> {
-        let GuestOptions { ipv4, ipv6, claim, .. } = options;
+        let GuestOptions {
+            ipv4, ipv6, claim, ..
+        } = options;
         let guest = Self::open(lab, options)?;
         let v4 = ipv4.map(|address| (address.into(), PREFIX_LEN_V4, GATEWAY_V4.into()));
         let v6 = ipv6.map(|address| (address.into(), PREFIX_LEN_V6, GATEWAY_V6.into()));
         for (address, prefix_len, gateway) in v4.into_iter().chain(v6) {
             guest.settle(address, prefix_len, claim).await?;
-            guest.net.host().add_route(everything_like(gateway), Some(gateway))?;
+            guest
+                .net
+                .host()
+                .add_route(everything_like(gateway), Some(gateway))?;
         }
         Ok(guest)
     }
@@ -108,8 +116,9 @@ impl Guest {
     /// Refused, reset, cut short, or not HTTP.
     pub async fn get(&self, server: SocketAddr, path: &str) -> io::Result<Answer> {
         let stream = self.net.connect(server).await?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(to_io)?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(to_io)?;
         let connection = tokio::spawn(connection);
         let request = Request::get(path)
             .header(HOST, WEB_NAME)
@@ -128,7 +137,12 @@ impl Guest {
         }
         // The connection ends when the server closes; its stream is dropped then.
         connection.await.map_err(io::Error::other)?.map_err(to_io)?;
-        Ok(Answer { status, start, len: verifier.len(), mismatch: verifier.mismatch() })
+        Ok(Answer {
+            status,
+            start,
+            len: verifier.len(),
+            mismatch: verifier.mismatch(),
+        })
     }
 
     /// Puts `len` bytes of content to `/upload`; the answer says whether they arrived intact. The
@@ -142,11 +156,15 @@ impl Guest {
         len: u64,
     ) -> io::Result<(Answer, handfast::tcp::Info)> {
         let mut stream = self.net.connect(server).await?;
-        stream.write_all(http::put("/upload", WEB_NAME, len).as_bytes()).await?;
+        stream
+            .write_all(http::put("/upload", WEB_NAME, len).as_bytes())
+            .await?;
         let mut piece = vec![0; PIECE_LEN];
         let mut position = 0;
         while position < len {
-            let count = usize::try_from(len - position).unwrap_or(PIECE_LEN).min(PIECE_LEN);
+            let count = usize::try_from(len - position)
+                .unwrap_or(PIECE_LEN)
+                .min(PIECE_LEN);
             content::fill(position, &mut piece[..count]);
             stream.write_all(&piece[..count]).await?;
             position += count as u64;
@@ -164,9 +182,13 @@ impl Guest {
     }
 
     fn open(lab: &Lab, options: GuestOptions) -> io::Result<Self> {
-        let packet =
-            PacketOptions { super_segments: options.super_segments, ..PacketOptions::default() };
-        let socket = lab.home().run(|| PacketSocket::open(HOME_INTERFACE, &packet));
+        let packet = PacketOptions {
+            super_segments: options.super_segments,
+            ..PacketOptions::default()
+        };
+        let socket = lab
+            .home()
+            .run(|| PacketSocket::open(HOME_INTERFACE, &packet));
         let socket = socket.map_err(io::Error::other)?;
         let hardware = socket.hardware_address();
         let mut device: Box<dyn Device + Send> = Box::new(socket);
@@ -176,14 +198,22 @@ impl Guest {
         if let Some(recorder) = options.recorder {
             device = Box::new(Record::new(device, recorder));
         }
-        let config = Config { seed: options.seed, hardware, ..options.config };
+        let config = Config {
+            seed: options.seed,
+            hardware,
+            ..options.config
+        };
         let net = Net::start(device, config)?;
         Ok(Self { net, hardware })
     }
 
     async fn settle(&self, address: IpAddr, prefix_len: u8, claim: bool) -> io::Result<()> {
         let cidr = Cidr::new(address, prefix_len).expect("the lab's prefixes fit their addresses");
-        if claim { self.net.claim(cidr).await } else { self.net.host().add_address(cidr) }
+        if claim {
+            self.net.claim(cidr).await
+        } else {
+            self.net.host().add_address(cidr)
+        }
     }
 }
 
@@ -193,7 +223,10 @@ fn everything_like(address: IpAddr) -> Cidr {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
-    Cidr { address: any, prefix_len: 0 }
+    Cidr {
+        address: any,
+        prefix_len: 0,
+    }
 }
 
 /// What lies beneath a failure of hyper, if it is a failure of the stream.

@@ -68,7 +68,11 @@ impl RawSocket {
         // Nothing has come yet, so this fails; but frames get their times from now on.
         let _ = sys::time_of_last_packet(fd.as_fd());
         let hardware = EthernetAddress(sys::bind_packet(fd.as_fd(), index)?);
-        Ok(Self { fd, hardware, buffer: vec![0; FRAME_MAX] })
+        Ok(Self {
+            fd,
+            hardware,
+            buffer: vec![0; FRAME_MAX],
+        })
     }
 
     /// The interface's hardware address.
@@ -97,9 +101,17 @@ impl RawSocket {
         }
         let (len, is_ours) = sys::receive_packet(self.fd.as_fd(), &mut self.buffer)?;
         let at = Instant::from_nanos(sys::time_of_last_packet(self.fd.as_fd())?);
-        let direction = if is_ours { Direction::Out } else { Direction::In };
+        let direction = if is_ours {
+            Direction::Out
+        } else {
+            Direction::In
+        };
         let bytes = self.buffer[..len.min(FRAME_MAX)].to_vec();
-        Ok(Some(RawFrame { at, direction, bytes }))
+        Ok(Some(RawFrame {
+            at,
+            direction,
+            bytes,
+        }))
     }
 
     /// What happened since the last time this was asked.

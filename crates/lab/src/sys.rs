@@ -80,7 +80,9 @@ pub(crate) fn discard_all(socket: BorrowedFd<'_>) -> io::Result<()> {
 /// Ties a packet socket to an interface, from which it then gets frames of every kind; returns
 /// the interface's hardware address.
 pub(crate) fn bind_packet(socket: BorrowedFd<'_>, interface: u32) -> io::Result<[u8; 6]> {
-    let every_kind = u16::try_from(libc::ETH_P_ALL).expect("a 16-bit constant").to_be();
+    let every_kind = u16::try_from(libc::ETH_P_ALL)
+        .expect("a 16-bit constant")
+        .to_be();
     // SAFETY: the structure is plain integers, for which zero is a value.
     let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
     address.sll_family = u16::try_from(libc::AF_PACKET).expect("a small constant");
@@ -98,7 +100,10 @@ pub(crate) fn bind_packet(socket: BorrowedFd<'_>, interface: u32) -> io::Result<
     if result < 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(*address.sll_addr.first_chunk().expect("the field has eight bytes"))
+    Ok(*address
+        .sll_addr
+        .first_chunk()
+        .expect("the field has eight bytes"))
 }
 
 /// Takes the next frame from a packet socket without waiting: its length and whether this host
@@ -130,7 +135,10 @@ pub(crate) fn receive_packet(
 pub(crate) fn time_of_last_packet(socket: BorrowedFd<'_>) -> io::Result<u64> {
     /// `SIOCGSTAMPNS` (`include/uapi/asm-generic/sockios.h`) with a 64-bit `timespec`.
     const LAST_TIME: libc::c_ulong = 0x8907;
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: the kernel writes one `timespec`, which lives across the call.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), LAST_TIME as _, &raw mut time) };
     if result < 0 {
@@ -143,7 +151,10 @@ pub(crate) fn time_of_last_packet(socket: BorrowedFd<'_>) -> io::Result<u64> {
 /// How many frames a packet socket was given and how many of them it had no room for, since the
 /// last call.
 pub(crate) fn packet_statistics(socket: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
-    let mut counts = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
+    let mut counts = libc::tpacket_stats {
+        tp_packets: 0,
+        tp_drops: 0,
+    };
     let mut len = socklen_of(&counts);
     // SAFETY: `counts` and `len` live across the call, and the kernel writes at most `len` bytes.
     let result = unsafe {

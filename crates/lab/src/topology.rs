@@ -228,6 +228,18 @@ fn write_settings(forward: bool, has_ipv6: bool) -> io::Result<()> {
     // A host that forwards (one with containers, say) would send the frames meant for Handfast
     // back onto the wire, and IPv4 settings are inherited by new namespaces.
     set("ipv4/ip_forward", forward)?;
+    for scope in ["all", "default"] {
+        // Linux's own defaults, which a machine's administrator may have changed.
+        for setting in [
+            "arp_accept",
+            "arp_announce",
+            "arp_filter",
+            "arp_ignore",
+            "rp_filter",
+        ] {
+            set(&format!("ipv4/conf/{scope}/{setting}"), "0")?;
+        }
+    }
     if has_ipv6 {
         set("ipv6/conf/all/forwarding", forward)?;
         for scope in ["all", "default"] {

@@ -9,9 +9,9 @@ use std::time::Duration;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::{StreamExt, TryStreamExt};
 use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_route::IpProtocol;
 use rtnetlink::packet_route::address::AddressHeaderFlags;
 use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage, State};
-use rtnetlink::packet_route::IpProtocol;
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMetric};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RulePortRange};
 use rtnetlink::packet_route::{RouteNetlinkMessage, link::LinkFlags};
@@ -154,7 +154,10 @@ impl Links {
     pub(crate) async fn silence_port(&self, address: Ipv4Addr, port: u16) -> io::Result<()> {
         let rule = self.handle.rule().add().v4().source_prefix(address, 32);
         let mut rule = rule.action(RuleAction::Blackhole);
-        let range = RulePortRange { start: port, end: port };
+        let range = RulePortRange {
+            start: port,
+            end: port,
+        };
         rule.message_mut().attributes.extend([
             RuleAttribute::IpProtocol(IpProtocol::Tcp),
             RuleAttribute::SourcePortRange(range),

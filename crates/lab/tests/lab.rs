@@ -10,10 +10,13 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use handfast_lab::content::Verifier;
+use handfast_lab::guest::{Guest, GuestOptions};
 use handfast_lab::http::{Answer, FetchError};
 use handfast_lab::kernel_client::{fetch, run_command, upload};
 use handfast_lab::server::{ConnectionEnd, Service};
-use handfast_lab::{Counters, HOME_HOST_V4, Lab, LabOptions, QuietPort, ServerOptions, WEB_V6};
+use handfast_lab::{
+    Counters, HANDFAST_V6, HOME_HOST_V4, Lab, LabOptions, QuietPort, Server, ServerOptions, WEB_V6,
+};
 
 /// A limit for things that take milliseconds: reached only when they never happen.
 const LONG: Duration = Duration::from_secs(20);
@@ -31,45 +34,49 @@ fn main() -> ExitCode {
 }
 
 const CASES: &[Case] = &[
-        ("the_index_is_a_small_page", the_index_is_a_small_page),
-        (
-            "content_arrives_verified_over_both_families",
-            content_over_both_families,
-        ),
-        ("packets_are_numbered", packets_are_numbered),
-        ("uploads_are_verified", uploads_are_verified),
-        (
-            "reset_resets_without_an_answer",
-            reset_resets_without_an_answer,
-        ),
-        ("a_bad_server_is_bad_in_the_way_asked_for", bad_servers),
-        ("slow_dribbles_its_lines", slow_dribbles_its_lines),
-        ("statuses_and_unknown_pages", statuses_and_unknown_pages),
-        (
-            "the_route_sets_the_congestion_control",
-            the_route_sets_the_congestion_control,
-        ),
-        (
-            "a_socket_may_have_its_own_congestion_control",
-            own_congestion_control,
-        ),
-        ("a_half_closed_client_gets_its_answer", half_close),
-        ("sink_echo_and_source", sink_echo_and_source),
-        (
-            "patience_runs_out_with_a_reset",
-            patience_runs_out_with_a_reset,
-        ),
-        (
-            "a_port_without_a_server_refuses",
-            a_port_without_a_server_refuses,
-        ),
-        (
-            "a_quiet_port_is_silent_as_long_as_it_is_held",
-            a_quiet_port_is_silent,
-        ),
-        ("counters_count", counters_count),
-        ("commands_run_inside", commands_run_inside),
-        ("names_resolve", names_resolve),
+    ("the_index_is_a_small_page", the_index_is_a_small_page),
+    (
+        "content_arrives_verified_over_both_families",
+        content_over_both_families,
+    ),
+    ("packets_are_numbered", packets_are_numbered),
+    ("uploads_are_verified", uploads_are_verified),
+    (
+        "reset_resets_without_an_answer",
+        reset_resets_without_an_answer,
+    ),
+    ("a_bad_server_is_bad_in_the_way_asked_for", bad_servers),
+    ("slow_dribbles_its_lines", slow_dribbles_its_lines),
+    ("statuses_and_unknown_pages", statuses_and_unknown_pages),
+    (
+        "the_route_sets_the_congestion_control",
+        the_route_sets_the_congestion_control,
+    ),
+    (
+        "a_socket_may_have_its_own_congestion_control",
+        own_congestion_control,
+    ),
+    ("a_half_closed_client_gets_its_answer", half_close),
+    ("sink_echo_and_source", sink_echo_and_source),
+    (
+        "patience_runs_out_with_a_reset",
+        patience_runs_out_with_a_reset,
+    ),
+    (
+        "a_port_without_a_server_refuses",
+        a_port_without_a_server_refuses,
+    ),
+    (
+        "a_quiet_port_is_silent_as_long_as_it_is_held",
+        a_quiet_port_is_silent,
+    ),
+    ("counters_count", counters_count),
+    ("commands_run_inside", commands_run_inside),
+    ("names_resolve", names_resolve),
+    (
+        "handfast_lives_in_the_lab_on_both_families",
+        handfast_lives_in_the_lab,
+    ),
 ];
 
 fn get(lab: &Lab, path: &str) -> Answer {
@@ -94,10 +101,10 @@ fn content_over_both_families(lab: &Lab) {
         lab.web_addresses().len(),
         if lab.has_ipv6() { 2 } else { 1 }
     );
-    for address in lab.web_addresses() {
-        let before = lab.server().totals();
-        let server = SocketAddr::new(address, 80);
-        let fetched = fetch(lab.home(), server, "/bytes/5000001").expect("the server answers");
+    let server = own_server(lab);
+    for (count, address) in (1..).zip(lab.web_addresses()) {
+        let socket = SocketAddr::new(address, server.port());
+        let fetched = fetch(lab.home(), socket, "/bytes/5000001").expect("the server answers");
         let content = fetched.answer;
         assert_eq!(
             (content.len, content.mismatch),
@@ -105,10 +112,7 @@ fn content_over_both_families(lab: &Lab) {
             "{address}"
         );
 
-        let report = lab
-            .server()
-            .wait_for_end(before.connections + 1, LONG)
-            .expect("it closed");
+        let report = server.wait_for_end(count, LONG).expect("it closed");
         assert_eq!(report.end, ConnectionEnd::Closed, "{report:?}");
         assert_eq!(report.peer.is_ipv6(), address.is_ipv6());
         assert!(
@@ -146,20 +150,18 @@ fn uploads_are_verified(lab: &Lab) {
 }
 
 fn reset_resets_without_an_answer(lab: &Lab) {
-    let before = lab.server().totals();
+    let server = own_server(lab);
+    let socket = SocketAddr::new(lab.web_addresses()[0], server.port());
     let counters = Counters::of(lab.web()).expect("counters can be read");
-    match fetch(lab.home(), lab.web_socket(), "/reset") {
+    match fetch(lab.home(), socket, "/reset") {
         Err(FetchError::Broken { after: 0, source }) => {
             assert_eq!(source.kind(), ErrorKind::ConnectionReset);
         }
         other => panic!("{other:?}"),
     }
-    let report = lab
-        .server()
-        .wait_for_end(before.connections + 1, LONG)
-        .expect("it closed");
+    let report = server.wait_for_end(1, LONG).expect("it closed");
     assert_eq!(report.end, ConnectionEnd::ResetOnRequest);
-    assert_eq!(lab.server().totals().resets, before.resets + 1);
+    assert_eq!(server.totals().resets, 1);
     let growth = Counters::of(lab.web())
         .expect("counters can be read")
         .since(&counters);
@@ -206,13 +208,11 @@ fn statuses_and_unknown_pages(lab: &Lab) {
 }
 
 fn the_route_sets_the_congestion_control(lab: &Lab) {
-    for address in lab.web_addresses() {
-        let before = lab.server().totals();
-        fetch(lab.home(), SocketAddr::new(address, 80), "/").expect("the server answers");
-        let report = lab
-            .server()
-            .wait_for_end(before.connections + 1, LONG)
-            .expect("it closed");
+    let server = own_server(lab);
+    for (count, address) in (1..).zip(lab.web_addresses()) {
+        fetch(lab.home(), SocketAddr::new(address, server.port()), "/")
+            .expect("the server answers");
+        let report = server.wait_for_end(count, LONG).expect("it closed");
         assert_eq!(report.congestion, "cubic", "server, {address}");
         let own = lab.home().run(|| {
             let stream = TcpStream::connect((address, 80)).expect("the server listens");
@@ -360,6 +360,55 @@ fn names_resolve(lab: &Lab) {
         lab.has_ipv6()
     );
     assert!(lab.resolve("elsewhere").is_empty());
+}
+
+fn handfast_lives_in_the_lab(lab: &Lab) {
+    lab.home().block_on(|| async {
+        let ipv6 = lab.has_ipv6().then_some(HANDFAST_V6);
+        let guest = Guest::start(
+            lab,
+            GuestOptions {
+                ipv6,
+                ..GuestOptions::default()
+            },
+        );
+        let guest = guest.await.expect("both addresses are free");
+        for address in lab.web_addresses() {
+            let server = SocketAddr::new(address, 80);
+            let page = guest
+                .get(server, "/bytes/3000001")
+                .await
+                .expect("the server answers");
+            assert_eq!(
+                (page.status, page.len, page.mismatch),
+                (200, 3_000_001, None),
+                "{address}"
+            );
+            let (answer, info) = guest
+                .upload(server, 1_000_001)
+                .await
+                .expect("the server reads");
+            assert_eq!(answer.text(), "received 1000001 bytes: ok\n", "{address}");
+            assert_eq!(info.retransmissions, 0, "{address}");
+        }
+        let error = guest
+            .get(SocketAddr::new(lab.web_addresses()[0], 81), "/")
+            .await;
+        assert_eq!(
+            error.expect_err("nobody listens").kind(),
+            ErrorKind::ConnectionRefused
+        );
+        guest.stop().await;
+    });
+}
+
+/// A web server for one test alone, so that it sees no connection of another test end.
+fn own_server(lab: &Lab) -> Server {
+    let options = ServerOptions {
+        port: 81,
+        ..ServerOptions::default()
+    };
+    lab.serve(options).expect("port 81 is free")
 }
 
 fn connect(lab: &Lab, port: u16) -> TcpStream {

@@ -38,10 +38,18 @@ fn a_limit_is_named() {
         fs::write(format!("/proc/sys/user/{limit}"), "0").expect("our namespace has limits");
     }
     let program = std::env::current_exe().expect("the system knows what it runs");
-    let output = Command::new(program).arg(REFUSED).output().expect("it ran once already");
+    let output = Command::new(program)
+        .arg(REFUSED)
+        .output()
+        .expect("it ran once already");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!output.status.success(), "it was allowed: {said}");
-    for word in ["cannot build the lab", "user.max_user_namespaces", "sysctl -w", "--lab memory"] {
+    for word in [
+        "cannot build the lab",
+        "user.max_user_namespaces",
+        "sysctl -w",
+        "--lab memory",
+    ] {
         assert!(said.contains(word), "no {word:?} in {said:?}");
     }
 }

@@ -507,14 +507,18 @@ fn a_larger_path_leaves_room_for_a_segment() {
         max_gso: 0,
     };
     let mut script = established();
-    script.verb("path MTU", |connection, cx| connection.on_path(cx, path(100)));
+    script.verb("path MTU", |connection, cx| {
+        connection.on_path(cx, path(100));
+    });
     script.write(400);
     assert_eq!(script.sent().len(), 4);
     for _ in 0..3 {
         script.inject(". 1:1(0) ack 1");
     }
     script.expect(". 1:101(100)");
-    script.verb("path MTU", |connection, cx| connection.on_path(cx, path(1_000)));
+    script.verb("path MTU", |connection, cx| {
+        connection.on_path(cx, path(1_000));
+    });
     script.inject(". 1:1(0) ack 401");
     script.write(500);
     script.expect("P. 401:901(500)");

@@ -24,7 +24,7 @@ use crate::target::HostName;
 use crate::watch::{Subject, Watch};
 
 /// The link when --impair does not say otherwise: round trips take 10 ms of virtual time.
-const LINK: &str = "delay=5ms,rate=1gbit";
+const LINK: &str = "delay=5ms";
 /// Virtual time after which a fetch without --max-time counts as stuck.
 const WORLD_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Virtual time that closing may take.

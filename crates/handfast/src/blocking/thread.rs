@@ -45,6 +45,11 @@ pub(super) fn run<D: Device>(mut driver: Driver<D>, bell: &Arc<Bell>) {
             Wait::Over => return,
             Wait::Now => continue,
             Wait::Readable { until } => (until, PollFlags::IN),
+            // A device that names a time may look writable all along: its own queue is not what
+            // is full.
+            Wait::ReadableOrWritable { until } if driver.device().next_ready().is_some() => {
+                (until, PollFlags::IN)
+            }
             Wait::ReadableOrWritable { until } => (until, PollFlags::IN | PollFlags::OUT),
         };
         if driver.poll_called(&cx).is_pending() && !sleep(driver.device(), bell, interest, until) {

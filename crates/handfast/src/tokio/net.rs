@@ -44,6 +44,11 @@ impl Net {
             )
         })?;
         // The reactor gets a descriptor of its own, so that it need not own the device.
+        #[expect(
+            deprecated,
+            reason = "the new way is unsafe because of types that lie about their descriptor; an \
+                      OwnedFd does not"
+        )]
         let fd = AsyncFd::new(fd.try_clone_to_owned()?)?;
         let config = configure(config, &device)?;
         let host = Host::new(config, device.capabilities(), clock.clone());

@@ -9,16 +9,20 @@ use handfast_packet::buf::{Capabilities, Medium};
 /// The server's end.
 pub const SERVER: &str = "192.0.2.2:80";
 
-/// Two devices: super-segments and partial checksums, as on veth.
-pub fn devices() -> (MemoryDevice, MemoryDevice) {
-    let capabilities = Capabilities {
+/// Super-segments and partial checksums, as on veth.
+pub fn capabilities() -> Capabilities {
+    Capabilities {
         medium: Medium::Ethernet,
         mtu: 1_500,
         max_gso: 65_000,
         tx_checksum: true,
-    };
+    }
+}
+
+/// Two joined devices.
+pub fn devices() -> (MemoryDevice, MemoryDevice) {
     let addresses = [1, 2].map(|last| EthernetAddress([2, 0, 0, 0, 0, last]));
-    memory_pair(capabilities, addresses)
+    memory_pair(capabilities(), addresses)
 }
 
 /// Choices that make runs repeatable and claims quick.

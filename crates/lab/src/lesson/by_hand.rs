@@ -81,7 +81,11 @@ impl Hand {
         capture_buffer: Option<usize>,
     ) -> io::Result<Self> {
         let socket = namespace.run(|| RawSocket::open(interface, capture_buffer))?;
-        Ok(Self { socket, address, overheard: None })
+        Ok(Self {
+            socket,
+            address,
+            overheard: None,
+        })
     }
 
     pub(super) fn hardware(&self) -> EthernetAddress {
@@ -202,10 +206,18 @@ impl Talk {
     /// stream gets the number 0.
     pub(super) fn new(hand: &mut Hand, ports: (u16, u16)) -> io::Result<Self> {
         let router = hand.who_has(GATEWAY_V4, ANSWER_MAX)?.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::HostUnreachable, "the router does not answer ARP")
+            io::Error::new(
+                io::ErrorKind::HostUnreachable,
+                "the router does not answer ARP",
+            )
         })?;
         // The SYN takes a number of its own, the one before the first byte's.
-        Ok(Self { ports, seq: u32::MAX, ack: 0, router })
+        Ok(Self {
+            ports,
+            seq: u32::MAX,
+            ack: 0,
+            router,
+        })
     }
 
     /// A segment of this connection around `tcp`.
@@ -215,7 +227,9 @@ impl Talk {
 
     /// An ACK that carries nothing; more can be put into it.
     pub(super) fn ack_segment(&self) -> Tcp {
-        Tcp::new(self.ports.0, self.ports.1).seq(self.seq).ack(self.ack)
+        Tcp::new(self.ports.0, self.ports.1)
+            .seq(self.seq)
+            .ack(self.ack)
     }
 
     /// The SYN, without an option as in the article: segments of 536 bytes are asked for.
@@ -224,7 +238,7 @@ impl Talk {
     }
 
     /// The segment in `seen` if the server sent it to this connection.
-    pub(super) fn from_server<'a>(&self, seen: &'a Seen) -> Option<(&'a Segment, &'a [u8])> {
+    pub(super) fn server_said<'a>(&self, seen: &'a Seen) -> Option<(&'a Segment, &'a [u8])> {
         match seen {
             Seen::Tcp(segment, text)
                 if segment.direction == Direction::In
@@ -243,7 +257,11 @@ impl Talk {
         let both = TcpFlags::SYN.union(TcpFlags::ACK);
         let answer = hand.send_receive(
             &syn,
-            |_, seen| self.from_server(seen).map(|(s, _)| s.clone()).filter(|s| s.has(both)),
+            |_, seen| {
+                self.server_said(seen)
+                    .map(|(s, _)| s.clone())
+                    .filter(|s| s.has(both))
+            },
             ANSWER_MAX,
         )?;
         let answer = answer.ok_or_else(|| silent("SYN"))?;
@@ -265,7 +283,7 @@ impl Talk {
         let fin = self.packet(hand, self.ack_segment().fin());
         self.seq = self.seq.wrapping_add(1);
         let acknowledged = |_: &RawFrame, seen: &Seen| {
-            let (segment, _) = self.from_server(seen)?;
+            let (segment, _) = self.server_said(seen)?;
             (segment.header.ack.0 == self.seq).then_some(())
         };
         let last = hand.send_receive(&fin, acknowledged, ANSWER_MAX)?;
@@ -286,7 +304,10 @@ impl Talk {
         let mut stream = Vec::new();
         loop {
             let next = hand.wait_for(
-                |_, seen| self.from_server(seen).map(|(s, text)| (s.clone(), text.to_vec())),
+                |_, seen| {
+                    self.server_said(seen)
+                        .map(|(s, text)| (s.clone(), text.to_vec()))
+                },
                 ANSWER_MAX,
             )?;
             let (segment, text) = next.ok_or_else(|| silent("segment"))?;
@@ -310,7 +331,10 @@ impl Talk {
 }
 
 pub(super) fn silent(to: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("the server did not answer our {to}"))
+    io::Error::new(
+        io::ErrorKind::TimedOut,
+        format!("the server did not answer our {to}"),
+    )
 }
 
 /// Sequence numbers count in 32 bits.

@@ -21,9 +21,7 @@ use crate::counters::Counters;
 use crate::guest::{Guest, GuestOptions};
 use crate::lab::Lab;
 use crate::namespace::Namespace;
-use crate::topology::{
-    GATEWAY_V4, HANDFAST_V4, PREFIX_LEN_V4, ROUTER_HOME_INTERFACE,
-};
+use crate::topology::{GATEWAY_V4, HANDFAST_V4, PREFIX_LEN_V4, ROUTER_HOME_INTERFACE};
 
 pub(super) const LESSON: Lesson = Lesson {
     name: "claim",
@@ -66,8 +64,8 @@ fn run(context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
     report.add("the router's table knows it after the claim", life.is_known);
     report.add("who-has while we hold it", answered(life.answer_held));
     report.add("claiming the router's address", &life.refusal);
-    report.add("after the first conflict", format_args!("{:?}", life.first_conflict));
-    report.add("after the second", format_args!("{:?}", life.second_conflict));
+    report.add("after the first conflict", in_words(life.first_conflict));
+    report.add("after the second", in_words(life.second_conflict));
     report.add("who-has after we yielded", answered(life.answer_lost));
     judge(&life, attempts, growth.get("Tcp.OutRsts"))?;
     Ok(report)
@@ -90,25 +88,37 @@ struct Life {
 fn judge(life: &Life, attempts: usize, resets: i64) -> Result<(), LessonError> {
     let address = IpAddr::V4(HANDFAST_V4);
     expect(attempts == 1 && life.status == 200, || {
-        format!("expected the page after one SYN, saw {attempts} and status {}", life.status)
+        format!(
+            "expected the page after one SYN, saw {attempts} and status {}",
+            life.status
+        )
     })?;
-    expect(resets == 0, || format!("the host's kernel made {resets} RSTs, expected none"))?;
-    expect(life.is_known, || "the router did not learn the address".to_owned())?;
+    expect(resets == 0, || {
+        format!("the host's kernel made {resets} RSTs, expected none")
+    })?;
+    expect(life.is_known, || {
+        "the router did not learn the address".to_owned()
+    })?;
     expect(life.answer_held == Some(life.hardware), || {
         format!("who-has was answered with {:?}", life.answer_held)
     })?;
-    expect(life.was_refused, || format!("claiming a taken address: {}", life.refusal))?;
-    let defended = matches!(life.first_conflict, AddressEvent::Defended { address: a, .. } if a == address);
-    let yielded = matches!(life.second_conflict, AddressEvent::Lost { address: a, .. } if a == address);
+    expect(life.was_refused, || {
+        format!("claiming a taken address: {}", life.refusal)
+    })?;
+    let defended =
+        matches!(life.first_conflict, AddressEvent::Defended { address: a, .. } if a == address);
+    let yielded =
+        matches!(life.second_conflict, AddressEvent::Lost { address: a, .. } if a == address);
     expect(defended && yielded, || {
         format!(
             "expected a defence, then yielding; saw {:?}, then {:?}",
             life.first_conflict, life.second_conflict
         )
     })?;
-    expect(life.answer_lost.is_none() && !life.can_connect_after, || {
-        "the address was still used after it was given up".to_owned()
-    })
+    expect(
+        life.answer_lost.is_none() && !life.can_connect_after,
+        || "the address was still used after it was given up".to_owned(),
+    )
 }
 
 /// What does not make an address known: the two things that programs like the article's send.
@@ -149,7 +159,15 @@ fn knock(
 async fn live(lab: &Lab, pictures: &[Drawing; 3], seed: u64) -> io::Result<Life> {
     let [first, taken, lost] = pictures;
     let recorder = Some(first.recorder());
-    let guest = Guest::start(lab, GuestOptions { recorder, seed, ..GuestOptions::default() }).await?;
+    let guest = Guest::start(
+        lab,
+        GuestOptions {
+            recorder,
+            seed,
+            ..GuestOptions::default()
+        },
+    )
+    .await?;
     let status = guest.get(lab.web_socket(), "/").await?.status;
     let is_known = is_known(lab.router(), HANDFAST_V4)?;
     let hardware = guest.hardware();
@@ -157,14 +175,27 @@ async fn live(lab: &Lab, pictures: &[Drawing; 3], seed: u64) -> io::Result<Life>
     guest.stop().await;
 
     let recorder = Some(taken.recorder());
-    let options = GuestOptions { recorder, ipv4: None, seed, ..GuestOptions::default() };
+    let options = GuestOptions {
+        recorder,
+        ipv4: None,
+        seed,
+        ..GuestOptions::default()
+    };
     let guest = Guest::start(lab, options).await?;
     let gateway = Cidr::new(GATEWAY_V4.into(), PREFIX_LEN_V4).expect("24 bits fit");
     let refusal = guest.net().claim(gateway).await;
     guest.stop().await;
 
     let recorder = Some(lost.recorder());
-    let guest = Guest::start(lab, GuestOptions { recorder, seed, ..GuestOptions::default() }).await?;
+    let guest = Guest::start(
+        lab,
+        GuestOptions {
+            recorder,
+            seed,
+            ..GuestOptions::default()
+        },
+    )
+    .await?;
     let claimed = Arp::announcement(hand.hardware(), HANDFAST_V4);
     let conflict = Ethernet::broadcast(hand.hardware()) / claimed;
     let mut hand = hand;
@@ -180,7 +211,9 @@ async fn live(lab: &Lab, pictures: &[Drawing; 3], seed: u64) -> io::Result<Life>
         hardware,
         is_known,
         answer_held,
-        was_refused: refusal.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse),
+        was_refused: refusal
+            .as_ref()
+            .is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse),
         refusal: refusal.map_or_else(|error| error.to_string(), |()| "granted".to_owned()),
         first_conflict,
         second_conflict,
@@ -229,4 +262,13 @@ fn is_bare_syn(flags: &TcpFlags) -> bool {
 
 fn answered(answer: Option<EthernetAddress>) -> String {
     answer.map_or_else(|| "no answer".to_owned(), |by| format!("answered by {by}"))
+}
+
+fn in_words(event: AddressEvent) -> String {
+    match event {
+        AddressEvent::Claimed(_) => "claimed".to_owned(),
+        AddressEvent::Taken { by, .. } => format!("refused: {by} has it"),
+        AddressEvent::Defended { by, .. } => format!("defended against {by}"),
+        AddressEvent::Lost { by, .. } => format!("yielded to {by}"),
+    }
 }

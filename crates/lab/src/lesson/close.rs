@@ -43,7 +43,11 @@ const SILENCE: Duration = Duration::from_millis(200);
 fn run(context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
     let lab = lab()?;
     let serve = |port, service| {
-        lab.serve(ServerOptions { port, service, ..ServerOptions::default() })
+        lab.serve(ServerOptions {
+            port,
+            service,
+            ..ServerOptions::default()
+        })
     };
     let sink = serve(SINK_PORT, Service::Sink)?;
     let source = serve(SOURCE_PORT, Service::Source(SOURCE_LEN))?;
@@ -63,12 +67,20 @@ fn run(context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
         (&sink, 1, ConnectionEnd::Closed, "our orderly close"),
         (&source, 1, ConnectionEnd::Closed, "its own orderly close"),
         (&sink, 2, ConnectionEnd::ResetByPeer, "our reset"),
-        (lab.server(), 1, ConnectionEnd::ResetOnRequest, "its own reset"),
+        (
+            lab.server(),
+            1,
+            ConnectionEnd::ResetOnRequest,
+            "its own reset",
+        ),
     ] {
         expect_end(server, count, end, what)?;
     }
     expect(growth.get("Tcp.OutRsts") == 1, || {
-        format!("the server's kernel sent {} RSTs, expected its own one", growth.get("Tcp.OutRsts"))
+        format!(
+            "the server's kernel sent {} RSTs, expected its own one",
+            growth.get("Tcp.OutRsts")
+        )
     })?;
     Ok(report)
 }
@@ -106,7 +118,12 @@ async fn play(
     pictures: &mut Vec<String>,
     seed: u64,
 ) -> io::Result<Scenes> {
-    let mut stage = Stage { lab, drawing, pictures, seed };
+    let mut stage = Stage {
+        lab,
+        drawing,
+        pictures,
+        seed,
+    };
 
     let guest = stage.enter().await?;
     let half_closed_answer = we_close_first(&guest).await?;
@@ -162,24 +179,36 @@ impl Stage<'_> {
         let recorder = Some(self.drawing.recorder());
         // The claim has a lesson of its own.
         let claim = false;
-        let options = GuestOptions { claim, recorder, seed: self.seed, ..GuestOptions::default() };
+        let options = GuestOptions {
+            claim,
+            recorder,
+            seed: self.seed,
+            ..GuestOptions::default()
+        };
         Guest::start(self.lab, options).await
     }
 
     /// Ends a scene when its connections are over.
     async fn leave(&mut self, guest: Guest) {
         guest.stop().await;
-        self.pictures.push(self.drawing.take_text().trim_end().to_owned());
+        self.pictures
+            .push(self.drawing.take_text().trim_end().to_owned());
     }
 
     /// RSTs so far, out and in.
     fn resets(&self) -> [usize; 2] {
-        [self.drawing.resets(Direction::Out), self.drawing.resets(Direction::In)]
+        [
+            self.drawing.resets(Direction::Out),
+            self.drawing.resets(Direction::In),
+        ]
     }
 }
 
 async fn we_close_first(guest: &Guest) -> io::Result<String> {
-    let mut stream = guest.net().connect(SocketAddr::from((WEB_V4, SINK_PORT))).await?;
+    let mut stream = guest
+        .net()
+        .connect(SocketAddr::from((WEB_V4, SINK_PORT)))
+        .await?;
     stream.write_all(&[b'x'; SENT_LEN]).await?;
     stream.shutdown().await?;
     let mut answer = String::new();
@@ -188,7 +217,10 @@ async fn we_close_first(guest: &Guest) -> io::Result<String> {
 }
 
 async fn server_closes_first(guest: &Guest) -> io::Result<(u64, State)> {
-    let mut stream = guest.net().connect(SocketAddr::from((WEB_V4, SOURCE_PORT))).await?;
+    let mut stream = guest
+        .net()
+        .connect(SocketAddr::from((WEB_V4, SOURCE_PORT)))
+        .await?;
     let mut content = Vec::new();
     stream.read_to_end(&mut content).await?;
     let state = stream.state();
@@ -198,7 +230,10 @@ async fn server_closes_first(guest: &Guest) -> io::Result<(u64, State)> {
 }
 
 async fn we_reset(guest: &Guest) -> io::Result<()> {
-    let mut stream = guest.net().connect(SocketAddr::from((WEB_V4, SINK_PORT))).await?;
+    let mut stream = guest
+        .net()
+        .connect(SocketAddr::from((WEB_V4, SINK_PORT)))
+        .await?;
     stream.write_all(&[b'x'; SENT_LEN]).await?;
     stream.abort();
     Ok(())
@@ -207,7 +242,9 @@ async fn we_reset(guest: &Guest) -> io::Result<()> {
 /// The error that the reader gets.
 async fn server_resets(guest: &Guest, server: SocketAddr) -> io::Result<Option<io::ErrorKind>> {
     let mut stream = guest.net().connect(server).await?;
-    stream.write_all(http::get("/reset", WEB_NAME).as_bytes()).await?;
+    stream
+        .write_all(http::get("/reset", WEB_NAME).as_bytes())
+        .await?;
     let outcome = stream.read_to_end(&mut Vec::new()).await;
     Ok(outcome.err().map(|error| error.kind()))
 }
@@ -218,7 +255,10 @@ async fn stranger(guest: &Guest, lab: &Lab) -> io::Result<(bool, bool)> {
     let around = Ethernet::new(hand.hardware(), guest.hardware());
     let packet = move |tcp: Tcp| -> Packet { around / Ipv4::new(GATEWAY_V4, HANDFAST_V4) / tcp };
     let to_closed = Tcp::new(STRANGER_PORT, CLOSED_PORT);
-    let (syn, rst) = (packet(to_closed.clone().syn()), packet(to_closed.seq(1).ack(1).rst()));
+    let (syn, rst) = (
+        packet(to_closed.clone().syn()),
+        packet(to_closed.seq(1).ack(1).rst()),
+    );
     let answer = |frame: &RawFrame, seen: &Seen| match seen {
         Seen::Tcp(segment, _) if frame.direction == Direction::In => {
             (segment.header.source == CLOSED_PORT).then(|| segment.has(TcpFlags::RST))
@@ -241,24 +281,44 @@ fn grown(before: [usize; 2], after: [usize; 2]) -> [usize; 2] {
 fn judge(scenes: &Scenes) -> Result<(), LessonError> {
     let expected = format!("received {SENT_LEN} bytes\n");
     expect(scenes.half_closed_answer == expected, || {
-        format!("after our FIN the server said {:?}", scenes.half_closed_answer)
+        format!(
+            "after our FIN the server said {:?}",
+            scenes.half_closed_answer
+        )
     })?;
     expect(scenes.fin_on_data > 0, || "no FIN rode on data".to_owned())?;
-    expect(scenes.from_source == SOURCE_LEN && scenes.state_after_fin == State::CloseWait, || {
-        format!("{} bytes, then {}", scenes.from_source, scenes.state_after_fin)
-    })?;
+    expect(
+        scenes.from_source == SOURCE_LEN && scenes.state_after_fin == State::CloseWait,
+        || {
+            format!(
+                "{} bytes, then {}",
+                scenes.from_source, scenes.state_after_fin
+            )
+        },
+    )?;
     expect(scenes.our_reset == [1, 0], || {
-        format!("when we reset: {:?} RSTs out and in, expected 1 and 0", scenes.our_reset)
+        format!(
+            "when we reset: {:?} RSTs out and in, expected 1 and 0",
+            scenes.our_reset
+        )
     })?;
     expect(scenes.its_reset == [0, 1], || {
-        format!("when the server reset: {:?} RSTs out and in, expected 0 and 1", scenes.its_reset)
+        format!(
+            "when the server reset: {:?} RSTs out and in, expected 0 and 1",
+            scenes.its_reset
+        )
     })?;
-    expect(scenes.reset_seen_as == Some(io::ErrorKind::ConnectionReset), || {
-        format!("the reset was reported as {:?}", scenes.reset_seen_as)
+    expect(
+        scenes.reset_seen_as == Some(io::ErrorKind::ConnectionReset),
+        || format!("the reset was reported as {:?}", scenes.reset_seen_as),
+    )?;
+    expect(scenes.syn_was_refused, || {
+        "the SYN to a closed port was not refused".to_owned()
     })?;
-    expect(scenes.syn_was_refused, || "the SYN to a closed port was not refused".to_owned())?;
     expect(!scenes.answer_to_reset, || "a RST was answered".to_owned())?;
-    expect(scenes.left == 0, || format!("{} connections were left over", scenes.left))
+    expect(scenes.left == 0, || {
+        format!("{} connections were left over", scenes.left)
+    })
 }
 
 fn expect_end(
@@ -278,14 +338,26 @@ fn expect_end(
 
 fn figures(scenes: &Scenes, growth: &Counters) -> LessonReport {
     let mut report = LessonReport::default();
-    report.add("half-close: the server's answer after our FIN", scenes.half_closed_answer.trim_end());
+    report.add(
+        "half-close: the server's answer after our FIN",
+        scenes.half_closed_answer.trim_end(),
+    );
     report.add("FINs that rode on data", scenes.fin_on_data);
     report.add("our state after the server's FIN", scenes.state_after_fin);
     let [out, back] = scenes.our_reset;
-    report.add("we reset: RSTs out, RSTs back", format_args!("{out}, {back}"));
+    report.add(
+        "we reset: RSTs out, RSTs back",
+        format_args!("{out}, {back}"),
+    );
     let [back, out] = scenes.its_reset;
-    report.add("the server resets: RSTs in, RSTs back", format_args!("{out}, {back}"));
-    report.add("RSTs sent by the server's kernel in all", growth.get("Tcp.OutRsts"));
+    report.add(
+        "the server resets: RSTs in, RSTs back",
+        format_args!("{out}, {back}"),
+    );
+    report.add(
+        "RSTs sent by the server's kernel in all",
+        growth.get("Tcp.OutRsts"),
+    );
     report.add("SYN to a closed port: refused", scenes.syn_was_refused);
     report.add("RST to a closed port: answered", scenes.answer_to_reset);
     report.add("connections left over", scenes.left);

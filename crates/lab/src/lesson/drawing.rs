@@ -40,16 +40,28 @@ impl Drawing {
             (GATEWAY_V4.into(), "router"),
             (WEB_V4.into(), WEB_NAME),
         ];
-        let names = names.map(|(address, name)| (address, name.to_owned())).to_vec();
-        let options =
-            LadderOptions { names, lines_max: Some(lines_max), ..LadderOptions::default() };
+        let names = names
+            .map(|(address, name)| (address, name.to_owned()))
+            .to_vec();
+        let options = LadderOptions {
+            names,
+            lines_max: Some(lines_max),
+            ..LadderOptions::default()
+        };
         let ladder = Shared::new(Ladder::new(Box::new(text.clone()), options));
-        Self { text, ladder, log: Shared::new(Log::default()) }
+        Self {
+            text,
+            ladder,
+            log: Shared::new(Log::default()),
+        }
     }
 
     /// What to give to a device.
     pub(super) fn recorder(&self) -> Box<dyn Recorder> {
-        let both = Tee::new(vec![Box::new(self.ladder.clone()), Box::new(self.log.clone())]);
+        let both = Tee::new(vec![
+            Box::new(self.ladder.clone()),
+            Box::new(self.log.clone()),
+        ]);
         Box::new(WithoutIpv6(both))
     }
 
@@ -66,7 +78,12 @@ impl Drawing {
 
     /// How many segments so far are as `is` says.
     pub(super) fn count(&self, is: impl Fn(&Segment) -> bool) -> usize {
-        self.log.lock().0.iter().filter(|segment| is(segment)).count()
+        self.log
+            .lock()
+            .0
+            .iter()
+            .filter(|segment| is(segment))
+            .count()
     }
 
     /// How many resets went that way so far.
@@ -91,11 +108,7 @@ impl Segment {
 }
 
 /// The TCP segment in a frame and its payload; `None` for anything else.
-pub(super) fn segment<'a>(
-    at: Instant,
-    direction: Direction,
-    bytes: &'a [u8],
-) -> Option<(Segment, &'a [u8])> {
+pub(super) fn segment(at: Instant, direction: Direction, bytes: &[u8]) -> Option<(Segment, &[u8])> {
     let (link, packet) = EthernetHeader::parse(bytes).ok()?;
     if link.ether_type != EtherType::IPV4 {
         return None;
@@ -106,7 +119,12 @@ pub(super) fn segment<'a>(
     }
     let (header, header_len) = TcpHeader::parse(segment).ok()?;
     let payload = &segment[header_len..];
-    let segment = Segment { at, direction, header, payload_len: payload.len() };
+    let segment = Segment {
+        at,
+        direction,
+        header,
+        payload_len: payload.len(),
+    };
     Some((segment, payload))
 }
 

@@ -37,7 +37,11 @@ fn run(context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
          segment is laid together from layers, sent, and matched with its answer:\n\n\
          \x20   send_receive(Ethernet / Ipv4 / Tcp::new(20001, 7).seq(4294967295).syn(), ...)\n",
     )?;
-    let options = ServerOptions { port: SINK_PORT, service: Service::Sink, ..ServerOptions::default() };
+    let options = ServerOptions {
+        port: SINK_PORT,
+        service: Service::Sink,
+        ..ServerOptions::default()
+    };
     let sink = lab.serve(options)?;
     let drawing = Drawing::new(LINES_MAX);
     let outcome = talk(&lab, &drawing);
@@ -50,20 +54,34 @@ fn run(context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
         report.add(segment_name(*length), value);
     }
     report.add("the server's count", seen.answer.trim_end());
-    report.add("RSTs on the wire", drawing.resets(Direction::In) + drawing.resets(Direction::Out));
+    report.add(
+        "RSTs on the wire",
+        drawing.resets(Direction::In) + drawing.resets(Direction::Out),
+    );
     let ended = sink.wait_for_end(1, ANSWER_MAX);
-    report.add("bytes read by the server", ended.map_or(0, |ended| ended.bytes_read));
+    report.add(
+        "bytes read by the server",
+        ended.map_or(0, |ended| ended.bytes_read),
+    );
 
     expect(seen.sent == NUMBERS, || {
-        format!("the segments got the numbers {:?}, expected {NUMBERS:?}", seen.sent)
+        format!(
+            "the segments got the numbers {:?}, expected {NUMBERS:?}",
+            seen.sent
+        )
     })?;
     expect(seen.acknowledged == [100, 300, NEXT], || {
-        format!("the server acknowledged {:?}, expected [100, 300, {NEXT}]", seen.acknowledged)
+        format!(
+            "the server acknowledged {:?}, expected [100, 300, {NEXT}]",
+            seen.acknowledged
+        )
     })?;
     expect(seen.answer == format!("received {NEXT} bytes\n"), || {
         format!("the server answered {:?}", seen.answer)
     })?;
-    expect(drawing.resets(Direction::Out) == 0, || "the host's kernel interfered".to_owned())?;
+    expect(drawing.resets(Direction::Out) == 0, || {
+        "the host's kernel interfered".to_owned()
+    })?;
     Ok(report)
 }
 
@@ -80,14 +98,21 @@ fn talk(lab: &Lab, drawing: &Drawing) -> io::Result<Seen> {
     talk.open(&mut hand)?;
     hand.send(&talk.packet(&hand, talk.ack_segment()))?;
 
-    let mut seen = Seen { sent: [0; 3], acknowledged: [0; 3], answer: String::new() };
+    let mut seen = Seen {
+        sent: [0; 3],
+        acknowledged: [0; 3],
+        answer: String::new(),
+    };
     for (index, length) in LENGTHS.into_iter().enumerate() {
         let data = talk.packet(&hand, talk.ack_segment().push()) / vec![b'x'; length];
         seen.sent[index] = talk.seq;
         talk.seq = talk.seq.wrapping_add(len_u32(length));
         let ack = hand.send_receive(
             &data,
-            |_, frame| talk.from_server(frame).map(|(segment, _)| segment.header.ack.0),
+            |_, frame| {
+                talk.server_said(frame)
+                    .map(|(segment, _)| segment.header.ack.0)
+            },
             ANSWER_MAX,
         )?;
         seen.acknowledged[index] = ack.ok_or_else(|| silent("data"))?;

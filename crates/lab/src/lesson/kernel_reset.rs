@@ -81,7 +81,13 @@ fn attempt(context: &mut Context<'_>, lab: &Lab, port: u16) -> Result<Attempt, L
         let growth = Counters::of(lab.home())?.since(&before);
         let resets_made = growth.get("Tcp.OutRsts");
         let resets_sent = drawing.resets(Direction::Out);
-        Ok(Attempt { drawing: drawing.clone(), answer, page, resets_made, resets_sent })
+        Ok(Attempt {
+            drawing: drawing.clone(),
+            answer,
+            page,
+            resets_made,
+            resets_sent,
+        })
     })();
     context.say(drawing.take_text().trim_end())?;
     step("a connection by hand", outcome)
@@ -103,16 +109,27 @@ fn borrow(
     };
     let reflex = reset.at.duration_since(bare.answer.at);
     report.add("kernel's RST after the SYN-ACK", format_args!("{reflex:?}"));
-    report.add("RSTs made by the host's kernel (Tcp.OutRsts)", bare.resets_made);
+    report.add(
+        "RSTs made by the host's kernel (Tcp.OutRsts)",
+        bare.resets_made,
+    );
     report.add("RSTs of it on the wire", bare.resets_sent);
     let from_server = bare.drawing.resets(Direction::In);
-    report.add("RSTs of the server to our late ACK and request", from_server);
-    expect(reflex < REFLEX_MAX, || format!("the kernel's RST took {reflex:?}, expected microseconds"))?;
+    report.add(
+        "RSTs of the server to our late ACK and request",
+        from_server,
+    );
+    expect(reflex < REFLEX_MAX, || {
+        format!("the kernel's RST took {reflex:?}, expected microseconds")
+    })?;
     expect(bare.page.is_none() && from_server > 0, || {
         "the server still had the connection after the kernel's RST".to_owned()
     })?;
     expect(bare.resets_made > 0 && bare.resets_sent > 0, || {
-        format!("{} RSTs made, {} sent, expected some", bare.resets_made, bare.resets_sent)
+        format!(
+            "{} RSTs made, {} sent, expected some",
+            bare.resets_made, bare.resets_sent
+        )
     })
 }
 
@@ -126,13 +143,20 @@ fn filter(
         .block_on(|| async { Links::open()?.silence_port(HOME_HOST_V4, PORTS[1]).await });
     if let Err(error) = silenced {
         // Rules need a kernel with policy routing; the other way needs nothing.
-        context.say(&format!("This kernel refuses such a rule ({error}), so this part is left out."))?;
+        context.say(&format!(
+            "This kernel refuses such a rule ({error}), so this part is left out."
+        ))?;
         report.add("RSTs that reached the wire past the filter", "not tried");
         return Ok(());
     }
     let filtered = attempt(context, lab, PORTS[1])?;
-    report.add("with the filter: RSTs made, RSTs on the wire", format_args!("{}, {}", filtered.resets_made, filtered.resets_sent));
-    expect(filtered.resets_made > 0, || "the kernel made no RST to filter".to_owned())?;
+    report.add(
+        "with the filter: RSTs made, RSTs on the wire",
+        format_args!("{}, {}", filtered.resets_made, filtered.resets_sent),
+    );
+    expect(filtered.resets_made > 0, || {
+        "the kernel made no RST to filter".to_owned()
+    })?;
     silent(&filtered, "the filter")
 }
 
@@ -146,9 +170,15 @@ fn hold(
     let held = step("holding a port", held)?;
     let quiet = attempt(context, lab, PORTS[2])?;
     drop(held);
-    report.add("with the port held: RSTs made, RSTs on the wire", format_args!("{}, {}", quiet.resets_made, quiet.resets_sent));
+    report.add(
+        "with the port held: RSTs made, RSTs on the wire",
+        format_args!("{}, {}", quiet.resets_made, quiet.resets_sent),
+    );
     expect(quiet.resets_made == 0, || {
-        format!("the kernel made {} RSTs for a port that was held", quiet.resets_made)
+        format!(
+            "the kernel made {} RSTs for a port that was held",
+            quiet.resets_made
+        )
     })?;
     silent(&quiet, "the held port")
 }

@@ -28,7 +28,10 @@ const PAGE_LEN: u64 = 40_000;
 const RESENDS_PER_DROP_MAX: u64 = 2;
 
 fn run(context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
-    let options = LabOptions { super_segments: false, ..LabOptions::default() };
+    let options = LabOptions {
+        super_segments: false,
+        ..LabOptions::default()
+    };
     let lab = Lab::start(options)?;
     let mut report = LessonReport::default();
     context.say(
@@ -72,7 +75,9 @@ fn download(
     expect(page.len == PAGE_LEN && page.mismatch.is_none(), || {
         format!("the page is not intact: {}", intact(&page))
     })?;
-    expect(sacks > 0, || "expected duplicate ACKs with SACK, saw none".to_owned())?;
+    expect(sacks > 0, || {
+        "expected duplicate ACKs with SACK, saw none".to_owned()
+    })?;
     expect_resends(resends, DROPS_IN.1)
 }
 
@@ -92,12 +97,20 @@ fn upload(
     let (answer, info) = step("the upload", sent)?;
     let ended = ended(lab, 2)?;
     report.add("upload: segments lost", DROPS_OUT.1);
-    report.add("upload: duplicate ACKs of the server's kernel", info.duplicate_acks);
+    report.add(
+        "upload: duplicate ACKs of the server's kernel",
+        info.duplicate_acks,
+    );
     report.add("upload: resends by Handfast", info.retransmissions);
-    report.add("upload: out of order for the server's kernel", ended.info.received_out_of_order);
+    report.add(
+        "upload: out of order for the server's kernel",
+        ended.info.received_out_of_order,
+    );
     report.add("upload: the server's verdict", answer.text().trim_end());
 
-    expect(answer.text().ends_with(": ok\n"), || format!("the server said {:?}", answer.text()))?;
+    expect(answer.text().ends_with(": ok\n"), || {
+        format!("the server said {:?}", answer.text())
+    })?;
     expect(ended.info.received_out_of_order > 0, || {
         "the server's kernel saw nothing out of order".to_owned()
     })?;
@@ -124,10 +137,13 @@ fn options(spec: &str, drawing: &Drawing, seed: u64) -> io::Result<GuestOptions>
 
 fn ended(lab: &Lab, count: u64) -> Result<ConnectionReport, LessonError> {
     let ended = lab.server().wait_for_end(count, REPORT_MAX);
-    ended.ok_or_else(|| LessonError::NotSeen("the connection never ended for the server".to_owned()))
+    ended
+        .ok_or_else(|| LessonError::NotSeen("the connection never ended for the server".to_owned()))
 }
 
 fn intact(answer: &Answer) -> String {
-    let wrong = answer.mismatch.map_or_else(|| "none".to_owned(), |at| at.to_string());
+    let wrong = answer
+        .mismatch
+        .map_or_else(|| "none".to_owned(), |at| at.to_string());
     format!("{}, {wrong}", answer.len)
 }

@@ -88,7 +88,10 @@ pub struct LessonReport {
 
 impl LessonReport {
     fn add(&mut self, name: &'static str, value: impl fmt::Display) {
-        self.figures.push(Figure { name, value: value.to_string() });
+        self.figures.push(Figure {
+            name,
+            value: value.to_string(),
+        });
     }
 }
 
@@ -155,7 +158,11 @@ impl From<LabError> for LessonError {
 
 /// Fails the lesson unless `happened`; `what` says what was expected and what was seen.
 fn expect(happened: bool, what: impl FnOnce() -> String) -> Result<(), LessonError> {
-    if happened { Ok(()) } else { Err(LessonError::NotSeen(what())) }
+    if happened {
+        Ok(())
+    } else {
+        Err(LessonError::NotSeen(what()))
+    }
 }
 
 /// Turns a failed step into the lesson's error.
@@ -175,7 +182,9 @@ const GUEST_MAX: Duration = Duration::from_secs(20);
 
 /// Runs what Handfast does on a tokio runtime of its own in this thread, for a limited time.
 fn in_time<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let outcome = tokio::time::timeout(GUEST_MAX, work).await;
         outcome.unwrap_or_else(|_| {

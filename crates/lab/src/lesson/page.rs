@@ -40,7 +40,10 @@ fn run(context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
     let resets = drawing.resets(Direction::In) + drawing.resets(Direction::Out);
     let resends = ended.as_ref().map_or(0, |ended| ended.retransmissions());
     let mut report = LessonReport::default();
-    report.add("status, bytes of the page", format_args!("{}, {}", page.status, page.len));
+    report.add(
+        "status, bytes of the page",
+        format_args!("{}, {}", page.status, page.len),
+    );
     report.add("TCP segments in the ladder", drawing.count(|_| true));
     report.add("of them with data", drawing.count(|s| s.payload_len > 0));
     report.add("resends by the server's kernel", resends);
@@ -50,14 +53,24 @@ fn run(context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
     report.add("how it ended for the server", format_args!("{end:?}"));
 
     expect(page.status == 200 && page.text().contains(HEADLINE), || {
-        format!("status {}, and the page says {:?}", page.status, page.text())
+        format!(
+            "status {}, and the page says {:?}",
+            page.status,
+            page.text()
+        )
     })?;
     expect(fins(Direction::In) > 0 && fins(Direction::Out) > 0, || {
         "expected a FIN from either side".to_owned()
     })?;
-    expect(end == Some(ConnectionEnd::Closed), || format!("for the server it ended as {end:?}"))?;
-    expect(resets == 0 && host.get("Tcp.OutRsts") == 0, || format!("{resets} RSTs, expected none"))?;
-    expect(resends == 0, || format!("{resends} resends on a perfect link, expected none"))?;
+    expect(end == Some(ConnectionEnd::Closed), || {
+        format!("for the server it ended as {end:?}")
+    })?;
+    expect(resets == 0 && host.get("Tcp.OutRsts") == 0, || {
+        format!("{resets} RSTs, expected none")
+    })?;
+    expect(resends == 0, || {
+        format!("{resends} resends on a perfect link, expected none")
+    })?;
     Ok(report)
 }
 

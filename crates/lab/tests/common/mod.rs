@@ -8,7 +8,10 @@ use handfast_lab::LabError;
 
 /// Runs the cases whose names contain an argument of the program (all without one).
 pub(crate) fn run_named<C: FnOnce()>(cases: impl Iterator<Item = (&'static str, C)>) -> ExitCode {
-    let filters: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let filters: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
     let chosen = |name: &str| filters.is_empty() || filters.iter().any(|f| name.contains(f));
     let (mut passed, mut failed) = (0, 0);
     for (name, case) in cases.filter(|(name, _)| chosen(name)) {
@@ -22,7 +25,11 @@ pub(crate) fn run_named<C: FnOnce()>(cases: impl Iterator<Item = (&'static str, 
         }
     }
     println!("{passed} passed, {failed} failed");
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// A machine that forbids namespaces skips these tests aloud; a CI machine must not.
@@ -33,6 +40,13 @@ pub(crate) fn no_lab(error: &LabError) -> ExitCode {
         println!("skipped: this system does not allow the namespaces that these tests need");
         return ExitCode::SUCCESS;
     }
-    println!("FAILED: no lab{}", if in_ci { " (CI=true allows no skip)" } else { "" });
+    println!(
+        "FAILED: no lab{}",
+        if in_ci {
+            " (CI=true allows no skip)"
+        } else {
+            ""
+        }
+    );
     ExitCode::FAILURE
 }

@@ -90,6 +90,50 @@ struct Referee {
     highest: u64,
 }
 
+impl Referee {
+    /// The smallest step that the window field can express.
+    fn unit(&self, peer: &Self) -> u64 {
+        let both = self.shift.zip(peer.shift);
+        1 << both.map_or(0, |(shift, _)| shift.min(14))
+    }
+
+    /// The ACK and the right edge never move left; SACK blocks lie between the two.
+    fn check_ack(&mut self, peer: &Self, transmit: &Transmit, irs: u32) {
+        let ack = transmit
+            .ack
+            .expect("every segment but the first has an ACK");
+        let ack = since(ack, irs);
+        assert!(ack >= self.acked, "the ACK moved left: {transmit:?}");
+        assert!(
+            ack <= peer.highest.max(1),
+            "an ACK of what was never sent: {transmit:?}"
+        );
+        self.acked = ack;
+        let unit = self.unit(peer);
+        let edge = ack + u64::from(transmit.window) * unit;
+        // Where the scale makes it coarse, it may step back within one unit (RFC 7323 2.4).
+        assert!(
+            edge + unit > self.right_edge,
+            "the right edge moved left: {transmit:?}"
+        );
+        self.right_edge = self.right_edge.max(edge);
+        for (place, block) in transmit.options.sack.as_slice().iter().enumerate() {
+            let (left, right) = (since(block.left, irs), since(block.right, irs));
+            let possible = left < right && right <= self.right_edge;
+            assert!(possible, "an impossible block: {transmit:?}");
+            assert!(
+                place == 0 || left > ack,
+                "a block of acknowledged text: {transmit:?}"
+            );
+        }
+    }
+}
+
+/// The distance of two numbers of a stream that is shorter than 4 GiB.
+fn since(seq: SeqNumber, first: u32) -> u64 {
+    u64::from(seq.0.wrapping_sub(first))
+}
+
 pub struct World {
     plan: Plan,
     now: Instant,
@@ -424,12 +468,14 @@ impl World {
 
     fn referee(&mut self, index: usize, transmit: &Transmit) {
         self.note(index, transmit);
+        let control = transmit.control;
         assert_ne!(
-            transmit.control,
+            control,
             Control::Rst,
             "nobody has a reason to reset: {transmit:?}"
         );
         let [iss, irs] = [index, 1 - index].map(|index| self.plan.sides[index].iss);
+        let buffer = self.plan.sides[index].receive_buffer as u64;
         let [first, second] = &mut self.sides;
         let (ours, theirs) = if index == 0 {
             (first, second)
@@ -437,73 +483,29 @@ impl World {
             (second, first)
         };
         let (mine, peer) = (&mut ours.referee, &theirs.referee);
-        let since = |seq: SeqNumber, first: u32| u64::from(seq.0.wrapping_sub(first));
-        let len = transmit.payload.len() as u64;
-        if transmit.control == Control::Syn {
+        if control == Control::Syn {
             mine.shift = transmit.options.window_scale;
+            mine.right_edge = 1 + u64::from(transmit.window);
             return;
         }
-        let ack = since(
-            transmit
-                .ack
-                .expect("every segment but the first has an ACK"),
-            irs,
-        );
-        // A keep-alive would stand one before; nothing else may lie before the first byte.
-        let (from, end) = (since(transmit.seq, iss), since(transmit.seq, iss) + len);
+        let (from, len) = (since(transmit.seq, iss), transmit.payload.len() as u64);
         assert!(from >= 1, "text before the SYN: {transmit:?}");
-        assert!(ack >= mine.acked, "the ACK moved left: {transmit:?}");
+        mine.check_ack(peer, transmit, irs);
+        let most = 1 + ours.read as u64 + buffer + mine.unit(peer);
         assert!(
-            ack <= peer.highest.max(1),
-            "an ACK of what was never sent: {transmit:?}"
-        );
-        mine.acked = ack;
-        let both = mine.shift.and(peer.shift).is_some();
-        let shift = if both {
-            mine.shift.expect("checked by `both`").min(14)
-        } else {
-            0
-        };
-        let edge = ack + (u64::from(transmit.window) << shift);
-        // Where the scale makes it coarse, it may step back within one unit (RFC 7323 2.4).
-        let unit = 1 << shift;
-        assert!(
-            edge + unit > mine.right_edge,
-            "the right edge moved left: {transmit:?}"
-        );
-        mine.right_edge = mine.right_edge.max(edge);
-        let buffer = self.plan.sides[index].receive_buffer as u64;
-        let most = 1 + ours.read as u64 + buffer + unit;
-        assert!(
-            edge <= most,
-            "the window is larger than the buffer: {transmit:?}"
+            mine.right_edge <= most,
+            "the window exceeds the buffer: {transmit:?}"
         );
         if len > 0 {
-            // Beyond the window only a probe of one byte. Before the peer's first ACK its window
-            // is that of its SYN, which this referee does not keep.
-            let limit = if peer.right_edge == 0 {
-                70_000
-            } else {
-                peer.right_edge + 1
-            };
+            // Beyond the window only a probe of one byte.
+            let limit = peer.right_edge + 1;
             assert!(
-                end <= limit,
+                from + len <= limit,
                 "text beyond the window of {limit}: {transmit:?}"
             );
-            assert!(transmit.segment_len > 0);
+            assert!(transmit.segment_len > 0, "text needs a segment length");
         }
-        for (place, block) in transmit.options.sack.as_slice().iter().enumerate() {
-            let (left, right) = (since(block.left, irs), since(block.right, irs));
-            assert!(
-                left < right && right <= mine.right_edge,
-                "an impossible block: {transmit:?}"
-            );
-            assert!(
-                place == 0 || left > ack,
-                "a block of acknowledged text: {transmit:?}"
-            );
-        }
-        mine.highest = mine.highest.max(end + transmit.control.len());
+        mine.highest = mine.highest.max(from + len + control.len());
     }
 
     fn note(&mut self, index: usize, transmit: &Transmit) {

@@ -10,7 +10,7 @@ use crate::summary::Traffic;
 
 /// Most holes remembered for one direction. When one more opens, the oldest is forgotten, and
 /// what fills it later counts as a retransmission.
-pub const HOLES_MAX: usize = 64;
+pub const HOLES_MAX: usize = 1_024;
 
 /// Bytes that had not passed yet when later ones did.
 #[derive(Clone, Debug)]
@@ -136,6 +136,9 @@ impl Half {
 
     /// Cuts `range` out of the holes; tells when the first hole that it touched was seen.
     fn fill(&mut self, range: &Range<u64>) -> Option<Instant> {
+        if self.holes.is_empty() {
+            return None;
+        }
         let mut seen_at = None;
         let mut left = Vec::with_capacity(self.holes.len());
         for hole in self.holes.drain(..) {

@@ -56,29 +56,53 @@ struct Experiment {
     patience: Option<Duration>,
 }
 
-const ARTICLE: Crippled =
-    Crippled { per_packet: PER_PACKET, capture_buffer: CAPTURE_BUFFER, no_dupack: true };
+const ARTICLE: Crippled = Crippled {
+    per_packet: PER_PACKET,
+    capture_buffer: CAPTURE_BUFFER,
+    no_dupack: true,
+};
 const EXPERIMENTS: [Experiment; 6] = [
-    Experiment { name: "all three weaknesses", crippled: ARTICLE, patience: Some(PATIENCE) },
-    Experiment { name: "the same, server patient", crippled: ARTICLE, patience: None },
+    Experiment {
+        name: "all three weaknesses",
+        crippled: ARTICLE,
+        patience: Some(PATIENCE),
+    },
+    Experiment {
+        name: "the same, server patient",
+        crippled: ARTICLE,
+        patience: None,
+    },
     Experiment {
         name: "without slow ACKs",
-        crippled: Crippled { per_packet: Duration::ZERO, ..ARTICLE },
+        crippled: Crippled {
+            per_packet: Duration::ZERO,
+            ..ARTICLE
+        },
         patience: Some(PATIENCE),
     },
     Experiment {
         name: "without the small buffer",
-        crippled: Crippled { capture_buffer: ROOMY_BUFFER, ..ARTICLE },
+        crippled: Crippled {
+            capture_buffer: ROOMY_BUFFER,
+            ..ARTICLE
+        },
         patience: Some(PATIENCE),
     },
     Experiment {
         name: "with duplicate ACKs, server patient",
-        crippled: Crippled { no_dupack: false, ..ARTICLE },
+        crippled: Crippled {
+            no_dupack: false,
+            ..ARTICLE
+        },
         patience: None,
     },
     Experiment {
         name: "slow ACKs alone",
-        crippled: Crippled { capture_buffer: ROOMY_BUFFER, no_dupack: false, ..ARTICLE },
+        crippled: Crippled {
+            capture_buffer: ROOMY_BUFFER,
+            no_dupack: false,
+            ..ARTICLE
+        },
         patience: Some(PATIENCE),
     },
 ];
@@ -99,7 +123,13 @@ struct Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Received { bytes, overflowed, out_of_order, took, .. } = &self.received;
+        let Received {
+            bytes,
+            overflowed,
+            out_of_order,
+            took,
+            ..
+        } = &self.received;
         write!(
             f,
             "{overflowed:>5} {out_of_order:>6} {:>8} {:>8} {:>5} {:>8} {:>7.2} s",
@@ -170,7 +200,11 @@ pub fn run_with(
     patience: Option<Duration>,
 ) -> Result<LessonReport, LessonError> {
     let drawing = Drawing::new(LADDER_MAX);
-    let experiment = Experiment { name: "your receiver", crippled, patience };
+    let experiment = Experiment {
+        name: "your receiver",
+        crippled,
+        patience,
+    };
     let outcome = step("the transfer", transfer(&experiment, Some(&drawing)))?;
     context.say(&excerpt(&drawing.take_text()))?;
     context.say(&heading())?;
@@ -191,7 +225,11 @@ fn lab(patience: Option<Duration>) -> io::Result<Lab> {
         send_buffer: Some(SEND_BUFFER),
         ..ServerOptions::default()
     };
-    let options = LabOptions { super_segments: false, server, ..LabOptions::default() };
+    let options = LabOptions {
+        super_segments: false,
+        server,
+        ..LabOptions::default()
+    };
     Lab::start(options).map_err(io::Error::other)
 }
 
@@ -207,7 +245,9 @@ fn run_all(drawing: &Drawing) -> io::Result<Vec<Outcome>> {
             })
             .collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, io::Result<Outcome>>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
         running.into_iter().map(join).collect()
     })
@@ -238,7 +278,11 @@ fn excerpt(ladder: &str) -> String {
         return format!("{}\n", lines.join("\n"));
     };
     let (head, tail) = (&lines[..LADDER_HEAD], &lines[lines.len() - LADDER_TAIL..]);
-    format!("{}\n     ... {left_out} lines ...\n{}\n", head.join("\n"), tail.join("\n"))
+    format!(
+        "{}\n     ... {left_out} lines ...\n{}\n",
+        head.join("\n"),
+        tail.join("\n")
+    )
 }
 
 /// Fails unless every experiment came out as the verdict says.
@@ -246,33 +290,51 @@ fn judge(outcomes: &[Outcome], handfast: &Outcome) -> Result<(), LessonError> {
     let [all, patient, fast, roomy, dupacks, slow] = outcomes else {
         unreachable!("one outcome per experiment");
     };
-    expect(all.patience_ran_out && all.resets > 0 && all.received.was_reset, || {
-        format!("expected the server's application to lose patience and reset, saw {all:?}")
+    expect(
+        all.patience_ran_out && all.resets > 0 && all.received.was_reset,
+        || format!("expected the server's application to lose patience and reset, saw {all:?}"),
+    )?;
+    expect(all.received.overflowed > 0, || {
+        "the capture buffer did not overflow".to_owned()
     })?;
-    expect(all.received.overflowed > 0, || "the capture buffer did not overflow".to_owned())?;
     let flood = i64::from(patient.received.overflowed) * 2;
     expect(patient.resends > flood && !patient.patience_ran_out, || {
         format!("expected a flood of more than {flood} resends and no reset, saw {patient:?}")
     })?;
-    expect(!fast.patience_ran_out, || format!("a fast receiver was reset: {fast:?}"))?;
+    expect(!fast.patience_ran_out, || {
+        format!("a fast receiver was reset: {fast:?}")
+    })?;
     for unhurt in [roomy, slow] {
         let is_unhurt = unhurt.received.is_complete
             && unhurt.resends <= ADAPTING_RESENDS
             && !unhurt.patience_ran_out;
         expect(is_unhurt, || {
-            format!("without the small buffer, expected at most {ADAPTING_RESENDS} resends and no reset, saw {unhurt:?}")
+            format!(
+                "without the small buffer, expected at most {ADAPTING_RESENDS} resends and no reset, saw {unhurt:?}"
+            )
         })?;
     }
-    expect(dupacks.resends * 2 < patient.resends && !dupacks.patience_ran_out, || {
-        format!("duplicate ACKs left {} of {} resends", dupacks.resends, patient.resends)
-    })?;
+    expect(
+        dupacks.resends * 2 < patient.resends && !dupacks.patience_ran_out,
+        || {
+            format!(
+                "duplicate ACKs left {} of {} resends",
+                dupacks.resends, patient.resends
+            )
+        },
+    )?;
     for complete in [patient, fast, roomy, dupacks, slow, handfast] {
         let received = &complete.received;
         let is_whole = received.bytes == TRANSFER_LEN && received.mismatch.is_none();
-        expect(is_whole, || format!("a transfer was not complete or not intact: {complete:?}"))?;
+        expect(is_whole, || {
+            format!("a transfer was not complete or not intact: {complete:?}")
+        })?;
     }
     expect(handfast.resends == 0 && handfast.resets == 0, || {
-        format!("Handfast needed {} resends and {} resets", handfast.resends, handfast.resets)
+        format!(
+            "Handfast needed {} resends and {} resets",
+            handfast.resends, handfast.resets
+        )
     })
 }
 
@@ -285,11 +347,20 @@ fn figures(outcomes: &[Outcome], handfast: &Outcome) -> LessonReport {
     report.add("all weaknesses, patient server: resends", patient.resends);
     report.add("with duplicate ACKs: resends", dupacks.resends);
     report.add("slow ACKs alone: resends", slow.resends);
-    report.add("Handfast: resends, resets", format_args!("{}, {}", handfast.resends, handfast.resets));
+    report.add(
+        "Handfast: resends, resets",
+        format_args!("{}, {}", handfast.resends, handfast.resets),
+    );
     let took = handfast.received.took;
-    report.add("Handfast: time", format_args!("{:.1} ms", took.as_secs_f64() * 1_000.0));
+    report.add(
+        "Handfast: time",
+        format_args!("{:.1} ms", took.as_secs_f64() * 1_000.0),
+    );
     let ratio = slow.received.took.as_secs_f64() / took.as_secs_f64().max(f64::MIN_POSITIVE);
-    report.add("Handfast is faster than slow ACKs alone by", format_args!("{ratio:.0} times"));
+    report.add(
+        "Handfast is faster than slow ACKs alone by",
+        format_args!("{ratio:.0} times"),
+    );
     report
 }
 
@@ -297,7 +368,14 @@ fn figures(outcomes: &[Outcome], handfast: &Outcome) -> LessonReport {
 fn by_handfast(seed: u64) -> io::Result<Outcome> {
     let lab = lab(Some(PATIENCE))?;
     let received = in_time(async {
-        let guest = Guest::start(&lab, GuestOptions { seed, ..GuestOptions::default() }).await?;
+        let guest = Guest::start(
+            &lab,
+            GuestOptions {
+                seed,
+                ..GuestOptions::default()
+            },
+        )
+        .await?;
         let start = Instant::now();
         let mut stream = guest.net().connect(lab.web_socket()).await?;
         let (mut piece, mut verifier) = (vec![0; PIECE_LEN], Verifier::new());

@@ -44,7 +44,11 @@ pub struct Crippled {
 impl Default for Crippled {
     /// As the article's program was.
     fn default() -> Self {
-        Self { per_packet: PER_PACKET, capture_buffer: CAPTURE_BUFFER, no_dupack: true }
+        Self {
+            per_packet: PER_PACKET,
+            capture_buffer: CAPTURE_BUFFER,
+            no_dupack: true,
+        }
     }
 }
 
@@ -78,7 +82,11 @@ pub(super) fn receive(
     let start = Instant::now();
     talk.open(&mut hand)?;
     hand.send(&talk.packet(&hand, talk.ack_segment()))?;
-    let mut receiver = Receiver { crippled, received: Received::default(), kept: BTreeMap::new() };
+    let mut receiver = Receiver {
+        crippled,
+        received: Received::default(),
+        kept: BTreeMap::new(),
+    };
     let mut verifier = Verifier::new();
     while start.elapsed() < TRANSFER_MAX {
         let Some((_, seen)) = hand.next(SILENCE_MAX)? else {
@@ -115,7 +123,7 @@ impl Receiver {
         verifier: &mut Verifier,
         seen: &Seen,
     ) -> io::Result<bool> {
-        let Some((segment, text)) = talk.from_server(seen) else {
+        let Some((segment, text)) = talk.server_said(seen) else {
             return Ok(true);
         };
         if segment.has(TcpFlags::RST) {
@@ -161,7 +169,8 @@ impl Receiver {
                 return Ok(());
             }
             if self.kept.len() < KEPT_MAX {
-                self.kept.insert(number, (text.to_vec(), segment.has(TcpFlags::FIN)));
+                self.kept
+                    .insert(number, (text.to_vec(), segment.has(TcpFlags::FIN)));
             }
         }
         hand.send(&talk.packet(hand, talk.ack_segment()))

@@ -1,0 +1,323 @@
+//! The driver, turn by turn, on a clock that stands still: what it waits for, how it bears a
+//! device that takes little or fails, and when it is over.
+
+mod common;
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use common::{address, capabilities, config, pattern, server};
+use handfast::{
+    Capabilities, Connect, Driver, EthernetAddress, Host, Instant, LINGER_MAX, Listen, ManualClock,
+    TcpListener, TcpStream, Wait,
+};
+use handfast_device::{Device, MemoryDevice, memory_pair_polled};
+use handfast_packet::buf::{RxBatch, TxBatch};
+
+/// Most rounds of one wish; each moves 64 frames.
+const ROUNDS: usize = 100_000;
+
+/// A device that takes a few frames each time, and breaks when it is told to.
+struct Narrow {
+    device: MemoryDevice,
+    takes: usize,
+    broken: bool,
+}
+
+impl Device for Narrow {
+    fn capabilities(&self) -> Capabilities {
+        self.device.capabilities()
+    }
+
+    fn hardware_address(&self) -> EthernetAddress {
+        self.device.hardware_address()
+    }
+
+    fn recv(&mut self, now: Instant, batch: &mut RxBatch) -> io::Result<usize> {
+        if self.broken {
+            return Err(io::Error::other("the cable was cut"));
+        }
+        self.device.recv(now, batch)
+    }
+
+    fn send(&mut self, now: Instant, batch: &mut TxBatch) -> io::Result<usize> {
+        let mut taken = TxBatch::new();
+        while taken.len() < self.takes
+            && let Some(frame) = batch.pop()
+        {
+            taken.push(frame);
+        }
+        self.device.send(now, &mut taken)
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Two hosts that are turned by hand.
+struct Two {
+    clock: ManualClock,
+    hosts: [Host; 2],
+    drivers: [Driver<Narrow>; 2],
+}
+
+impl Two {
+    fn new() -> Self {
+        let clock = ManualClock::new();
+        let addresses = [1, 2].map(|last| EthernetAddress([2, 0, 0, 0, 0, last]));
+        let (a, b) = memory_pair_polled(capabilities(), addresses);
+        let node = |device: MemoryDevice, seed: u64| {
+            let mut config = config(seed);
+            config.hardware = device.hardware_address();
+            let host = Host::new(config, device.capabilities(), clock.clock());
+            let last = u8::try_from(seed).unwrap();
+            host.add_address(address(last)).unwrap();
+            let device = Narrow {
+                device,
+                takes: usize::MAX,
+                broken: false,
+            };
+            let driver = Driver::new(&host, device);
+            (host, driver)
+        };
+        let ((first, first_driver), (second, second_driver)) = (node(a, 1), node(b, 2));
+        Self {
+            clock,
+            hosts: [first, second],
+            drivers: [first_driver, second_driver],
+        }
+    }
+
+    fn turn(&mut self) -> [Wait; 2] {
+        let now = self.clock.now();
+        self.drivers
+            .each_mut()
+            .map(|driver| driver.turn(now).unwrap())
+    }
+
+    /// Turns until `wish` is fulfilled.
+    fn until<T>(&mut self, mut wish: impl FnMut(&Context<'_>) -> Poll<T>) -> T {
+        for _ in 0..ROUNDS {
+            if let Poll::Ready(value) = wish(&Context::from_waker(Waker::noop())) {
+                return value;
+            }
+            self.turn();
+        }
+        panic!("nothing came of it");
+    }
+
+    fn listen(&mut self) -> TcpListener {
+        self.hosts[1].listen(server(), Listen::default()).unwrap()
+    }
+
+    /// A connection, seen from both sides.
+    fn connect(&mut self) -> (TcpListener, TcpStream, TcpStream) {
+        let listener = self.listen();
+        let ours = self.hosts[0].connect(server(), Connect::default()).unwrap();
+        self.until(|cx| ours.poll_connected(cx)).unwrap();
+        let (theirs, _) = self.until(|cx| listener.poll_accept(cx)).unwrap();
+        (listener, ours, theirs)
+    }
+
+    /// Sends `bytes` and receives them.
+    fn transfer(&mut self, from: &TcpStream, to: &TcpStream, bytes: &[u8]) {
+        let (mut sent, mut received, mut buffer) = (0, Vec::new(), vec![0; 100_000]);
+        self.until(|cx| {
+            if sent < bytes.len()
+                && let Poll::Ready(count) = from.poll_write(cx, &bytes[sent..])
+            {
+                sent += count.unwrap();
+            }
+            if let Poll::Ready(count) = to.poll_read(cx, &mut buffer) {
+                received.extend_from_slice(&buffer[..count.unwrap()]);
+            }
+            if received.len() == bytes.len() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        assert!(received == bytes);
+    }
+}
+
+#[test]
+fn a_host_that_has_nothing_to_do_waits_for_frames_only() {
+    let mut two = Two::new();
+    two.turn();
+    assert_eq!(two.turn(), [Wait::Readable { until: None }; 2]);
+}
+
+#[test]
+fn a_call_that_makes_work_wakes_the_driver_once() {
+    let mut two = Two::new();
+    let (_listener, ours, _theirs) = two.connect();
+    two.turn();
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    let cx = Context::from_waker(&waker);
+    assert!(two.drivers[0].poll_called(&cx).is_pending());
+    assert!(ours.poll_read(&cx, &mut [0; 1]).is_pending());
+    assert_eq!(count.0.load(Ordering::Relaxed), 0, "nothing to send");
+    for _ in 0..3 {
+        assert!(ours.poll_write(&cx, b"abc").is_ready());
+    }
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    assert!(two.drivers[0].is_called() && two.drivers[0].poll_called(&cx).is_ready());
+    two.turn();
+    assert!(!two.drivers[0].is_called());
+}
+
+#[test]
+fn frames_that_the_device_does_not_take_are_kept_in_order() {
+    let mut two = Two::new();
+    let (_listener, ours, theirs) = two.connect();
+    two.drivers[0].device_mut().takes = 0;
+    let cx = Context::from_waker(Waker::noop());
+    assert!(ours.poll_write(&cx, b"stuck").is_ready());
+    let [wait, _] = two.turn();
+    assert!(matches!(wait, Wait::ReadableOrWritable { .. }), "{wait:?}");
+    two.drivers[0].device_mut().takes = 1;
+    let mut buffer = [0; 5];
+    assert_eq!(
+        two.until(|cx| theirs.poll_read(cx, &mut buffer)).unwrap(),
+        5
+    );
+    assert_eq!(&buffer, b"stuck");
+    two.transfer(&ours, &theirs, &pattern(5 << 20));
+    assert_eq!(ours.info().retransmissions, 0);
+}
+
+#[test]
+fn a_broken_device_is_told_to_everybody() {
+    let mut two = Two::new();
+    let (_listener, ours, theirs) = two.connect();
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    let cx = Context::from_waker(&waker);
+    assert!(theirs.poll_read(&cx, &mut [0; 1]).is_pending());
+    assert!(two.hosts[1].poll_address_event(&cx).is_pending());
+    two.drivers[1].device_mut().broken = true;
+    let now = two.clock.now();
+    assert!(two.drivers[1].turn(now).is_err());
+    assert_eq!(count.0.load(Ordering::Relaxed), 2);
+    let Poll::Ready(Err(error)) = theirs.poll_read(&cx, &mut [0; 1]) else {
+        panic!("an error is due");
+    };
+    assert_eq!(error.kind(), ErrorKind::NetworkDown);
+    assert!(error.to_string().contains("the cable was cut"), "{error}");
+    assert!(
+        ours.poll_read(&cx, &mut [0; 1]).is_pending(),
+        "the other host lives"
+    );
+    assert!(two.hosts[1].poll_shutdown(&cx).is_ready());
+}
+
+#[test]
+fn the_driver_is_over_when_the_last_handle_has_gone_and_all_is_said() {
+    let mut two = Two::new();
+    let (listener, ours, theirs) = two.connect();
+    let cx = Context::from_waker(Waker::noop());
+    assert!(ours.poll_write(&cx, b"farewell").is_ready());
+    let Two {
+        clock,
+        hosts: [first, second],
+        mut drivers,
+    } = two;
+    drop((ours, first));
+    let mut round = || {
+        drivers
+            .each_mut()
+            .map(|driver| driver.turn(clock.now()).unwrap())
+    };
+    for _ in 0..10 {
+        assert_ne!(round()[0], Wait::Over, "the peer has not closed yet");
+    }
+    let mut buffer = [0; 10];
+    let Poll::Ready(Ok(8)) = theirs.poll_read(&cx, &mut buffer) else {
+        panic!("all of it should be here");
+    };
+    drop((theirs, listener, second));
+    for _ in 0..10 {
+        round();
+    }
+    assert_eq!(round(), [Wait::Over; 2]);
+}
+
+#[test]
+fn a_peer_that_never_closes_is_not_waited_for_longer_than_said() {
+    let mut two = Two::new();
+    let (_listener, ours, _theirs) = two.connect();
+    let Two {
+        clock,
+        hosts: [first, _second],
+        mut drivers,
+    } = two;
+    drop((ours, first));
+    let mut now = clock.now();
+    for _ in 0..10 {
+        for driver in &mut drivers {
+            driver.turn(now).unwrap();
+        }
+    }
+    let almost = now + (LINGER_MAX - Duration::from_millis(10));
+    assert_ne!(drivers[0].turn(almost).unwrap(), Wait::Over);
+    now += LINGER_MAX;
+    assert_eq!(drivers[0].turn(now).unwrap(), Wait::Over);
+}
+
+#[test]
+#[should_panic(expected = "one driver")]
+fn a_host_takes_one_driver_only() {
+    let two = Two::new();
+    let (device, _) = memory_pair_polled(capabilities(), [EthernetAddress::ZERO; 2]);
+    let _second = Driver::new(&two.hosts[0], device);
+}
+
+#[test]
+fn what_cannot_begin_is_refused_in_the_kernels_kinds() {
+    let mut two = Two::new();
+    let _listener = two.listen();
+    let host = &two.hosts[1];
+    let kind = |remote: &str| {
+        let remote: SocketAddr = remote.parse().unwrap();
+        host.connect(remote, Connect::default()).unwrap_err().kind()
+    };
+    assert_eq!(kind("203.0.113.1:80"), ErrorKind::NetworkUnreachable);
+    assert_eq!(kind("192.0.2.1:0"), ErrorKind::InvalidInput);
+    assert_eq!(kind("192.0.2.255:80"), ErrorKind::InvalidInput);
+    assert_eq!(kind("192.0.2.2:80"), ErrorKind::Unsupported);
+    let elsewhere = Connect {
+        local: Some([192, 0, 2, 9].into()),
+        ..Connect::default()
+    };
+    let error = host
+        .connect("192.0.2.1:80".parse().unwrap(), elsewhere)
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
+    let listen = |local: &str| {
+        let local: SocketAddr = local.parse().unwrap();
+        host.listen(local, Listen::default()).unwrap_err().kind()
+    };
+    assert_eq!(listen("192.0.2.2:80"), ErrorKind::AddrInUse);
+    assert_eq!(listen("192.0.2.1:80"), ErrorKind::AddrNotAvailable);
+    let route = host.add_route("::/0".parse().unwrap(), Some([192, 0, 2, 1].into()));
+    assert_eq!(route.unwrap_err().kind(), ErrorKind::InvalidInput);
+    let again = host.add_address(address(2)).unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::AddrInUse);
+}
