@@ -1,12 +1,12 @@
 //! The project's own checks: `cargo xtask ci` runs all of them, `cargo xtask tidy` the house rules
-//! that no tool of the toolchain knows. What each rule is for stands in `CONTRIBUTING.md`.
+//! that no tool of the toolchain knows, `cargo xtask limits` writes `docs/limits.md`. What each rule is for stands in `CONTRIBUTING.md`.
 
 mod tidy;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-const USAGE: &str = "usage: cargo xtask ci [--skip-tests] | tidy";
+const USAGE: &str = "usage: cargo xtask ci [--skip-tests] | tidy | limits";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         ["ci"] => ci(true),
         ["ci", "--skip-tests"] => ci(false),
         ["tidy"] => tidy::check(&root()),
+        ["limits"] => tidy::write_limits(&root()),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -31,11 +32,30 @@ fn ci(with_tests: bool) -> Result<(), String> {
     cargo("formatting", &["fmt", "--all", "--check"], &[])?;
     step("house rules");
     tidy::check(&root())?;
-    let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
     cargo("lints", &clippy, &[])?;
-    let docs = ["doc", "--workspace", "--no-deps", "--document-private-items"];
+    let docs = [
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ];
     cargo("documentation", &docs, &[("RUSTDOCFLAGS", "-D warnings")])?;
-    let core = ["-p", "handfast-packet", "-p", "handfast-tcp", "-p", "handfast-stack"];
+    let core = [
+        "-p",
+        "handfast-packet",
+        "-p",
+        "handfast-tcp",
+        "-p",
+        "handfast-stack",
+    ];
     cargo("the core alone", &[&["check"], &core[..]].concat(), &[])?;
     let bare = ["check", "-p", "handfast", "--no-default-features"];
     cargo("handfast without tokio", &bare, &[])?;
@@ -50,8 +70,13 @@ fn cargo(what: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result
     step(what);
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(root()).args(arguments).envs(environment.iter().copied());
-    let status = command.status().map_err(|error| format!("cannot start cargo: {error}"))?;
+    command
+        .current_dir(root())
+        .args(arguments)
+        .envs(environment.iter().copied());
+    let status = command
+        .status()
+        .map_err(|error| format!("cannot start cargo: {error}"))?;
     if status.success() {
         Ok(())
     } else {
@@ -66,5 +91,7 @@ fn step(what: &str) {
 /// The workspace: the folder above this crate.
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().expect("xtask lies in the workspace").to_path_buf()
+    here.parent()
+        .expect("xtask lies in the workspace")
+        .to_path_buf()
 }

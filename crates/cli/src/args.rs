@@ -45,6 +45,37 @@ pub(crate) struct LabArgs {
     /// Choose ports and sequence numbers by this number.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) crippled: CrippledArgs,
+}
+
+/// The switches of the lesson slow-ack. With one of them it runs a single transfer to a receiver
+/// that is crippled in just these ways.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Lesson slow-ack: one transfer with weaknesses of your choice")]
+pub(crate) struct CrippledArgs {
+    /// The receiver spends so long on each packet, for example 24ms.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) per_packet: Option<Duration>,
+    /// Its capture buffer has this size, for example 64KiB.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) capture_buffer: Option<usize>,
+    /// It drops data out of order without a duplicate ACK.
+    #[arg(long)]
+    pub(crate) no_dupack: bool,
+    /// The server's application gives up after so long without progress; 0s never.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) patience: Option<Duration>,
+}
+
+impl CrippledArgs {
+    /// Whether any of the switches is given.
+    pub(crate) fn is_any(&self) -> bool {
+        self.per_packet.is_some()
+            || self.capture_buffer.is_some()
+            || self.no_dupack
+            || self.patience.is_some()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -116,8 +147,8 @@ pub(crate) struct RequestArgs {
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) max_time: Option<Duration>,
     /// Give up when a connection takes longer than so many seconds.
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
-    pub(crate) connect_timeout: Option<Duration>,
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, default_value = "30")]
+    pub(crate) connect_timeout: Duration,
 }
 
 /// What to show and to write.
@@ -196,9 +227,9 @@ impl GetArgs {
             (None, Some(_)) => Ok((SceneKind::Real, url)),
             (Some("memory"), _) => Ok((SceneKind::Memory, url)),
             (Some(swallowed), None) => Ok((SceneKind::Lab, Some(swallowed))),
-            (Some(first), Some(second)) => {
-                Err(format!("two URLs, {first} and {second}; fetch one after the other"))
-            }
+            (Some(first), Some(second)) => Err(format!(
+                "two URLs, {first} and {second}; fetch one after the other"
+            )),
         }
     }
 }
@@ -216,15 +247,43 @@ fn parse_ip(text: &str) -> Result<IpChoice, String> {
         return Ok(IpChoice::Auto);
     }
     let wanted = "write `auto` or an address with its prefix, as in 192.168.0.129/24";
-    text.parse().map(IpChoice::Fixed).map_err(|_| wanted.to_owned())
+    text.parse()
+        .map(IpChoice::Fixed)
+        .map_err(|_| wanted.to_owned())
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "write seconds, as in 2.5".to_owned())?;
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "write seconds, as in 2.5".to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(limit) if !limit.is_zero() => Ok(limit),
         _ => Err("a limit is more than 0 seconds".to_owned()),
     }
+}
+
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let wanted = "write a time with its unit, as in 24ms or 2s".to_owned();
+    let (number, unit) = match text.strip_suffix("ms") {
+        Some(number) => (number, 0.001),
+        None => (text.strip_suffix('s').ok_or_else(|| wanted.clone())?, 1.0),
+    };
+    let number: f64 = number.parse().map_err(|_| wanted.clone())?;
+    Duration::try_from_secs_f64(number * unit).map_err(|_| wanted)
+}
+
+fn parse_size(text: &str) -> Result<usize, String> {
+    let wanted = "write a size in bytes, KiB or MiB, as in 64KiB".to_owned();
+    let (number, unit) = match (text.strip_suffix("KiB"), text.strip_suffix("MiB")) {
+        (Some(number), _) => (number, 1 << 10),
+        (_, Some(number)) => (number, 1 << 20),
+        (None, None) => (text, 1),
+    };
+    let number: usize = number.parse().map_err(|_| wanted.clone())?;
+    number
+        .checked_mul(unit)
+        .filter(|&size| size > 0)
+        .ok_or(wanted)
 }
 
 #[cfg(test)]
@@ -232,7 +291,9 @@ mod tests {
     use super::*;
 
     fn get(line: &str) -> Result<GetArgs, clap::Error> {
-        let words = ["handfast", "get"].into_iter().chain(line.split_whitespace());
+        let words = ["handfast", "get"]
+            .into_iter()
+            .chain(line.split_whitespace());
         match CommandLine::try_parse_from(words)?.command {
             Command::Get(args) => Ok(*args),
             Command::Lab(_) => panic!("the line begins with get"),
@@ -253,14 +314,27 @@ mod tests {
             ("--lab http://a/", SceneKind::Lab, Some("http://a/")),
             ("http://a/ --lab", SceneKind::Lab, Some("http://a/")),
             ("--lab memory", SceneKind::Memory, None),
-            ("--lab memory http://a/", SceneKind::Memory, Some("http://a/")),
-            ("http://a/ --lab memory -v", SceneKind::Memory, Some("http://a/")),
+            (
+                "--lab memory http://a/",
+                SceneKind::Memory,
+                Some("http://a/"),
+            ),
+            (
+                "http://a/ --lab memory -v",
+                SceneKind::Memory,
+                Some("http://a/"),
+            ),
             ("http://a/", SceneKind::Real, Some("http://a/")),
         ] {
             let args = get(line).unwrap();
             assert_eq!(args.scene_and_url(), Ok((scene, url)), "{line}");
         }
-        assert!(get("--lab http://a/ http://b/").unwrap().scene_and_url().is_err());
+        assert!(
+            get("--lab http://a/ http://b/")
+                .unwrap()
+                .scene_and_url()
+                .is_err()
+        );
     }
 
     #[test]
@@ -278,6 +352,23 @@ mod tests {
             "--unknown",
         ] {
             assert!(get(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn times_and_sizes_have_units() {
+        assert_eq!(parse_time("24ms"), Ok(Duration::from_millis(24)));
+        assert_eq!(parse_time("1.5s"), Ok(Duration::from_millis(1_500)));
+        assert_eq!(parse_size("64KiB"), Ok(65_536));
+        assert_eq!(
+            (parse_size("4MiB"), parse_size("100")),
+            (Ok(4 << 20), Ok(100))
+        );
+        for text in ["", "24", "ms", "-1s"] {
+            assert!(parse_time(text).is_err(), "{text}");
+        }
+        for text in ["", "KiB", "0", "64kb", "99999999999999999999"] {
+            assert!(parse_size(text).is_err(), "{text}");
         }
     }
 

@@ -53,7 +53,7 @@ pub(crate) struct Job<'a> {
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    pub(crate) connect: Option<Duration>,
+    pub(crate) connect: Duration,
     pub(crate) total: Option<Duration>,
     /// When `total` began.
     pub(crate) since: Instant,
@@ -94,7 +94,9 @@ impl Client {
         limit: Option<Duration>,
         work: impl Future<Output = T>,
     ) -> Option<T> {
-        let Some(limit) = limit else { return Some(work.await) };
+        let Some(limit) = limit else {
+            return Some(work.await);
+        };
         match select(pin!(work), (self.sleep)(limit)).await {
             Either::Left((outcome, _)) => Some(outcome),
             Either::Right(_) => None,
@@ -105,7 +107,8 @@ impl Client {
 impl Limits {
     /// What is left of the total.
     pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
-        self.total.map(|total| total.saturating_sub(now.duration_since(self.since)))
+        self.total
+            .map(|total| total.saturating_sub(now.duration_since(self.since)))
     }
 }
 
@@ -119,7 +122,11 @@ impl Job<'_> {
             return outcome;
         }
         let limit = self.limits.total.unwrap_or_default();
-        Err(Failure::timeout(phase.get(), limit, "allow more time with --max-time"))
+        Err(Failure::timeout(
+            phase.get(),
+            limit,
+            "allow more time with --max-time",
+        ))
     }
 
     async fn connect_and_exchange(
@@ -189,14 +196,13 @@ impl Job<'_> {
                 poll_fn(|cx| stream.poll_connected(cx)).await?;
                 Ok(stream)
             };
-            match self.client.within(self.limits.connect, opening).await {
+            match self.client.within(Some(self.limits.connect), opening).await {
                 Some(Ok(stream)) => return Ok(stream),
                 Some(Err(error)) => last = not_connected(&error),
                 None => {
                     let doing = format!("{remote} does not answer");
                     let advice = "the host is down, or a filter swallows the packets";
-                    let limit = self.limits.connect.unwrap_or_default();
-                    last = Failure::timeout(&doing, limit, advice);
+                    last = Failure::timeout(&doing, self.limits.connect, advice);
                 }
             }
         }
@@ -213,7 +219,10 @@ impl Job<'_> {
         let status = parts.status;
         let mut lines = vec![format!("{:?} {status}", parts.version)];
         for (name, value) in &parts.headers {
-            lines.push(format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())));
+            lines.push(format!(
+                "{name}: {}",
+                String::from_utf8_lossy(value.as_bytes())
+            ));
         }
         for line in &lines {
             self.tell("<", line);
@@ -223,14 +232,17 @@ impl Job<'_> {
             return Err(Broken::Failed(Failure::new(code::HTTP, message)));
         }
         let promised = body.size_hint().exact();
-        sink.begin(promised, self.show_progress).map_err(Broken::Failed)?;
+        sink.begin(promised, self.show_progress)
+            .map_err(Broken::Failed)?;
         if self.template.method == hyper::Method::HEAD {
             lines.push(String::new());
             let header = lines.join("\r\n") + "\r\n";
             sink.write(header.as_bytes()).map_err(Broken::Failed)?;
         }
         while let Some(frame) = body.frame().await {
-            let Ok(bytes) = frame.map_err(Broken::Http)?.into_data() else { continue };
+            let Ok(bytes) = frame.map_err(Broken::Http)?.into_data() else {
+                continue;
+            };
             sink.write(&bytes).map_err(Broken::Failed)?;
         }
         sink.end().map_err(Broken::Failed)?;
@@ -317,8 +329,11 @@ impl Broken {
             ),
             Some(kind) => {
                 let words = io_error.map(ToString::to_string).unwrap_or_default();
-                let code =
-                    if kind == io::ErrorKind::TimedOut { code::TIMEOUT } else { code::RECEIVE };
+                let code = if kind == io::ErrorKind::TimedOut {
+                    code::TIMEOUT
+                } else {
+                    code::RECEIVE
+                };
                 (code, format!("{words} (after {received} bytes)"))
             }
         };
@@ -337,4 +352,3 @@ fn find_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
     }
     None
 }
-

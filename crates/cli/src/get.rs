@@ -36,6 +36,8 @@ pub(crate) struct Report {
     pub(crate) seed: u64,
     /// The address that we claimed.
     pub(crate) address: Option<IpAddr>,
+    /// The neighbour to whom our packets go first.
+    pub(crate) next_hop: Option<IpAddr>,
     /// Fetches that were asked for, and those that are complete.
     pub(crate) wanted: u32,
     pub(crate) complete: u32,
@@ -66,6 +68,7 @@ pub(crate) fn run(args: GetArgs) -> u8 {
     if let Err(failure) = report.watch.finish() {
         report.failure.get_or_insert(failure);
     }
+    report.explain();
     if report.connections_left > 0 && report.failure.is_none() {
         let message = format!(
             "{} connections are still there after all is over: the peer did not close them in time",
@@ -84,7 +87,9 @@ impl Plan {
         let template = Template::new(&target, &args.request)?;
         let destination = Destination::new(&args, &target)?;
         if scene != SceneKind::Real && args.network.dev.is_some() {
-            return Err(Failure::usage("--dev is for the real network; the lab has its own"));
+            return Err(Failure::usage(
+                "--dev is for the real network; the lab has its own",
+            ));
         }
         let seed = match (args.network.seed, scene) {
             (Some(seed), _) => seed,
@@ -92,7 +97,14 @@ impl Plan {
             (None, SceneKind::Real) => handfast::random_seed()
                 .map_err(|error| Failure::new(code::FAILED, error.to_string()))?,
         };
-        Ok(Self { args, scene, target, template, destination, seed })
+        Ok(Self {
+            args,
+            scene,
+            target,
+            template,
+            destination,
+            seed,
+        })
     }
 
     /// Those addresses that -4 and -6 allow.
@@ -128,7 +140,11 @@ impl Plan {
             client,
             remotes,
             template: &self.template,
-            limits: Limits { connect: request.connect_timeout, total: request.max_time, since },
+            limits: Limits {
+                connect: request.connect_timeout,
+                total: request.max_time,
+                since,
+            },
             fail: request.fail,
             verbose: self.args.output.verbose,
             show_progress: repeat == 1 && !self.args.output.silent && !self.args.output.ladder,
@@ -162,6 +178,31 @@ impl Plan {
 impl Report {
     pub(crate) fn new(plan: &Plan) -> Self {
         let (wanted, _) = plan.args.measure.plan();
-        Self { wanted, seed: plan.seed, ..Self::default() }
+        Self {
+            wanted,
+            seed: plan.seed,
+            ..Self::default()
+        }
+    }
+
+    /// Adds to a connection that did not come about what the frames tell about it.
+    fn explain(&mut self) {
+        let Some(failure) = &mut self.failure else {
+            return;
+        };
+        if !matches!(failure.code, code::CONNECT | code::TIMEOUT) {
+            return;
+        }
+        if let Some(router) = self.watch.unreachable_by() {
+            failure.message.push_str(&format!(
+                "; {router} reported by ICMP that it cannot be reached: see that host's routes and \
+                 whether the destination is up"
+            ));
+        } else if let Some(next_hop) = self.next_hop.filter(|_| self.watch.is_unresolved()) {
+            failure.message.push_str(&format!(
+                "; {next_hop}, the next hop, does not answer ARP or neighbour discovery: is it up, \
+                 and on this link?"
+            ));
+        }
     }
 }

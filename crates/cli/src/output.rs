@@ -35,7 +35,11 @@ impl Destination {
             return Ok(Self::File(PathBuf::from(name)));
         }
         let is_measured = args.measure.plan().0 > 1 || args.measure.verify;
-        Ok(if is_measured { Self::Nowhere } else { Self::StandardOutput })
+        Ok(if is_measured {
+            Self::Nowhere
+        } else {
+            Self::StandardOutput
+        })
     }
 
     /// Whether standard output is free for other things.
@@ -65,11 +69,20 @@ impl Sink {
             Destination::File(path) => Out::File(path.clone(), None),
             Destination::Nowhere => Out::Nowhere,
         };
-        Self { out, verifier: verify.then(Verifier::new), len: 0, progress: None }
+        Self {
+            out,
+            verifier: verify.then(Verifier::new),
+            len: 0,
+            progress: None,
+        }
     }
 
     /// The header has come; now the body begins. Creates the file.
-    pub(crate) fn begin(&mut self, promised: Option<u64>, show_progress: bool) -> Result<(), Failure> {
+    pub(crate) fn begin(
+        &mut self,
+        promised: Option<u64>,
+        show_progress: bool,
+    ) -> Result<(), Failure> {
         if let Out::File(path, file) = &mut self.out {
             let created = File::create(&*path);
             *file = Some(created.map_err(|error| {
@@ -97,7 +110,8 @@ impl Sink {
             Out::File(_, None) | Out::Nowhere => Ok(()),
         };
         written.map_err(|error| {
-            let message = format!("cannot write the body: {error}; is there room, is it still read?");
+            let message =
+                format!("cannot write the body: {error}; is there room, is it still read?");
             Failure::new(code::WRITE, message)
         })?;
         if let Some(verifier) = &mut self.verifier {
@@ -119,7 +133,9 @@ impl Sink {
             let flushed = out.flush();
             flushed.map_err(|error| Failure::new(code::WRITE, format!("cannot write: {error}")))?;
         }
-        let Some(at) = self.verifier.as_ref().and_then(Verifier::mismatch) else { return Ok(()) };
+        let Some(at) = self.verifier.as_ref().and_then(Verifier::mismatch) else {
+            return Ok(());
+        };
         Err(Failure::new(
             code::FAILED,
             format!(

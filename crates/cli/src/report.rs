@@ -30,13 +30,19 @@ pub(crate) fn print(plan: &Plan, report: &Report) -> u8 {
     }
     if output.json {
         let json = json(plan, report);
-        if plan.destination.leaves_stdout() { println!("{json}") } else { eprintln!("{json}") }
+        if plan.destination.leaves_stdout() {
+            println!("{json}")
+        } else {
+            eprintln!("{json}")
+        }
     }
     code
 }
 
 fn summary(plan: &Plan, report: &Report) {
-    let Some(flows) = report.watch.flows() else { return };
+    let Some(flows) = report.watch.flows() else {
+        return;
+    };
     let flows = flows.lock();
     if plan.scene == SceneKind::Memory {
         eprintln!("(two Handfast stacks in memory and in virtual time; no kernel took part)");
@@ -50,11 +56,21 @@ fn summary(plan: &Plan, report: &Report) {
         eprintln!("{totals}");
     }
     if report.wanted > 1 {
-        let Report { complete, wanted, connections_left, time_waits, .. } = report;
+        let Report {
+            complete,
+            wanted,
+            connections_left,
+            time_waits,
+            ..
+        } = report;
         eprintln!(
             "{complete} of {wanted} fetches complete{} in {:.3} s; {connections_left} connections \
              left, {time_waits} in TIME-WAIT",
-            if plan.args.measure.verify { " and verified" } else { "" },
+            if plan.args.measure.verify {
+                " and verified"
+            } else {
+                ""
+            },
             report.elapsed.as_secs_f64(),
         );
     }
@@ -71,7 +87,10 @@ fn json(plan: &Plan, report: &Report) -> Value {
         Some(flows) => {
             let flows = flows.lock();
             let connections = flows.summaries().take(JSON_CONNECTIONS_MAX);
-            (totals_json(&flows.totals()), connections.map(|one| connection_json(&one)).collect())
+            (
+                totals_json(&flows.totals()),
+                connections.map(|one| connection_json(&one)).collect(),
+            )
         }
         None => (Value::Null, Vec::new()),
     };
@@ -157,5 +176,6 @@ fn traffic_json(traffic: &Traffic) -> Value {
 /// Bits per second; `None` without time.
 fn rate(bytes: u64, elapsed: Duration) -> Option<u64> {
     let bits = u128::from(bytes) * 8 * 1_000_000_000;
-    bits.checked_div(elapsed.as_nanos()).and_then(|rate| u64::try_from(rate).ok())
+    bits.checked_div(elapsed.as_nanos())
+        .and_then(|rate| u64::try_from(rate).ok())
 }

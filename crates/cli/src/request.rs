@@ -34,7 +34,10 @@ enum Upload {
     Bytes(Bytes),
     /// Position-keyed content of this length.
     Content(u64),
-    File { path: PathBuf, len: u64 },
+    File {
+        path: PathBuf,
+        len: u64,
+    },
 }
 
 impl Template {
@@ -63,7 +66,12 @@ impl Template {
             let name = name.map_err(|error| Failure::usage(format!("-H {header:?}: {error}")))?;
             headers.insert(name, value(text.trim())?);
         }
-        Ok(Self { method, path: target.path.clone(), headers, upload })
+        Ok(Self {
+            method,
+            path: target.path.clone(),
+            headers,
+            upload,
+        })
     }
 
     /// The request once more.
@@ -86,7 +94,10 @@ impl Template {
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("{} {} HTTP/1.1", self.method, self.path)];
         for (name, value) in &self.headers {
-            lines.push(format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())));
+            lines.push(format!(
+                "{name}: {}",
+                String::from_utf8_lossy(value.as_bytes())
+            ));
         }
         lines
     }
@@ -116,7 +127,10 @@ impl Upload {
 
     fn file(path: &Path) -> Result<Self, Failure> {
         let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
-        Ok(Self::File { path: path.to_owned(), len: metadata.len() })
+        Ok(Self::File {
+            path: path.to_owned(),
+            len: metadata.len(),
+        })
     }
 
     fn len(&self) -> u64 {
@@ -136,12 +150,19 @@ impl Upload {
                 Source::File(File::open(path).map_err(|error| unreadable(path, &error))?)
             }
         };
-        Ok(SentBody { source, position: 0, len: self.len() })
+        Ok(SentBody {
+            source,
+            position: 0,
+            len: self.len(),
+        })
     }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    let message = format!("cannot read {}: {error}; check the name and rights", path.display());
+    let message = format!(
+        "cannot read {}: {error}; check the name and rights",
+        path.display()
+    );
     Failure::new(code::READ, message)
 }
 
@@ -166,12 +187,20 @@ impl SentBody {
     pub(crate) fn bytes(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         let len = u64::try_from(bytes.len()).expect("memory has 64 bits at most");
-        Self { source: Source::Bytes(bytes), position: 0, len }
+        Self {
+            source: Source::Bytes(bytes),
+            position: 0,
+            len,
+        }
     }
 
     /// So many bytes of the lab's position-keyed content.
     pub(crate) fn content(len: u64) -> Self {
-        Self { source: Source::Content, position: 0, len }
+        Self {
+            source: Source::Content,
+            position: 0,
+            len,
+        }
     }
 
     fn next(&mut self) -> io::Result<Option<Bytes>> {
@@ -226,10 +255,14 @@ mod tests {
 
     fn template(args: &str) -> Result<Template, Failure> {
         use clap::Parser;
-        let words = ["handfast", "get", "http://a/p"].into_iter().chain(args.split('|'));
+        let words = ["handfast", "get", "http://a/p"]
+            .into_iter()
+            .chain(args.split('|'));
         let words = words.filter(|word| !word.is_empty());
         let line = crate::args::CommandLine::try_parse_from(words).unwrap();
-        let crate::args::Command::Get(args) = line.command else { panic!("it is a get") };
+        let crate::args::Command::Get(args) = line.command else {
+            panic!("it is a get")
+        };
         Template::new(&Target::parse("http://a/p").unwrap(), &args.request)
     }
 
@@ -250,7 +283,11 @@ mod tests {
             ("-I", Method::HEAD, 0),
             ("-d|abc", Method::POST, 3),
             ("--upload-bytes|200000", Method::PUT, 200_000),
-            ("-T|Cargo.toml", Method::PUT, std::fs::metadata("Cargo.toml").unwrap().len()),
+            (
+                "-T|Cargo.toml",
+                Method::PUT,
+                std::fs::metadata("Cargo.toml").unwrap().len(),
+            ),
         ] {
             let template = template(args).unwrap();
             assert_eq!(template.method, method, "{args}");

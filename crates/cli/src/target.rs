@@ -29,14 +29,22 @@ pub(crate) enum HostName {
 impl Target {
     /// Understands a URL; `http://` may be missing.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
-        let complete = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        let complete = if text.contains("://") {
+            text.to_owned()
+        } else {
+            format!("http://{text}")
+        };
         let bad = |why: &str| Failure::usage(format!("{text:?} cannot be fetched: {why}"));
         let url = Url::parse(&complete).map_err(|error| bad(&format!("{error}; check the URL")))?;
         if url.scheme() != "http" {
-            return Err(bad("only http:// is spoken so far; https needs TLS, which is not there"));
+            return Err(bad(
+                "only http:// is spoken so far; https needs TLS, which is not there",
+            ));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(bad("names and passwords are not sent; use -H for an Authorization header"));
+            return Err(bad(
+                "names and passwords are not sent; use -H for an Authorization header",
+            ));
         }
         let host = match url.host() {
             Some(Host::Domain(name)) => HostName::Name(name.to_owned()),
@@ -48,14 +56,23 @@ impl Target {
         if port == 0 {
             return Err(bad("nobody can listen on port 0"));
         }
-        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let query = url
+            .query()
+            .map(|query| format!("?{query}"))
+            .unwrap_or_default();
         let authority = url.host_str().unwrap_or_default();
         let authority = match url.port() {
             Some(port) => format!("{authority}:{port}"),
             None => authority.to_owned(),
         };
         let path = format!("{}{query}", url.path());
-        Ok(Self { host, port, path, authority, url: url.into() })
+        Ok(Self {
+            host,
+            port,
+            path,
+            authority,
+            url: url.into(),
+        })
     }
 
     /// The last part of the path, as a file name for `-O`.
@@ -73,13 +90,22 @@ mod tests {
     fn urls_are_completed_and_taken_apart() {
         let target = Target::parse("web.lab").unwrap();
         assert_eq!(target.url, "http://web.lab/");
-        assert_eq!((target.path.as_str(), target.authority.as_str()), ("/", "web.lab"));
+        assert_eq!(
+            (target.path.as_str(), target.authority.as_str()),
+            ("/", "web.lab")
+        );
         assert_eq!((target.port, target.file_name()), (80, None));
 
         let target = Target::parse("http://[2001:db8::1]:81/a/b.txt?c=d#e").unwrap();
-        assert_eq!(target.host, HostName::Address("2001:db8::1".parse().unwrap()));
+        assert_eq!(
+            target.host,
+            HostName::Address("2001:db8::1".parse().unwrap())
+        );
         assert_eq!((target.port, target.path.as_str()), (81, "/a/b.txt?c=d"));
-        assert_eq!((target.authority.as_str(), target.file_name()), ("[2001:db8::1]:81", Some("b.txt")));
+        assert_eq!(
+            (target.authority.as_str(), target.file_name()),
+            ("[2001:db8::1]:81", Some("b.txt"))
+        );
     }
 
     #[test]

@@ -11,14 +11,14 @@ use handfast_packet::arp::{ArpOperation, ArpPacket};
 use handfast_packet::buf::Medium;
 use handfast_packet::cause::Cause;
 use handfast_packet::ethernet::{EtherType, EthernetAddress, EthernetHeader};
+use handfast_packet::icmpv4::Icmpv4;
 use handfast_packet::icmpv6::Icmpv6;
 use handfast_packet::ip::Protocol;
+use handfast_packet::ipv4::Ipv4Header;
 use handfast_packet::ipv6::Ipv6Header;
 use handfast_packet::ndp::Ndp;
 use handfast_packet::record::{Direction, FrameRecord, Recorder};
-use handfast_trace::{
-    Flows, Ladder, LadderOptions, PcapngOptions, PcapngWriter, Shared, Tee,
-};
+use handfast_trace::{Flows, Ladder, LadderOptions, PcapngOptions, PcapngWriter, Shared, Tee};
 
 use crate::args::OutputArgs;
 use crate::failure::{Failure, code};
@@ -71,13 +71,20 @@ impl Watch {
         let is_terminal = io::stderr().is_terminal();
         let names = subject.names.clone();
         let color = is_terminal && std::env::var_os("NO_COLOR").is_none();
-        let options = LadderOptions { names, color, ..LadderOptions::default() };
+        let options = LadderOptions {
+            names,
+            color,
+            ..LadderOptions::default()
+        };
         if args.ladder {
             recorders.push(Box::new(Ladder::new(Box::new(io::stderr()), options)));
         } else if is_terminal && !args.no_ladder && !args.silent && !args.json {
             let text = Text::default();
             let lines_max = Some(SMALL_LADDER_MAX);
-            let options = LadderOptions { lines_max, ..options };
+            let options = LadderOptions {
+                lines_max,
+                ..options
+            };
             recorders.push(Box::new(Ladder::new(Box::new(text.clone()), options)));
             watch.drawn = Some(text);
         }
@@ -104,9 +111,16 @@ impl Watch {
         })
     }
 
+    /// Who said by ICMP that something cannot be reached.
+    pub(crate) fn unreachable_by(&self) -> Option<IpAddr> {
+        self.ear.as_ref().and_then(|ear| ear.lock().unreachable_by)
+    }
+
     /// Completes the capture file.
     pub(crate) fn finish(&self) -> Result<(), Failure> {
-        let Some((path, writer)) = &self.capture else { return Ok(()) };
+        let Some((path, writer)) = &self.capture else {
+            return Ok(());
+        };
         writer.lock().finish().map_err(|error| {
             let message = format!("cannot write {}: {error}", path.display());
             Failure::new(code::WRITE, message)
@@ -114,10 +128,7 @@ impl Watch {
     }
 }
 
-fn capture(
-    path: &PathBuf,
-    subject: &Subject,
-) -> Result<PcapngWriter<BufWriter<File>>, Failure> {
+fn capture(path: &PathBuf, subject: &Subject) -> Result<PcapngWriter<BufWriter<File>>, Failure> {
     let options = PcapngOptions {
         medium: Medium::Ethernet,
         interface: subject.interface.clone(),
@@ -133,40 +144,64 @@ fn capture(
     })
 }
 
-/// Hears whether next hops answer.
+/// Hears whether next hops answer, and what routers say.
 #[derive(Debug, Default)]
 struct Ear {
     asked: bool,
     answered: bool,
+    unreachable_by: Option<IpAddr>,
 }
 
 impl Recorder for Ear {
     fn record(&mut self, frame: &FrameRecord<'_>) {
         match frame.direction {
             Direction::Out => self.asked |= frame.cause == Cause::Resolve,
-            Direction::In => self.answered = self.answered || is_answer(frame.bytes),
+            Direction::In => match hear(frame.bytes) {
+                Some(Word::Here) => self.answered = true,
+                Some(Word::Unreachable(by)) => self.unreachable_by = Some(by),
+                None => {}
+            },
         }
     }
 }
 
-/// Whether a frame tells a hardware address.
-fn is_answer(frame: &[u8]) -> bool {
-    let Ok((link, packet)) = EthernetHeader::parse(frame) else { return false };
+/// What a received frame says about the way.
+enum Word {
+    /// A neighbour tells its hardware address.
+    Here,
+    /// A packet of ours went no further.
+    Unreachable(IpAddr),
+}
+
+fn hear(frame: &[u8]) -> Option<Word> {
+    let (link, packet) = EthernetHeader::parse(frame).ok()?;
     match link.ether_type {
         EtherType::ARP => {
-            ArpPacket::parse(packet).is_ok_and(|arp| arp.operation == ArpOperation::REPLY)
+            let arp = ArpPacket::parse(packet).ok()?;
+            (arp.operation == ArpOperation::REPLY).then_some(Word::Here)
+        }
+        EtherType::IPV4 => {
+            let (ip, payload) = Ipv4Header::parse(packet).ok()?;
+            if ip.protocol != Protocol::ICMP {
+                return None;
+            }
+            let (message, _) = Icmpv4::parse(payload).ok()?;
+            let is_error = matches!(message, Icmpv4::Unreachable { .. });
+            is_error.then(|| Word::Unreachable(ip.source.into()))
         }
         EtherType::IPV6 => {
-            let Ok((ip, payload)) = Ipv6Header::parse(packet) else { return false };
+            let (ip, payload) = Ipv6Header::parse(packet).ok()?;
             if ip.next_header != Protocol::ICMPV6 {
-                return false;
+                return None;
             }
-            let message = Icmpv6::parse(payload, ip.source, ip.destination);
-            message.is_ok_and(|(message, body)| {
-                matches!(Ndp::parse(&message, body), Some(Ok(Ndp::NeighborAdvertisement { .. })))
-            })
+            let (message, body) = Icmpv6::parse(payload, ip.source, ip.destination).ok()?;
+            match (message, Ndp::parse(&message, body)) {
+                (_, Some(Ok(Ndp::NeighborAdvertisement { .. }))) => Some(Word::Here),
+                (Icmpv6::Unreachable { .. }, _) => Some(Word::Unreachable(ip.source.into())),
+                _ => None,
+            }
         }
-        _ => false,
+        _ => None,
     }
 }
 

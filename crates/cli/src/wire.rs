@@ -23,7 +23,10 @@ pub(crate) struct Line {
 
 impl Wire {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        let line = Arc::new(Line { stream, received: AtomicU64::new(0) });
+        let line = Arc::new(Line {
+            stream,
+            received: AtomicU64::new(0),
+        });
         Self { line }
     }
 

@@ -94,7 +94,7 @@ fn an_address_is_claimed() {
     let (client, peer) = nets();
     client.claim(address(9)).unwrap();
     assert!(client.host().is_local(address(9).address));
-    for net in [client, peer] {
+    for net in [&client, &peer] {
         let error = net.claim(address(9)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse, "{error}");
     }

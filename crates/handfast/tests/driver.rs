@@ -318,6 +318,9 @@ fn what_cannot_begin_is_refused_in_the_kernels_kinds() {
     assert_eq!(listen("192.0.2.1:80"), ErrorKind::AddrNotAvailable);
     let route = host.add_route("::/0".parse().unwrap(), Some([192, 0, 2, 1].into()));
     assert_eq!(route.unwrap_err().kind(), ErrorKind::InvalidInput);
-    let again = host.add_address(address(2)).unwrap_err();
+    let broadcast = host.add_address(address(255)).unwrap_err();
+    assert_eq!(broadcast.kind(), ErrorKind::InvalidInput);
+    host.start_claim(address(9)).unwrap();
+    let again = host.start_claim(address(9)).unwrap_err();
     assert_eq!(again.kind(), ErrorKind::AddrInUse);
 }

@@ -135,7 +135,7 @@ async fn unread_bytes_make_a_drop_a_reset() {
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_address_nobody_has_is_unreachable() {
     let (client, _peer) = nets();
     let nobody: SocketAddr = "192.0.2.77:80".parse().unwrap();

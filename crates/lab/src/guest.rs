@@ -43,7 +43,8 @@ pub struct GuestOptions {
     pub recorder: Option<Box<dyn Recorder>>,
     /// Whether frames may stand for several segments.
     pub super_segments: bool,
-    /// Configuration of the stack. Its seed and its hardware address are set from here.
+    /// Configuration of the stack. Its seed is the one below and its hardware address that of the
+    /// interface, whatever it says; [`ClaimTimings::fast`] suits the lab.
     pub config: Config,
     /// Ports, sequence numbers and what `impair` does follow from it.
     pub seed: u64,

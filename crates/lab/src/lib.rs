@@ -3,8 +3,9 @@
 //!
 //! [`enter`] moves the process into its own user and network namespace (no privilege needed where
 //! the system allows it), [`Lab::start`] builds three namespaces joined by virtual cables and
-//! starts a web server in the last. Handfast sits in the first one on a packet socket. Linux only;
-//! on other systems the crate is empty.
+//! starts a web server in the last. Handfast sits in the first one on a packet socket
+//! ([`guest::Guest`]); [`lesson::LESSONS`] make things happen there. Linux only; on other systems
+//! the crate is empty.
 #![cfg(target_os = "linux")]
 #![deny(unsafe_code)]
 

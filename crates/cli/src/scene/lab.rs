@@ -32,9 +32,12 @@ pub(super) fn setting(plan: &Plan, lab: &Lab) -> Result<Setting, Failure> {
         );
         return Err(Failure::new(code::RESOLVE, message));
     };
-    let same_family = addresses.iter().filter(|address| address.is_ipv4() == first.is_ipv4());
-    let remotes =
-        same_family.map(|&address| SocketAddr::new(address, plan.target.port)).collect();
+    let same_family = addresses
+        .iter()
+        .filter(|address| address.is_ipv4() == first.is_ipv4());
+    let remotes = same_family
+        .map(|&address| SocketAddr::new(address, plan.target.port))
+        .collect();
     let (address, prefix_len, gateway): (IpAddr, u8, IpAddr) = if first.is_ipv4() {
         (HANDFAST_V4.into(), PREFIX_LEN_V4, GATEWAY_V4.into())
     } else {
@@ -45,7 +48,9 @@ pub(super) fn setting(plan: &Plan, lab: &Lab) -> Result<Setting, Failure> {
         Some(IpChoice::Fixed(cidr)) => vec![cidr],
         Some(IpChoice::Auto) | None => vec![own],
     };
-    let device = lab.home().run(|| PacketSocket::open(HOME_INTERFACE, &PacketOptions::default()));
+    let device = lab
+        .home()
+        .run(|| PacketSocket::open(HOME_INTERFACE, &PacketOptions::default()));
     let device = device.map_err(|error| Failure::new(code::FAILED, error.to_string()))?;
     let name = |address: IpAddr, name: &str| (address, name.to_owned());
     Ok(Setting {

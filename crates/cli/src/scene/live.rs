@@ -56,9 +56,14 @@ fn fetch_all(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
         }
         SceneKind::Real | SceneKind::Memory => None,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.map_err(|error| {
-        Failure::new(code::FAILED, format!("the system refuses a runtime: {error}"))
+        Failure::new(
+            code::FAILED,
+            format!("the system refuses a runtime: {error}"),
+        )
     })?;
     runtime.block_on(async {
         let interrupted = std::pin::pin!(tokio::signal::ctrl_c());
@@ -76,11 +81,7 @@ fn fetch_all(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
     })
 }
 
-async fn on_network(
-    plan: &Plan,
-    setting: Setting,
-    report: &mut Report,
-) -> Result<(), Failure> {
+async fn on_network(plan: &Plan, setting: Setting, report: &mut Report) -> Result<(), Failure> {
     let subject = Subject {
         interface: setting.interface.clone(),
         hardware: setting.device.hardware_address(),
@@ -96,10 +97,13 @@ async fn on_network(
     if let Some(recorder) = recorder {
         device = Box::new(Record::new(device, recorder));
     }
-    let config = Config { seed: plan.seed, claim: setting.claim, ..Config::default() };
-    let net = Net::start(device, config).map_err(|error| {
-        Failure::new(code::CONNECT, format!("the stack cannot start: {error}"))
-    })?;
+    let config = Config {
+        seed: plan.seed,
+        claim: setting.claim,
+        ..Config::default()
+    };
+    let net = Net::start(device, config)
+        .map_err(|error| Failure::new(code::CONNECT, format!("the stack cannot start: {error}")))?;
     let place = Place {
         net: net.clone(),
         interface: &setting.interface,
@@ -112,7 +116,13 @@ async fn on_network(
     };
     let started = client.host.now();
     let work = async {
-        report.address = Some(place.settle(plan, &setting.candidates).await?);
+        let own = place.settle(plan, &setting.candidates).await?;
+        report.address = Some(own.address);
+        let remote = setting.remotes.first().map(SocketAddr::ip);
+        report.next_hop = remote.map(|remote| match setting.gateway {
+            Some(gateway) if !own.contains(remote) => gateway,
+            _ => remote,
+        });
         let fetching = std::pin::pin!(plan.fetch_all(&client, &setting.remotes, started, report));
         match select(fetching, std::pin::pin!(place.lost())).await {
             Either::Left(((), _)) => Ok(()),
@@ -127,15 +137,19 @@ async fn on_network(
         }
     };
     let is_interrupted = outcome.as_ref().is_err_and(|f| f.code == code::INTERRUPTED);
-    report.connections_left = client.idle(if is_interrupted { INTERRUPTED_MAX } else { CLOSE_MAX }).await;
+    report.connections_left = client
+        .idle(if is_interrupted {
+            INTERRUPTED_MAX
+        } else {
+            CLOSE_MAX
+        })
+        .await;
     report.time_waits = client.host.time_wait_count();
     let _ = client.within(Some(INTERRUPTED_MAX), net.shutdown()).await;
     for cidr in &setting.candidates {
         net.host().release(cidr.address);
     }
-    outcome?;
-    place.explain(plan, report);
-    Ok(())
+    outcome
 }
 
 /// Where we are on the network.
@@ -148,7 +162,7 @@ struct Place<'a> {
 
 impl Place<'_> {
     /// Claims the first free address and sets the routes.
-    async fn settle(&self, plan: &Plan, candidates: &[Cidr]) -> Result<IpAddr, Failure> {
+    async fn settle(&self, plan: &Plan, candidates: &[Cidr]) -> Result<Cidr, Failure> {
         let mut last = Failure::new(code::CONNECT, "there is no address to claim");
         for &cidr in candidates {
             if (self.says_claim && !plan.args.output.silent) || plan.args.output.verbose {
@@ -157,7 +171,7 @@ impl Place<'_> {
             match self.net.claim(cidr).await {
                 Ok(()) => {
                     self.add_default_route(cidr.address)?;
-                    return Ok(cidr.address);
+                    return Ok(cidr);
                 }
                 Err(error) => {
                     let advice = "name another one with --ip, or --ip auto";
@@ -178,15 +192,23 @@ impl Place<'_> {
     }
 
     fn add_default_route(&self, own: IpAddr) -> Result<(), Failure> {
-        let Some(gateway) = self.gateway else { return Ok(()) };
+        let Some(gateway) = self.gateway else {
+            return Ok(());
+        };
         let everything = match own {
             IpAddr::V4(_) => IpAddr::from([0_u8; 4]),
             IpAddr::V6(_) => IpAddr::from([0_u8; 16]),
         };
         let everything = Cidr::new(everything, 0).expect("zero is a prefix length");
-        self.net.host().add_route(everything, Some(gateway)).map_err(|error| {
-            Failure::new(code::CONNECT, format!("no route through {gateway}: {error}"))
-        })
+        self.net
+            .host()
+            .add_route(everything, Some(gateway))
+            .map_err(|error| {
+                Failure::new(
+                    code::CONNECT,
+                    format!("no route through {gateway}: {error}"),
+                )
+            })
     }
 
     /// Waits until somebody takes our address away.
@@ -206,27 +228,13 @@ impl Place<'_> {
             }
         }
     }
-
-    /// Adds to a failed connection what the frames tell about it.
-    fn explain(&self, plan: &Plan, report: &mut Report) {
-        let is_unresolved = report.watch.is_unresolved();
-        let Some(failure) = &mut report.failure else { return };
-        if !is_unresolved || !matches!(failure.code, code::CONNECT | code::TIMEOUT) {
-            return;
-        }
-        let who = match self.gateway {
-            Some(gateway) => format!("the gateway {gateway}"),
-            None => plan.target.authority.clone(),
-        };
-        failure.message.push_str(&format!(
-            "; {who} does not answer ARP or neighbour discovery on {}: is it up, and on this link?",
-            self.interface
-        ));
-    }
 }
 
 fn interruption() -> Failure {
-    Failure::new(code::INTERRUPTED, "interrupted; the claimed address is released")
+    Failure::new(
+        code::INTERRUPTED,
+        "interrupted; the claimed address is released",
+    )
 }
 
 /// What the monotonic clock shows plus this is nanoseconds since 1970.
@@ -236,7 +244,9 @@ fn wall_clock_offset() -> u64 {
         reason = "a capture file tells people when it was made; nothing is decided by it"
     )]
     let wall = std::time::SystemTime::now();
-    let since_1970 = wall.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let since_1970 = wall
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
     let nanos = u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX);
     nanos.saturating_sub(Clock::system().now().as_nanos())
 }

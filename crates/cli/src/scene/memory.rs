@@ -56,25 +56,39 @@ fn fetch_all(plan: &Rc<Plan>, remotes: Vec<SocketAddr>, mut report: Report) -> R
             return report;
         }
     };
-    let config = |seed| Config { seed, claim: ClaimTimings::fast(), ..Config::default() };
+    let config = |seed| Config {
+        seed,
+        claim: ClaimTimings::fast(),
+        ..Config::default()
+    };
     let client = world.add(device, config(plan.seed));
     let server = world.add(far, config(!plan.seed));
     let sleeper = world.sleeper();
     let sleep = move |time: Duration| sleeper(time).boxed_local();
     if let Err(error) = serve(&world, &server, sleep.clone()) {
-        report.failure = Some(Failure::new(code::FAILED, format!("the memory lab: {error}")));
+        report.failure = Some(Failure::new(
+            code::FAILED,
+            format!("the memory lab: {error}"),
+        ));
         return report;
     }
     // What the report holds so far survives a world that does not reach its end.
-    let mut stalled = Report { watch: report.watch.clone(), ..Report::new(plan) };
+    let mut stalled = Report {
+        watch: report.watch.clone(),
+        ..Report::new(plan)
+    };
     let plan = Rc::clone(plan);
-    let client = Client { host: client, sleep: Box::new(sleep) };
+    let client = Client {
+        host: client,
+        sleep: Box::new(sleep),
+    };
     let limit = WORLD_MAX;
     let outcome = world.run_until(limit, async move {
         let since = client.host.now();
         match settle(&client.host, remotes[0].is_ipv6()).await {
             Ok(address) => {
                 report.address = Some(address);
+                report.next_hop = remotes.first().map(SocketAddr::ip);
                 plan.fetch_all(&client, &remotes, since, &mut report).await;
                 report.connections_left = client.idle(CLOSE_MAX).await;
             }
@@ -105,13 +119,22 @@ fn remotes(plan: &Plan) -> Result<Vec<SocketAddr>, Failure> {
             return Err(Failure::new(code::RESOLVE, message));
         }
     };
-    let first = plan.family(addresses).first().copied().ok_or_else(|| plan.no_family())?;
+    let first = plan
+        .family(addresses)
+        .first()
+        .copied()
+        .ok_or_else(|| plan.no_family())?;
     Ok(vec![SocketAddr::new(first, plan.target.port)])
 }
 
 fn capabilities() -> Capabilities {
     let max_gso = u32::try_from(PAYLOAD_MAX).expect("a super-segment is below 64 KiB");
-    Capabilities { medium: Medium::Ethernet, mtu: 1_500, max_gso, tx_checksum: true }
+    Capabilities {
+        medium: Medium::Ethernet,
+        mtu: 1_500,
+        max_gso,
+        tx_checksum: true,
+    }
 }
 
 /// The client's end of the link, with its delays and its watchers.
@@ -151,11 +174,15 @@ fn serve(
     host: &Host,
     sleep: impl Fn(Duration) -> futures::future::LocalBoxFuture<'static, ()> + 'static,
 ) -> std::io::Result<()> {
-    #[expect(clippy::arc_with_non_send_sync, reason = "one thread; the type is that of the server")]
+    #[expect(
+        clippy::arc_with_non_send_sync,
+        reason = "one thread; the type is that of the server"
+    )]
     let sleep: pages::Sleep = Arc::new(sleep);
-    for (address, prefix_len) in
-        [(IpAddr::V4(WEB_V4), PREFIX_LEN_V4), (IpAddr::V6(WEB_V6), PREFIX_LEN_V6)]
-    {
+    for (address, prefix_len) in [
+        (IpAddr::V4(WEB_V4), PREFIX_LEN_V4),
+        (IpAddr::V6(WEB_V6), PREFIX_LEN_V6),
+    ] {
         host.add_address(cidr(address, prefix_len))?;
         host.add_route(everything(address), None)?;
         let listener = host.listen(SocketAddr::new(address, PORT), Listen::default())?;

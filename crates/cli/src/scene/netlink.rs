@@ -28,7 +28,9 @@ pub(super) struct Way {
 /// Asks the kernel how it would reach `remote`, through `dev` if that is given.
 pub(super) async fn way_to(remote: IpAddr, dev: Option<&str>) -> Result<Way, Failure> {
     let (connection, handle, _) = rtnetlink::new_connection().map_err(|error| {
-        failed(&format!("cannot ask the kernel for routes: {error}; is netlink forbidden here?"))
+        failed(&format!(
+            "cannot ask the kernel for routes: {error}; is netlink forbidden here?"
+        ))
     })?;
     let serving = tokio::spawn(connection);
     let way = ask(&handle, remote, dev).await;
@@ -64,7 +66,9 @@ async fn ask(handle: &Handle, remote: IpAddr, dev: Option<&str>) -> Result<Way, 
         )));
     }
     let (index, gateway) = parts(&route);
-    let index = wanted.or(index).ok_or_else(|| no_route(": the route names no interface"))?;
+    let index = wanted
+        .or(index)
+        .ok_or_else(|| no_route(": the route names no interface"))?;
     Ok(Way {
         interface: link_name(handle, index).await?,
         gateway,
@@ -91,41 +95,67 @@ fn parts(route: &RouteMessage) -> (Option<u32>, Option<IpAddr>) {
 }
 
 async fn link_named(handle: &Handle, name: &str) -> Result<u32, Failure> {
-    let link = handle.link().get().match_name(name.to_owned()).execute().try_next().await;
+    let link = handle
+        .link()
+        .get()
+        .match_name(name.to_owned())
+        .execute()
+        .try_next()
+        .await;
     match link {
         Ok(Some(link)) => Ok(link.header.index),
-        _ => Err(failed(&format!("there is no interface {name}; `ip link` lists what there is"))),
+        _ => Err(failed(&format!(
+            "there is no interface {name}; `ip link` lists what there is"
+        ))),
     }
 }
 
 async fn link_name(handle: &Handle, index: u32) -> Result<String, Failure> {
-    let link = handle.link().get().match_index(index).execute().try_next().await;
+    let link = handle
+        .link()
+        .get()
+        .match_index(index)
+        .execute()
+        .try_next()
+        .await;
     let name = link.ok().flatten().and_then(|link: LinkMessage| {
-        link.attributes.into_iter().find_map(|attribute| match attribute {
-            LinkAttribute::IfName(name) => Some(name),
-            _ => None,
-        })
+        link.attributes
+            .into_iter()
+            .find_map(|attribute| match attribute {
+                LinkAttribute::IfName(name) => Some(name),
+                _ => None,
+            })
     });
     name.ok_or_else(|| failed("the interface of the route is gone; try again"))
 }
 
 async fn addresses(handle: &Handle, index: u32) -> Result<Vec<Cidr>, Failure> {
-    let mut messages = handle.address().get().set_link_index_filter(index).execute();
+    let mut messages = handle
+        .address()
+        .get()
+        .set_link_index_filter(index)
+        .execute();
     let mut found = Vec::new();
     while let Some(message) = messages
         .try_next()
         .await
         .map_err(|error| failed(&format!("cannot read the interface's addresses: {error}")))?
     {
-        let address = message.attributes.iter().find_map(|attribute| match attribute {
-            AddressAttribute::Local(address) => Some(*address),
-            _ => None,
-        });
-        let address = address.or_else(|| {
-            message.attributes.iter().find_map(|attribute| match attribute {
-                AddressAttribute::Address(address) => Some(*address),
+        let address = message
+            .attributes
+            .iter()
+            .find_map(|attribute| match attribute {
+                AddressAttribute::Local(address) => Some(*address),
                 _ => None,
-            })
+            });
+        let address = address.or_else(|| {
+            message
+                .attributes
+                .iter()
+                .find_map(|attribute| match attribute {
+                    AddressAttribute::Address(address) => Some(*address),
+                    _ => None,
+                })
         });
         let cidr = address.and_then(|address| Cidr::new(address, message.header.prefix_len));
         if found.len() < ADDRESSES_MAX {

@@ -2,17 +2,16 @@
 //! lab's kernel server has too. The real lab's server is in `handfast_lab`.
 
 use std::future::{pending, poll_fn};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use handfast::{TcpListener, TcpStream};
 use handfast_lab::content::Verifier;
-use http_body_util::{BodyExt, Either};
-use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue, SERVER};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -29,7 +28,7 @@ const CONNECTIONS_MAX: usize = 4_096;
 /// How long `/slow` thinks.
 const SLOW_PAUSE: Duration = Duration::from_secs(1);
 /// What `/short` promises and what it sends.
-const SHORT_PROMISED: u64 = 1_000;
+const SHORT_PROMISED: usize = 1_000;
 const SHORT_SENT: usize = 500;
 
 const INDEX: &str = "\
@@ -44,7 +43,6 @@ part in it; for a server on the kernel's TCP, use the lab with namespaces.</p>
 </html>
 ";
 
-type Page = Either<SentBody, Short>;
 pub(super) type Sleep = Arc<dyn Fn(Duration) -> LocalBoxFuture<'static, ()>>;
 
 /// Serves until it is dropped.
@@ -72,8 +70,11 @@ async fn connection(stream: TcpStream, sleep: Sleep) {
     let wire = Wire::new(stream);
     let line = wire.line();
     let answer = service_fn(|request| answer(Arc::clone(&line), Arc::clone(&sleep), request));
-    let serving =
-        hyper::server::conn::http1::Builder::new().half_close(true).serve_connection(wire, answer);
+    let serving = hyper::server::conn::http1::Builder::new()
+        .half_close(true)
+        // The date of the machine is not that of the virtual world, and no two runs have the same.
+        .auto_date_header(false)
+        .serve_connection(wire, answer);
     // Whatever broke it, the client sees it too.
     let _ = serving.await;
 }
@@ -82,7 +83,7 @@ async fn answer(
     line: Arc<Line>,
     sleep: Sleep,
     request: Request<Incoming>,
-) -> Result<Response<Page>, Unanswered> {
+) -> Result<Response<SentBody>, Unanswered> {
     let path = request.uri().path().to_owned();
     let mut parts = path.trim_start_matches('/').splitn(2, '/');
     let (page, argument) = (parts.next().unwrap_or_default(), parts.next());
@@ -90,36 +91,45 @@ async fn answer(
     let is_upload = matches!(*request.method(), Method::POST | Method::PUT);
     Ok(match (page, number) {
         ("upload", None) if is_upload => upload(request).await,
-        _ if !matches!(*request.method(), Method::GET | Method::HEAD) => {
-            text(StatusCode::METHOD_NOT_ALLOWED, "this page can only be read\n".to_owned())
-        }
+        _ if !matches!(*request.method(), Method::GET | Method::HEAD) => text(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this page can only be read\n".to_owned(),
+        ),
         ("", None) => typed(SentBody::bytes(INDEX), "text/html; charset=utf-8"),
         ("bytes", Some(len)) => typed(SentBody::content(len), "application/octet-stream"),
         ("packets", Some(count)) => packets(count),
         ("status", Some(code)) => status(code),
         ("slow", None) => {
             sleep(SLOW_PAUSE).await;
-            text(StatusCode::OK, "this took a second of virtual time\n".to_owned())
+            text(
+                StatusCode::OK,
+                "this took a second of virtual time\n".to_owned(),
+            )
         }
-        ("short", None) => Response::new(Either::Right(Short { is_sent: false })),
         ("silent", None) => pending().await,
         ("reset", None) => {
             line.stream().abort();
             return Err(Unanswered);
         }
         ("malformed", None) => {
-            let garbage = b"this is not the answer you are looking for\r\n\r\n";
-            // The send buffer of a new connection has room for it.
-            let _ = poll_fn(|cx| line.stream().poll_write(cx, garbage)).await;
+            write(&line, b"this is not the answer you are looking for\r\n\r\n").await;
+            return Err(Unanswered);
+        }
+        ("short", None) => {
+            let header = format!("HTTP/1.1 200 OK\r\nContent-Length: {SHORT_PROMISED}\r\n\r\n");
+            write(&line, format!("{header}{:.<SHORT_SENT$}", "").as_bytes()).await;
             return Err(Unanswered);
         }
         ("empty", None) => return Err(Unanswered),
-        _ => text(StatusCode::NOT_FOUND, format!("there is no {path} in the memory lab\n")),
+        _ => text(
+            StatusCode::NOT_FOUND,
+            format!("there is no {path} in the memory lab\n"),
+        ),
     })
 }
 
 /// Reads a body of position-keyed content and says whether it is right.
-async fn upload(request: Request<Incoming>) -> Response<Page> {
+async fn upload(request: Request<Incoming>) -> Response<SentBody> {
     let mut body = request.into_body();
     let mut verifier = Verifier::new();
     while let Some(frame) = body.frame().await {
@@ -143,9 +153,15 @@ async fn upload(request: Request<Incoming>) -> Response<Page> {
 }
 
 /// Blocks of one segment's length, each with its number in front.
-fn packets(count: u64) -> Response<Page> {
-    let Some(count) = usize::try_from(count).ok().filter(|&count| count <= BLOCKS_MAX) else {
-        return text(StatusCode::BAD_REQUEST, format!("at most {BLOCKS_MAX} packets\n"));
+fn packets(count: u64) -> Response<SentBody> {
+    let Some(count) = usize::try_from(count)
+        .ok()
+        .filter(|&count| count <= BLOCKS_MAX)
+    else {
+        return text(
+            StatusCode::BAD_REQUEST,
+            format!("at most {BLOCKS_MAX} packets\n"),
+        );
     };
     let mut page = String::with_capacity(count * BLOCK_LEN);
     for number in 1..=count {
@@ -157,49 +173,34 @@ fn packets(count: u64) -> Response<Page> {
     typed(SentBody::bytes(page), "text/plain")
 }
 
-fn status(code: u64) -> Response<Page> {
-    let status = u16::try_from(code).ok().and_then(|code| StatusCode::from_u16(code).ok());
+fn status(code: u64) -> Response<SentBody> {
+    let status = u16::try_from(code)
+        .ok()
+        .and_then(|code| StatusCode::from_u16(code).ok());
     match status {
         Some(status) if !status.is_informational() => text(status, format!("{status}\n")),
         _ => text(StatusCode::BAD_REQUEST, format!("{code} is no status\n")),
     }
 }
 
-fn text(status: StatusCode, words: String) -> Response<Page> {
+fn text(status: StatusCode, words: String) -> Response<SentBody> {
     let mut response = typed(SentBody::bytes(words), "text/plain");
     *response.status_mut() = status;
     response
 }
 
-fn typed(body: SentBody, content_type: &'static str) -> Response<Page> {
-    let mut response = Response::new(Either::Left(body));
+fn typed(body: SentBody, content_type: &'static str) -> Response<SentBody> {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(SERVER, HeaderValue::from_static("handfast-memory-lab"));
     response
 }
 
-/// A body that ends before it is complete.
-struct Short {
-    is_sent: bool,
-}
-
-impl Body for Short {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-    ) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
-        let is_sent = std::mem::replace(&mut self.is_sent, true);
-        let part = (!is_sent).then(|| Ok(Frame::data(Bytes::from(vec![b'.'; SHORT_SENT]))));
-        Poll::Ready(part)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(SHORT_PROMISED)
-    }
+/// Writes past hyper. The send buffer of a new connection has room for it.
+async fn write(line: &Line, bytes: &[u8]) {
+    // The connection is about to be dropped; a failure changes nothing.
+    let _ = poll_fn(|cx| line.stream().poll_write(cx, bytes)).await;
 }
 
 /// The service refuses to answer; hyper then drops the connection without a word.

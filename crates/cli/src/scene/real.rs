@@ -22,7 +22,9 @@ const DRAWS_MAX: u64 = 64;
 /// Handfast's place on the network that leads to what the plan wants to fetch.
 pub(super) async fn setting(plan: &Plan) -> Result<Setting, Failure> {
     let addresses = plan.family(resolve(&plan.target.host, plan.target.port).await?);
-    let Some(&first) = addresses.first() else { return Err(plan.no_family()) };
+    let Some(&first) = addresses.first() else {
+        return Err(plan.no_family());
+    };
     let dev = plan.args.network.dev.as_deref();
     let way = netlink::way_to(first, dev).await?;
     let candidates = match plan.args.network.ip {
@@ -35,7 +37,9 @@ pub(super) async fn setting(plan: &Plan) -> Result<Setting, Failure> {
     };
     let device = PacketSocket::open(&way.interface, &PacketOptions::default());
     let device = device.map_err(|error| Failure::new(code::CONNECT, error.to_string()))?;
-    let same_family = addresses.iter().filter(|address| address.is_ipv4() == first.is_ipv4());
+    let same_family = addresses
+        .iter()
+        .filter(|address| address.is_ipv4() == first.is_ipv4());
     let remotes = same_family.map(|&address| SocketAddr::new(address, plan.target.port));
     let names = match &plan.target.host {
         HostName::Name(name) => addresses.iter().map(|&a| (a, name.clone())).collect(),
@@ -60,13 +64,18 @@ async fn resolve(host: &HostName, port: u16) -> Result<Vec<IpAddr>, Failure> {
     };
     let found = tokio::net::lookup_host((name.as_str(), port)).await;
     let addresses = found.map(|found| found.map(|address| address.ip()).collect::<Vec<_>>());
-    let hint = if name == handfast_lab::WEB_NAME { "; the lab's server needs --lab" } else { "" };
+    let hint = if name == handfast_lab::WEB_NAME {
+        "; the lab's server needs --lab"
+    } else {
+        ""
+    };
     let why = match addresses {
         Ok(addresses) if !addresses.is_empty() => return Ok(addresses),
         Ok(_) => "it has no address".to_owned(),
         Err(error) => error.to_string(),
     };
-    let message = format!("cannot resolve {name}: {why}; check the spelling and the resolver{hint}");
+    let message =
+        format!("cannot resolve {name}: {why}; check the spelling and the resolver{hint}");
     Err(Failure::new(code::RESOLVE, message))
 }
 
@@ -102,11 +111,15 @@ fn candidates(way: &Way, remote: IpAddr, seed: u64) -> Result<Vec<Cidr>, Failure
         Failure::new(code::CONNECT, message)
     };
     let Some(network) = network else {
-        return Err(no_address("the interface has no address of this family to go by"));
+        return Err(no_address(
+            "the interface has no address of this family to go by",
+        ));
     };
     let mut found = BTreeSet::new();
     for draw in 0..DRAWS_MAX {
-        let Some(address) = draw_address(*network, mix(seed.wrapping_add(draw))) else { continue };
+        let Some(address) = draw_address(*network, mix(seed.wrapping_add(draw))) else {
+            continue;
+        };
         let is_known = way.addresses.iter().any(|cidr| cidr.address == address)
             || way.gateway == Some(address)
             || address == remote;
@@ -114,7 +127,9 @@ fn candidates(way: &Way, remote: IpAddr, seed: u64) -> Result<Vec<Cidr>, Failure
             found.insert(address);
         }
     }
-    let claims = found.into_iter().filter_map(|address| Cidr::new(address, network.prefix_len));
+    let claims = found
+        .into_iter()
+        .filter_map(|address| Cidr::new(address, network.prefix_len));
     let claims: Vec<Cidr> = claims.collect();
     if claims.is_empty() {
         return Err(no_address(&format!("the network {network} has no room")));
@@ -124,7 +139,10 @@ fn candidates(way: &Way, remote: IpAddr, seed: u64) -> Result<Vec<Cidr>, Failure
 
 /// An address of a host in `network`; `None` when the number happens to give none.
 fn draw_address(network: Cidr, number: u64) -> Option<IpAddr> {
-    let host_bits = |all: u32| all.checked_sub(u32::from(network.prefix_len)).filter(|&b| b >= 2);
+    let host_bits = |all: u32| {
+        all.checked_sub(u32::from(network.prefix_len))
+            .filter(|&b| b >= 2)
+    };
     match network.network().address {
         IpAddr::V4(base) => {
             let mask = u32::MAX.checked_shr(32 - host_bits(32)?).unwrap_or(0);
@@ -171,8 +189,11 @@ mod tests {
         for cidr in found {
             assert!(network.contains(cidr.address), "{cidr}");
             let last = cidr.address.to_string();
-            assert!(!["192.168.7.0", "192.168.7.1", "192.168.7.2", "192.168.7.7"]
-                .contains(&last.as_str()), "{cidr}");
+            assert!(
+                !["192.168.7.0", "192.168.7.1", "192.168.7.2", "192.168.7.7"]
+                    .contains(&last.as_str()),
+                "{cidr}"
+            );
         }
         let remote: IpAddr = "2001:db8:1::1".parse().unwrap();
         let network: Cidr = "2001:db8::/64".parse().unwrap();
@@ -187,7 +208,11 @@ mod tests {
         for addresses in [&["192.168.7.2/31"][..], &["2001:db8::2/64"][..], &[][..]] {
             let failure = candidates(&way(addresses), remote, 7).unwrap_err();
             assert_eq!(failure.code, code::CONNECT);
-            assert!(failure.message.contains("no free address"), "{}", failure.message);
+            assert!(
+                failure.message.contains("no free address"),
+                "{}",
+                failure.message
+            );
         }
     }
 }

@@ -60,12 +60,8 @@ impl Cable {
         ip("link add left type veth peer name right");
         ip("link set left up");
         ip("link set right up");
-        match std::env::var("HF_NOWAIT").as_deref() {
-            Ok("version") => for _ in 0..2 { ip("-Version"); },
-            Ok("early") => { for n in ["left","right"] { let o = std::process::Command::new("true").output(); drop((n,o)); } }
-            Ok(_) => {}
-            Err(_) => { await_service("left"); await_service("right"); }
-        }
+        await_service("left");
+        await_service("right");
         let open = |name, options: &_| PacketSocket::open(name, options).expect("the end is up");
         Self {
             left: open("left", &PacketOptions::default()),

@@ -46,20 +46,26 @@ pub(crate) fn ip(arguments: &str) {
     assert!(output.status.success(), "`ip {arguments}` failed: {words}");
 }
 
-/// Waits until the kernel has put the interface `name` into service. That happens on its own time
-/// after both ends of a cable are up; a frame sent before is dropped without an error.
+/// Waits until the kernel reports the interface `name` in service. Without this, a frame sent right
+/// after both ends of a cable were brought up is now and then counted as dropped by its interface,
+/// with no error to the sender. It is asking about the link that helps, not the time it takes: as
+/// many commands that do not ask leave the losses.
 pub(crate) fn await_service(name: &str) {
     /// Far more than the few questions that a busy machine needs.
     const QUESTIONS_MAX: usize = 10_000;
     let in_service = |_| {
-        let output = Command::new("ip").args(["-oneline", "link", "show", name]).output();
+        let output = Command::new("ip")
+            .args(["-oneline", "link", "show", name])
+            .output();
         let output = output.expect("`ip` was found");
         let words = String::from_utf8_lossy(&output.stdout);
         words.contains(" state UP ") && !words.contains(" qdisc noop ")
     };
     let asked = (0..QUESTIONS_MAX).position(in_service);
-    if std::env::var("HF_PROBE").is_ok() { eprintln!("PROBE asked {asked:?}"); }
-    assert!(asked.is_some(), "the interface `{name}` does not go into service");
+    assert!(
+        asked.is_some(),
+        "the interface `{name}` does not go into service"
+    );
 }
 
 /// Why the tests cannot run here; `None` when they can.

@@ -7,10 +7,10 @@ use handfast_device::{MemoryDevice, memory_pair};
 use handfast_packet::buf::{Capabilities, Medium};
 
 /// The server's end.
-pub const SERVER: &str = "192.0.2.2:80";
+pub(crate) const SERVER: &str = "192.0.2.2:80";
 
 /// Super-segments and partial checksums, as on veth.
-pub fn capabilities() -> Capabilities {
+pub(crate) fn capabilities() -> Capabilities {
     Capabilities {
         medium: Medium::Ethernet,
         mtu: 1_500,
@@ -20,13 +20,13 @@ pub fn capabilities() -> Capabilities {
 }
 
 /// Two joined devices.
-pub fn devices() -> (MemoryDevice, MemoryDevice) {
+pub(crate) fn devices() -> (MemoryDevice, MemoryDevice) {
     let addresses = [1, 2].map(|last| EthernetAddress([2, 0, 0, 0, 0, last]));
     memory_pair(capabilities(), addresses)
 }
 
 /// Choices that make runs repeatable and claims quick.
-pub fn config(seed: u64) -> Config {
+pub(crate) fn config(seed: u64) -> Config {
     Config {
         seed,
         claim: ClaimTimings::fast(),
@@ -35,16 +35,16 @@ pub fn config(seed: u64) -> Config {
 }
 
 /// 192.0.2.N/24.
-pub fn address(last: u8) -> Cidr {
+pub(crate) fn address(last: u8) -> Cidr {
     format!("192.0.2.{last}/24").parse().expect("an address")
 }
 
-pub fn server() -> SocketAddr {
+pub(crate) fn server() -> SocketAddr {
     SERVER.parse().expect("an address")
 }
 
 /// Bytes of which no two stretches are alike.
-pub fn pattern(len: usize) -> Vec<u8> {
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
     let byte = |at: usize| (at.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0];
     (0..len).map(byte).collect()
 }

@@ -54,6 +54,9 @@ impl Lesson {
     /// # Errors
     /// When there is no lab, when the story cannot be written, and above all when the phenomenon
     /// did not happen.
+    ///
+    /// # Panics
+    /// When the calling thread runs a tokio runtime already: lessons start their own.
     pub fn run(&self, context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
         let report = (self.run)(context)?;
         context.say("")?;

@@ -20,7 +20,7 @@ use handfast_packet::ethernet::EthernetAddress;
 /// Most neighbours that are remembered: more than talk to one program on one link.
 pub(crate) const NEIGHBORS_MAX: usize = 256;
 /// Most packets that wait for one neighbour; the oldest gives way (RFC 4861 7.2.2).
-pub(crate) const NEIGHBOR_QUEUE_MAX: usize = 16;
+pub(crate) const NEIGHBOR_QUEUE_MAX: usize = 256;
 /// Most packets that wait for all neighbours together; each may hold a super-segment of 64 KiB.
 pub(crate) const NEIGHBOR_QUEUES_MAX: usize = 256;
 /// How often a neighbour is asked before it counts as gone (RFC 4861 section 10).

@@ -45,130 +45,66 @@ pub(crate) fn sendable(offer: &Offer) -> u64 {
 mod tests {
     use super::*;
 
-    const OPEN: Offer = Offer {
-        queued: 0,
-        window: 60_000,
-        congestion: 60_000,
-        mss: 1_000,
-        window_max: 60_000,
-        hold_small: false,
-        overdue: false,
-    };
+    /// With a segment of 1,000 bytes and a largest window of 60,000.
+    fn bytes(queued: u64, window: u64, congestion: u64, held: &str) -> u64 {
+        sendable(&Offer {
+            queued,
+            window,
+            congestion,
+            mss: 1_000,
+            window_max: if held == "narrow" { 1_000 } else { 60_000 },
+            hold_small: held.starts_with("nagle"),
+            overdue: held.ends_with("overdue"),
+        })
+    }
 
     #[test]
     fn the_four_cases_of_silly_window_avoidance() {
-        for (offer, bytes, why) in [
+        const OPEN: u64 = 60_000;
+        for (queued, window, congestion, held, expected, why) in [
+            (5_000, OPEN, OPEN, "", 5_000, "full segments go"),
             (
-                Offer {
-                    queued: 5_000,
-                    ..OPEN
-                },
-                5_000,
-                "full segments go",
-            ),
-            (
-                Offer {
-                    queued: 5_300,
-                    ..OPEN
-                },
+                5_300,
+                OPEN,
+                OPEN,
+                "",
                 5_300,
                 "with a small rest when nothing holds it",
             ),
+            (5_300, OPEN, OPEN, "nagle", 5_000, "Nagle holds the rest"),
+            (300, OPEN, OPEN, "nagle", 0, "Nagle holds a small segment"),
+            (300, OPEN, OPEN, "", 300, "a small segment alone goes"),
             (
-                Offer {
-                    queued: 5_300,
-                    hold_small: true,
-                    ..OPEN
-                },
-                5_000,
-                "Nagle holds the rest",
-            ),
-            (
-                Offer {
-                    queued: 300,
-                    hold_small: true,
-                    ..OPEN
-                },
-                0,
-                "Nagle holds a small segment",
-            ),
-            (
-                Offer {
-                    queued: 300,
-                    ..OPEN
-                },
                 300,
-                "a small segment alone goes",
-            ),
-            (
-                Offer {
-                    queued: 300,
-                    hold_small: true,
-                    overdue: true,
-                    ..OPEN
-                },
+                OPEN,
+                OPEN,
+                "nagle, overdue",
                 300,
-                "override",
+                "the override timer lets it go",
             ),
             (
-                Offer {
-                    queued: 9_000,
-                    window: 2_500,
-                    ..OPEN
-                },
+                9_000,
+                2_500,
+                OPEN,
+                "",
                 2_000,
-                "the window cuts: full ones",
+                "the window cuts: full segments go",
             ),
+            (9_000, 500, OPEN, "", 0, "a silly window is not used"),
+            (9_000, 500, OPEN, "overdue", 500, "but for the timer"),
             (
-                Offer {
-                    queued: 9_000,
-                    window: 500,
-                    ..OPEN
-                },
-                0,
-                "a silly window is not used",
-            ),
-            (
-                Offer {
-                    queued: 9_000,
-                    window: 500,
-                    overdue: true,
-                    ..OPEN
-                },
+                9_000,
                 500,
-                "but for the timer",
-            ),
-            (
-                Offer {
-                    queued: 9_000,
-                    window: 500,
-                    window_max: 1_000,
-                    ..OPEN
-                },
+                OPEN,
+                "narrow",
                 500,
                 "half the largest window is not silly",
             ),
-            (
-                Offer {
-                    queued: 9_000,
-                    congestion: 2_500,
-                    ..OPEN
-                },
-                2_000,
-                "cwnd: whole segments",
-            ),
-            (
-                Offer {
-                    queued: 9_000,
-                    congestion: 500,
-                    ..OPEN
-                },
-                0,
-                "cwnd: less than one",
-            ),
-            (OPEN, 0, "nothing queued"),
+            (9_000, OPEN, 2_500, "", 2_000, "cwnd: whole segments"),
+            (9_000, OPEN, 500, "", 0, "cwnd: less than one"),
+            (0, OPEN, OPEN, "", 0, "nothing is queued"),
         ] {
-            assert_eq!(sendable(&offer), bytes, "{why}");
+            assert_eq!(bytes(queued, window, congestion, held), expected, "{why}");
         }
     }
 }
