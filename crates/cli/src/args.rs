@@ -43,7 +43,8 @@ pub(crate) struct LabArgs {
     /// The lesson to run.
     pub(crate) name: Option<String>,
     /// Choose ports and sequence numbers by this number.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) crippled: CrippledArgs,
@@ -117,7 +118,7 @@ pub(crate) struct NetworkArgs {
     #[arg(long, value_name = "SPEC")]
     pub(crate) impair: Option<ImpairSpec>,
     /// Choose ports, sequence numbers and impairments by this number.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seed: Option<u64>,
 }
 
@@ -348,6 +349,7 @@ mod tests {
             "-o a -O",
             "-T a -d b",
             "--repeat 0",
+            "--seed 0",
             "--impair loss=lots",
             "--unknown",
         ] {

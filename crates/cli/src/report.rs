@@ -31,9 +31,9 @@ pub(crate) fn print(plan: &Plan, report: &Report) -> u8 {
     if output.json {
         let json = json(plan, report);
         if plan.destination.leaves_stdout() {
-            println!("{json}")
+            println!("{json}");
         } else {
-            eprintln!("{json}")
+            eprintln!("{json}");
         }
     }
     code

@@ -93,7 +93,7 @@ impl<D: Device> Driver<D> {
         let device_at = self.device.next_ready();
         let all_sent = !left.more && self.tx.is_empty() && device_at.is_none();
         if left.end.is_some_and(|end| all_sent || end <= now) {
-            self.host.go_down(Down::ShutDown);
+            self.host.go_down(Down::OnRequest);
             return Ok(Wait::Over);
         }
         let until = [left.until, device_at].into_iter().flatten().min();

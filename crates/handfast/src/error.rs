@@ -13,7 +13,7 @@ use handfast_tcp::CloseReason;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Down {
     /// Somebody has shut it down.
-    ShutDown,
+    OnRequest,
     /// Its driver was dropped, as happens when a runtime ends.
     DriverGone,
     /// Its device has failed, in these words.
@@ -23,7 +23,7 @@ pub(crate) enum Down {
 /// What everybody is told who wants something of a host that is down.
 pub(crate) fn down(down: &Down) -> io::Error {
     let message = match down {
-        Down::ShutDown => "the network of this host was shut down by this program, so its \
+        Down::OnRequest => "the network of this host was shut down by this program, so its \
                            connections are gone; start a new one"
             .to_owned(),
         Down::DriverGone => "the driver of this host is gone, so nothing is sent or received any \

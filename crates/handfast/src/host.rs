@@ -159,7 +159,7 @@ impl Host {
     pub fn poll_shutdown(&self, cx: &Context<'_>) -> Poll<()> {
         self.call(|shard, now| {
             if shard.is_down() || !shard.driven {
-                shard.go_down(Down::ShutDown);
+                shard.go_down(Down::OnRequest);
                 return Poll::Ready(());
             }
             shard.begin_ending(now, SHUTDOWN_MAX);

@@ -33,7 +33,7 @@ impl TcpListener {
         let accepted = self.host.call(|shard, now| {
             shard.check_up()?;
             let Some(waiters) = shard.listeners.get_mut(&self.id) else {
-                return Poll::Ready(Err(error::down(&Down::ShutDown)));
+                return Poll::Ready(Err(error::down(&Down::OnRequest)));
             };
             let Some(id) = shard.stack.accept(self.id) else {
                 waiters.add(cx.waker(), &mut shard.due);

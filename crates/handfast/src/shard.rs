@@ -96,8 +96,11 @@ impl Shard {
         if self.stack.next_timeout().is_some_and(|at| at <= now) {
             self.stack.on_timeout(now);
         }
-        self.end_if_due(now);
-        let more = self.stack.poll_transmit(now, tx);
+        let mut more = self.stack.poll_transmit(now, tx);
+        // Only now has the stack forgotten the connections that are over.
+        if self.cut_if_due(now) {
+            more = self.stack.poll_transmit(now, tx);
+        }
         self.take_events();
         let ending = self.ending.as_ref();
         let by = ending.map(|ending| ending.by);
@@ -159,14 +162,17 @@ impl Shard {
         self.check_up()?;
         self.ending
             .as_ref()
-            .map_or(Ok(()), |_| Err(error::down(&Down::ShutDown)))
+            .map_or(Ok(()), |_| Err(error::down(&Down::OnRequest)))
     }
 
-    /// Resets what is still open when the closing handshakes are over or have had their time.
-    fn end_if_due(&mut self, now: Instant) {
-        let Some(ending) = &self.ending else { return };
+    /// Resets what is still open when the closing handshakes are over or have had their time;
+    /// returns whether it was now.
+    fn cut_if_due(&mut self, now: Instant) -> bool {
+        let Some(ending) = &self.ending else {
+            return false;
+        };
         if ending.cut || (now < ending.by && !self.is_settled(now)) {
-            return;
+            return false;
         }
         for &id in self.streams.keys() {
             if let Some(mut socket) = self.stack.tcp(now, id) {
@@ -174,6 +180,7 @@ impl Shard {
             }
         }
         self.ending.as_mut().expect("seen just now").cut = true;
+        true
     }
 
     /// Whether no connection is in a closing handshake of ours.

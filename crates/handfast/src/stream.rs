@@ -123,7 +123,6 @@ impl TcpStream {
     ///
     /// # Errors
     /// None.
-    #[expect(clippy::unused_self, reason = "one of the four verbs of a stream")]
     pub fn poll_flush(&self, _cx: &Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

@@ -1,5 +1,6 @@
 //! The driver, turn by turn, on a clock that stands still: what it waits for, how it bears a
 //! device that takes little or fails, and when it is over.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
 mod common;
 
@@ -11,12 +12,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use common::{address, capabilities, config, pattern, server};
+use common::{address, config, devices, pattern, server};
 use handfast::{
     Capabilities, Connect, Driver, EthernetAddress, Host, Instant, LINGER_MAX, Listen, ManualClock,
     TcpListener, TcpStream, Wait,
 };
-use handfast_device::{Device, MemoryDevice, memory_pair_polled};
+use handfast_device::{Device, MemoryDevice};
 use handfast_packet::buf::{RxBatch, TxBatch};
 
 /// Most rounds of one wish; each moves 64 frames.
@@ -79,8 +80,7 @@ struct Two {
 impl Two {
     fn new() -> Self {
         let clock = ManualClock::new();
-        let addresses = [1, 2].map(|last| EthernetAddress([2, 0, 0, 0, 0, last]));
-        let (a, b) = memory_pair_polled(capabilities(), addresses);
+        let (a, b) = devices();
         let node = |device: MemoryDevice, seed: u64| {
             let mut config = config(seed);
             config.hardware = device.hardware_address();
@@ -285,8 +285,7 @@ fn a_peer_that_never_closes_is_not_waited_for_longer_than_said() {
 #[should_panic(expected = "one driver")]
 fn a_host_takes_one_driver_only() {
     let two = Two::new();
-    let (device, _) = memory_pair_polled(capabilities(), [EthernetAddress::ZERO; 2]);
-    let _second = Driver::new(&two.hosts[0], device);
+    let _second = Driver::new(&two.hosts[0], devices().0);
 }
 
 #[test]

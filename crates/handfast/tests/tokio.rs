@@ -1,4 +1,5 @@
 //! Sockets on tokio: two hosts in one process, joined in memory.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
 mod common;
 

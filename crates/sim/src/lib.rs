@@ -9,8 +9,10 @@
 //! it delay, loss and a rate.
 #![forbid(unsafe_code)]
 
+mod tasks;
 mod timers;
 mod world;
 
+pub use tasks::Spawner;
 pub use timers::Sleep;
-pub use world::{EVENTS_MAX, NODES_MAX, Stalled, World, link};
+pub use world::{EVENTS_MAX, NODES_MAX, ROUNDS_MAX, Stalled, World, link};

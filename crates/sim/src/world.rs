@@ -5,24 +5,23 @@ use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use futures::executor::{LocalPool, LocalSpawner};
-use futures::task::LocalSpawnExt;
 use handfast::{Config, Driver, EthernetAddress, Host, Instant, ManualClock, Wait};
 use handfast_device::{Device, MemoryDevice, memory_pair_polled};
 use handfast_packet::buf::Capabilities;
 
+use crate::tasks::{Flag, Spawner, Tasks};
 use crate::timers::{Sleep, Timers};
 
 /// Most hosts in one world.
 pub const NODES_MAX: usize = 1_024;
-/// Most rounds of one [`World::run_until`]: a world that needs more goes round in circles.
+/// Most moments of one [`World::run_until`]: a world that needs more goes round in circles.
 pub const EVENTS_MAX: u64 = 100_000_000;
-/// Most rounds at one moment: nothing takes so many without time passing.
-const ROUNDS_MAX: u32 = 100_000;
+/// Most rounds at one moment, each one turn of every driver: nothing that makes sense takes so
+/// many without time passing, and going through them takes about a second.
+pub const ROUNDS_MAX: u32 = 500_000;
 
 /// Two joined devices without descriptors.
 pub fn link(
@@ -36,7 +35,7 @@ pub fn link(
 pub struct World {
     clock: ManualClock,
     timers: Timers,
-    pool: LocalPool,
+    tasks: Tasks,
     nodes: Vec<Node>,
 }
 
@@ -44,22 +43,13 @@ pub struct World {
 struct Node {
     host: Host,
     driver: Driver<Box<dyn Device>>,
-    bell: Arc<Bell>,
+    /// Raised when the application did something that the driver should look at.
+    bell: Arc<Flag>,
     waker: Waker,
     /// When it wants its next turn.
     due: Option<Instant>,
-}
-
-/// Rung when the application did something that the driver should look at.
-#[derive(Default)]
-struct Bell {
-    rung: AtomicBool,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.rung.store(true, Ordering::Relaxed);
-    }
+    /// The host was shut down: it takes no more turns.
+    over: bool,
 }
 
 /// Why a world did not reach its end.
@@ -76,7 +66,7 @@ pub enum Stalled {
         /// When that was.
         at: Instant,
     },
-    /// More than [`EVENTS_MAX`] rounds, or too many at one moment.
+    /// More than [`EVENTS_MAX`] moments, or more than [`ROUNDS_MAX`] rounds at one of them.
     Circles {
         /// When that was.
         at: Instant,
@@ -117,7 +107,7 @@ impl World {
         Self {
             clock: ManualClock::new(),
             timers: Timers::default(),
-            pool: LocalPool::new(),
+            tasks: Tasks::new(),
             nodes: Vec::new(),
         }
     }
@@ -136,7 +126,7 @@ impl World {
             ..config
         };
         let host = Host::new(config, device.capabilities(), self.clock.clock());
-        let bell = Arc::new(Bell::default());
+        let bell = Arc::new(Flag::default());
         let waker = Waker::from(Arc::clone(&bell));
         let driver = Driver::new(&host, Box::new(device) as Box<dyn Device>);
         let node = Node {
@@ -145,21 +135,20 @@ impl World {
             bell,
             waker,
             due: Some(Instant::ZERO),
+            over: false,
         };
         self.nodes.push(node);
         host
     }
 
     /// Something that starts tasks, also from inside of tasks.
-    pub fn spawner(&self) -> LocalSpawner {
-        self.pool.spawner()
+    pub fn spawner(&self) -> Spawner {
+        self.tasks.spawner().clone()
     }
 
     /// Starts a task that runs as long as the world does.
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        self.spawner()
-            .spawn_local(task)
-            .expect("the pool lives as long as the world");
+        self.tasks.spawner().spawn(task);
     }
 
     /// Ready after `time` has passed in the world.
@@ -217,11 +206,11 @@ impl World {
     fn settle(&mut self) -> Result<(), Stalled> {
         let now = self.now();
         for _ in 0..ROUNDS_MAX {
-            self.pool.run_until_stalled();
-            let mut moved = false;
+            let mut moved = self.tasks.run();
             for node in &mut self.nodes {
                 moved |= node.turn(now).map_err(Stalled::Device)?;
             }
+            self.nodes.retain(|node| !node.over);
             if !moved {
                 return Ok(());
             }
@@ -251,7 +240,7 @@ impl Node {
 
     /// One turn; returns whether anything moved, so that another round is worth while.
     fn turn(&mut self, now: Instant) -> std::io::Result<bool> {
-        let rung = self.bell.rung.swap(false, Ordering::Relaxed);
+        let rung = self.bell.take();
         let was_due = self.due.is_some_and(|due| due <= now);
         let before = self.frames();
         let wait = self.driver.turn(now)?;
@@ -259,12 +248,13 @@ impl Node {
             .driver
             .poll_called(&Context::from_waker(&self.waker))
             .is_ready();
+        self.over = wait == Wait::Over;
         self.due = match wait {
             Wait::Now => Some(now),
             Wait::Over => None,
             Wait::Readable { until } | Wait::ReadableOrWritable { until } => until,
         };
-        let again = rung || called || was_due || wait == Wait::Now;
+        let again = rung || called || was_due || self.over || wait == Wait::Now;
         Ok(again || self.frames() != before)
     }
 }

@@ -1,4 +1,5 @@
 //! Whole transfers in virtual time.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
 use std::cell::RefCell;
 use std::collections::hash_map::DefaultHasher;
@@ -7,9 +8,10 @@ use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
-use handfast::{Config, Connect, EthernetAddress, Host, Listen, TcpStream};
+use handfast::{Config, Connect, EthernetAddress, Host, Instant, Listen, TcpStream};
 use handfast_device::{Impair, ImpairSpec, Record};
 use handfast_packet::buf::{Capabilities, Medium};
 use handfast_packet::record::{FrameRecord, Recorder};
@@ -205,4 +207,100 @@ fn sleepers_wake_in_order() {
     let sleep = world.sleep(Duration::from_secs(1));
     world.run_until(MINUTE, sleep).unwrap();
     assert_eq!(*order.borrow(), [10, 20, 30]);
+}
+
+/// RFC 5227 with its own numbers: 0 to 1 s, two waits of 1 to 2 s, and 2 s of silence.
+#[test]
+fn an_address_is_claimed_in_the_time_that_the_rfc_gives() {
+    let (mut world, client, peer, _) = world("delay=1ms", 5, 0);
+    let free = "192.0.2.9/24".parse().unwrap();
+    let start = world.now();
+    let (claimer, address) = (client.clone(), [192, 0, 2, 9].into());
+    let outcome = world.run_until(MINUTE, async move {
+        claimer.start_claim(free).unwrap();
+        poll_fn(|cx| claimer.poll_claim(cx, address)).await
+    });
+    outcome.unwrap().unwrap();
+    assert!((4..=7).contains(&(world.now() - start).as_secs()));
+    let outcome = world.run_until(MINUTE, async move {
+        peer.start_claim(free).unwrap();
+        poll_fn(|cx| peer.poll_claim(cx, address)).await
+    });
+    let error = outcome.unwrap().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    assert!(client.is_local(address), "who has it keeps it");
+}
+
+#[test]
+fn a_host_that_was_shut_down_leaves_the_world() {
+    let (mut world, client, peer, _) = world("delay=10ms", 6, 65_000);
+    let listener = peer.listen(server(), Listen::default()).unwrap();
+    let (leaving, staying) = (client.clone(), client.clone());
+    let received = world.run_until(MINUTE, async move {
+        let stream = client.connect(server(), Connect::default()).unwrap();
+        poll_fn(|cx| stream.poll_connected(cx)).await.unwrap();
+        let (accepted, _) = poll_fn(|cx| listener.poll_accept(cx)).await.unwrap();
+        write_all(&stream, &pattern(100_000)).await;
+        drop(stream);
+        let received = read_all(&accepted).await;
+        drop(accepted);
+        poll_fn(|cx| leaving.poll_shutdown(cx)).await;
+        received
+    });
+    assert!(received.unwrap() == pattern(100_000));
+    assert!(
+        world.now() < Instant::from_secs(1),
+        "an orderly end takes no time limit"
+    );
+    let refused = staying.connect(server(), Connect::default()).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::NetworkDown);
+    let orphan = world.run_until(MINUTE, async move {
+        let remote = "192.0.2.1:80".parse().unwrap();
+        let stream = peer.connect(remote, Connect::default()).unwrap();
+        poll_fn(|cx| stream.poll_connected(cx)).await.unwrap_err()
+    });
+    assert_eq!(orphan.unwrap().kind(), std::io::ErrorKind::HostUnreachable);
+}
+
+#[test]
+fn a_world_that_is_too_slow_is_reported() {
+    let (mut world, client, _peer, _) = world("out.loss=100%", 1, 0);
+    let late = world.run_until(Duration::from_secs(1), async move {
+        let stream = client.connect(server(), Connect::default()).unwrap();
+        poll_fn(|cx| stream.poll_connected(cx)).await.unwrap_err()
+    });
+    assert!(matches!(late, Err(Stalled::Deadline { .. })), "{late:?}");
+}
+
+#[test]
+fn a_task_that_only_yields_is_reported() {
+    let (mut world, _client, _peer, _) = world("delay=1ms", 1, 0);
+    let busy = world.run_until(
+        MINUTE,
+        poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            Poll::<()>::Pending
+        }),
+    );
+    assert!(matches!(busy, Err(Stalled::Circles { .. })), "{busy:?}");
+}
+
+#[test]
+fn a_task_may_start_tasks() {
+    let (mut world, _client, _peer, _) = world("delay=1ms", 1, 0);
+    let (spawner, sleeper) = (world.spawner(), world.sleeper());
+    let done = Rc::new(RefCell::new(0));
+    let count = Rc::clone(&done);
+    world.spawn(async move {
+        for index in 0..10 {
+            let (sleep, count) = (sleeper(Duration::from_millis(index)), Rc::clone(&count));
+            spawner.spawn(async move {
+                sleep.await;
+                *count.borrow_mut() += 1;
+            });
+        }
+    });
+    let sleep = world.sleep(Duration::from_secs(1));
+    world.run_until(MINUTE, sleep).unwrap();
+    assert_eq!(*done.borrow(), 10);
 }

@@ -141,7 +141,6 @@ impl Connection {
             Phase::TimeWait(mut entry) => {
                 match entry.on_segment(cx.now, &segment) {
                     TimeWaitVerdict::Reply(reply) => self.reply = Some(reply),
-                    TimeWaitVerdict::Forget => return self.end(CloseReason::Normal),
                     TimeWaitVerdict::Ignore | TimeWaitVerdict::Reopen => {}
                 }
                 self.phase = Phase::TimeWait(entry);

@@ -43,9 +43,6 @@ pub enum TimeWaitVerdict {
     Ignore,
     /// Send this.
     Reply(Transmit),
-    /// Forget the entry and send nothing. [`TimeWait::on_segment`] never asks for this, because
-    /// it ignores RSTs; it is there for callers that decide otherwise.
-    Forget,
     /// Forget the entry and treat the SYN as one for a listener; our next ISN must lie beyond
     /// everything the old incarnation sent (RFC 6191, RFC 1122 4.2.2.13).
     Reopen,

@@ -137,7 +137,9 @@ fn say_icmpv6(message: &Icmpv6) -> String {
         Icmpv6::TimeExceeded { .. } => "time exceeded".to_owned(),
         Icmpv6::ParameterProblem { pointer, .. } => format!("parameter problem at {pointer}"),
         Icmpv6::Other { kind: 130, .. } => "who is in which group?".to_owned(),
-        Icmpv6::Other { kind: 131 | 143, .. } => "group report".to_owned(),
+        Icmpv6::Other {
+            kind: 131 | 143, ..
+        } => "group report".to_owned(),
         Icmpv6::Other { kind, code, .. } => format!("type {kind}, code {code}"),
     }
 }

@@ -58,6 +58,7 @@ pub(super) fn setting(plan: &Plan, lab: &Lab) -> Result<Setting, Failure> {
         interface: HOME_INTERFACE.to_owned(),
         candidates,
         gateway: Some(gateway),
+        kernels: vec![HOME_HOST_V4.into(), HOME_HOST_V6.into()],
         remotes,
         names: vec![
             name(WEB_V4.into(), WEB_NAME),

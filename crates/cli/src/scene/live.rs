@@ -10,6 +10,7 @@ use handfast::tokio::Net;
 use handfast::{AddressEvent, Cidr, ClaimTimings, Clock, Config};
 use handfast_device::{Device, Impair, Record};
 use handfast_lab::{Lab, LabOptions};
+use handfast_packet::record::Recorder;
 
 use super::{lab, real};
 use crate::args::SceneKind;
@@ -30,6 +31,8 @@ pub(super) struct Setting {
     /// Addresses to claim: the first one that is free.
     pub(super) candidates: Vec<Cidr>,
     pub(super) gateway: Option<IpAddr>,
+    /// Addresses of this machine's kernel, which does not hear our probes.
+    pub(super) kernels: Vec<IpAddr>,
     /// Whom to connect to; all of the family of the candidates.
     pub(super) remotes: Vec<SocketAddr>,
     pub(super) names: Vec<(IpAddr, String)>,
@@ -82,6 +85,7 @@ fn fetch_all(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
 }
 
 async fn on_network(plan: &Plan, setting: Setting, report: &mut Report) -> Result<(), Failure> {
+    refuse_kernels(&setting)?;
     let subject = Subject {
         interface: setting.interface.clone(),
         hardware: setting.device.hardware_address(),
@@ -90,20 +94,7 @@ async fn on_network(plan: &Plan, setting: Setting, report: &mut Report) -> Resul
     };
     let (watch, recorder) = Watch::new(&plan.args.output, &subject)?;
     report.watch = watch;
-    let mut device = setting.device;
-    if let Some(spec) = &plan.args.network.impair {
-        device = Box::new(Impair::new(device, spec.clone(), plan.seed));
-    }
-    if let Some(recorder) = recorder {
-        device = Box::new(Record::new(device, recorder));
-    }
-    let config = Config {
-        seed: plan.seed,
-        claim: setting.claim,
-        ..Config::default()
-    };
-    let net = Net::start(device, config)
-        .map_err(|error| Failure::new(code::CONNECT, format!("the stack cannot start: {error}")))?;
+    let net = start(plan, setting.device, recorder, setting.claim)?;
     let place = Place {
         net: net.clone(),
         interface: &setting.interface,
@@ -150,6 +141,43 @@ async fn on_network(plan: &Plan, setting: Setting, report: &mut Report) -> Resul
         net.host().release(cidr.address);
     }
     outcome
+}
+
+/// Starts a stack on the device, with what the plan puts between them.
+fn start(
+    plan: &Plan,
+    mut device: Box<dyn Device + Send>,
+    recorder: Option<Box<dyn Recorder>>,
+    claim: ClaimTimings,
+) -> Result<Net, Failure> {
+    if let Some(spec) = &plan.args.network.impair {
+        device = Box::new(Impair::new(device, spec.clone(), plan.seed));
+    }
+    if let Some(recorder) = recorder {
+        device = Box::new(Record::new(device, recorder));
+    }
+    let config = Config {
+        seed: plan.seed,
+        claim,
+        ..Config::default()
+    };
+    Net::start(device, config)
+        .map_err(|error| Failure::new(code::CONNECT, format!("the stack cannot start: {error}")))
+}
+
+/// An address of this machine's own cannot be claimed: its kernel does not hear what a packet
+/// socket sends, so it would not object, but it would reset our connections.
+fn refuse_kernels(setting: &Setting) -> Result<(), Failure> {
+    let is_kernels = |cidr: &&Cidr| setting.kernels.contains(&cidr.address);
+    let Some(cidr) = setting.candidates.iter().find(is_kernels) else {
+        return Ok(());
+    };
+    let message = format!(
+        "{} is in use by this machine's own kernel, which would reset our connections (see the \
+         lesson kernel-reset); name another address with --ip",
+        cidr.address
+    );
+    Err(Failure::new(code::CONNECT, message))
 }
 
 /// Where we are on the network.

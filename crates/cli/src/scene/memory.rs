@@ -4,7 +4,6 @@
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -62,7 +61,7 @@ fn fetch_all(plan: &Rc<Plan>, remotes: Vec<SocketAddr>, mut report: Report) -> R
         ..Config::default()
     };
     let client = world.add(device, config(plan.seed));
-    let server = world.add(far, config(!plan.seed));
+    let server = world.add(far, config((!plan.seed).max(1)));
     let sleeper = world.sleeper();
     let sleep = move |time: Duration| sleeper(time).boxed_local();
     if let Err(error) = serve(&world, &server, sleep.clone()) {
@@ -174,11 +173,7 @@ fn serve(
     host: &Host,
     sleep: impl Fn(Duration) -> futures::future::LocalBoxFuture<'static, ()> + 'static,
 ) -> std::io::Result<()> {
-    #[expect(
-        clippy::arc_with_non_send_sync,
-        reason = "one thread; the type is that of the server"
-    )]
-    let sleep: pages::Sleep = Arc::new(sleep);
+    let sleep: pages::Sleep = Rc::new(sleep);
     for (address, prefix_len) in [
         (IpAddr::V4(WEB_V4), PREFIX_LEN_V4),
         (IpAddr::V6(WEB_V6), PREFIX_LEN_V6),
@@ -186,7 +181,7 @@ fn serve(
         host.add_address(cidr(address, prefix_len))?;
         host.add_route(everything(address), None)?;
         let listener = host.listen(SocketAddr::new(address, PORT), Listen::default())?;
-        world.spawn(pages::serve(listener, Arc::clone(&sleep)));
+        world.spawn(pages::serve(listener, Rc::clone(&sleep)));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! lab's kernel server has too. The real lab's server is in `handfast_lab`.
 
 use std::future::{pending, poll_fn};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -43,7 +44,7 @@ part in it; for a server on the kernel's TCP, use the lab with namespaces.</p>
 </html>
 ";
 
-pub(super) type Sleep = Arc<dyn Fn(Duration) -> LocalBoxFuture<'static, ()>>;
+pub(super) type Sleep = Rc<dyn Fn(Duration) -> LocalBoxFuture<'static, ()>>;
 
 /// Serves until it is dropped.
 pub(super) async fn serve(listener: TcpListener, sleep: Sleep) {
@@ -54,7 +55,7 @@ pub(super) async fn serve(listener: TcpListener, sleep: Sleep) {
         while connections.len() < CONNECTIONS_MAX {
             match listener.poll_accept(cx) {
                 Poll::Ready(Ok((stream, _))) => {
-                    connections.push(connection(stream, Arc::clone(&sleep)));
+                    connections.push(connection(stream, Rc::clone(&sleep)));
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Pending => break,
@@ -69,7 +70,7 @@ pub(super) async fn serve(listener: TcpListener, sleep: Sleep) {
 async fn connection(stream: TcpStream, sleep: Sleep) {
     let wire = Wire::new(stream);
     let line = wire.line();
-    let answer = service_fn(|request| answer(Arc::clone(&line), Arc::clone(&sleep), request));
+    let answer = service_fn(|request| answer(Arc::clone(&line), Rc::clone(&sleep), request));
     let serving = hyper::server::conn::http1::Builder::new()
         .half_close(true)
         // The date of the machine is not that of the virtual world, and no two runs have the same.

@@ -51,6 +51,7 @@ pub(super) async fn setting(plan: &Plan) -> Result<Setting, Failure> {
         interface: way.interface,
         candidates,
         gateway: way.gateway,
+        kernels: way.addresses.iter().map(|cidr| cidr.address).collect(),
         names,
         claim: ClaimTimings::default(),
         says_claim: true,

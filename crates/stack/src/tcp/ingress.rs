@@ -46,10 +46,6 @@ impl Tcp {
             None => {}
             Some(TimeWaitVerdict::Ignore) => return,
             Some(TimeWaitVerdict::Reply(reply)) => return self.reply(flow, reply),
-            Some(TimeWaitVerdict::Forget) => {
-                self.time_waits.remove(&flow);
-                return;
-            }
             // RFC 6191: a SYN may end TIME-WAIT early, when there is somebody to take it.
             Some(TimeWaitVerdict::Reopen) => {}
         }

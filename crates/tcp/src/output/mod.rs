@@ -189,9 +189,11 @@ impl Connection {
         (limit / mss * mss).max(mss)
     }
 
-    /// Whether the application read so much that the peer should hear of it.
+    /// Whether the application read so much that the peer should hear of it. Before any text came
+    /// the first ACK of it tells soon enough that the window is larger than a SYN can say.
     fn window_update_is_due(&self) -> bool {
-        !self.rcv.fin_taken && !self.detached && self.rcv.update_is_due()
+        let started = self.rcv.data.next() > Offset::FIRST;
+        started && !self.rcv.fin_taken && !self.detached && self.rcv.update_is_due()
     }
 }
 

@@ -43,7 +43,6 @@ fn segment(control: Control, ahead: i32, ack: Option<i32>, newer: Option<i32>) -
 fn verdict(timestamps: bool, segment: &Segment) -> &'static str {
     match entry(timestamps).on_segment(NOW, segment) {
         TimeWaitVerdict::Ignore => "ignore",
-        TimeWaitVerdict::Forget => "forget",
         TimeWaitVerdict::Reopen => "reopen",
         TimeWaitVerdict::Reply(reply) => {
             assert_eq!((reply.seq, reply.ack), (SND_NXT, Some(RCV_NXT)));

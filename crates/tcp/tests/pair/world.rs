@@ -12,6 +12,8 @@ use handfast_tcp::{
     Transmit,
 };
 
+/// No side sends more than this at one moment.
+const BURST_MAX: usize = 10_000;
 /// The application looks at its socket this often, at the latest.
 const TICK: u64 = 20;
 
@@ -384,7 +386,8 @@ impl World {
 
     /// Sends what is to be sent, and notes when the timers want to be asked.
     fn settle(&mut self, index: usize) {
-        loop {
+        for count in 0.. {
+            assert!(count < BURST_MAX, "poll_transmit does not come to an end");
             let side = &mut self.sides[index];
             let Some(connection) = &mut side.connection else {
                 return;

@@ -60,83 +60,82 @@ fn a_segment_that_was_only_overtaken_is_no_retransmission() {
     );
 }
 
-/// Each way to close, with the state and the words that it must give.
+/// What a story must end with.
+#[track_caller]
+fn ends(state: State, ending: Ending, story: impl FnOnce(&mut Script<'_>)) {
+    let summary = follow(story);
+    assert_eq!((summary.state, summary.ending), (state, ending));
+}
+
 #[test]
-fn states_and_endings() {
-    type Story = fn(&mut Script<'_>);
-    let cases: [(Story, State, Ending); 9] = [
-        (
-            |s| _ = s.sends(Cause::Open, out(0, 0).syn(), b""),
-            State::SynSent,
-            Ending::NoAnswer,
-        ),
-        (
-            |s| {
-                _ = s
-                    .gets(back(0, 0).syn(), b"")
-                    .sends(Cause::Accept, out(0, 1).syn(), b"");
-            },
-            State::SynReceived,
-            Ending::Open,
-        ),
-        (
-            |s| {
-                _ = s
-                    .sends(Cause::Open, out(0, 0).syn(), b"")
-                    .gets(back(0, 1).rst(), b"");
-            },
-            State::Closed,
-            Ending::Refused,
-        ),
-        (
-            |s| _ = s.handshake().sends(Cause::Close, out(1, 1).fin(), b""),
-            State::FinWait1,
-            Ending::HalfClosed { by: Direction::Out },
-        ),
-        (
-            |s| {
-                s.handshake()
-                    .sends(Cause::Close, out(1, 1).fin(), b"")
-                    .gets(back(1, 2), b"");
-            },
-            State::FinWait2,
-            Ending::HalfClosed { by: Direction::Out },
-        ),
-        (
-            |s| {
-                s.handshake()
-                    .sends(Cause::Close, out(1, 1).fin(), b"")
-                    .gets(back(1, 1).fin(), b"");
-            },
-            State::Closing,
-            Ending::HalfClosed { by: Direction::Out },
-        ),
-        (
-            |s| _ = s.handshake().gets(back(1, 1).fin(), b"last words"),
-            State::CloseWait,
-            Ending::HalfClosed { by: Direction::In },
-        ),
-        (
-            |s| {
-                s.handshake().gets(back(1, 1).fin(), b"");
-                s.sends(Cause::Close, out(1, 2).fin(), b"")
-                    .gets(back(2, 2), b"");
-            },
-            State::Closed,
-            Ending::Closed {
-                first: Direction::In,
-            },
-        ),
-        (
-            |s| _ = s.handshake().sends(Cause::Abort, out(1, 1).rst(), b""),
-            State::Closed,
-            Ending::Reset { by: Direction::Out },
-        ),
-    ];
-    for (story, state, ending) in cases {
-        let summary = follow(story);
-        assert_eq!((summary.state, summary.ending), (state, ending));
-    }
+fn connections_that_never_opened() {
+    ends(State::SynSent, Ending::NoAnswer, |s| {
+        s.sends(Cause::Open, out(0, 0).syn(), b"");
+    });
+    ends(State::SynReceived, Ending::Open, |s| {
+        s.gets(back(0, 0).syn(), b"");
+        s.sends(Cause::Accept, out(0, 1).syn(), b"");
+    });
+    ends(State::Closed, Ending::Refused, |s| {
+        s.sends(Cause::Open, out(0, 0).syn(), b"");
+        s.gets(back(0, 1).rst(), b"");
+    });
+}
+
+#[test]
+fn states_on_the_way_to_the_end() {
+    let by_us = Ending::HalfClosed { by: Direction::Out };
+    let by_peer = Ending::HalfClosed { by: Direction::In };
+    ends(State::FinWait1, by_us, |s| {
+        s.handshake().sends(Cause::Close, out(1, 1).fin(), b"");
+    });
+    ends(State::FinWait2, by_us, |s| {
+        s.handshake().sends(Cause::Close, out(1, 1).fin(), b"");
+        s.gets(back(1, 2), b"");
+    });
+    ends(State::Closing, by_us, |s| {
+        s.handshake().sends(Cause::Close, out(1, 1).fin(), b"");
+        s.gets(back(1, 1).fin(), b"");
+    });
+    ends(State::CloseWait, by_peer, |s| {
+        s.handshake().gets(back(1, 1).fin(), b"last words");
+    });
+    ends(State::LastAck, by_peer, |s| {
+        s.handshake().gets(back(1, 1).fin(), b"");
+        s.sends(Cause::Close, out(1, 2).fin(), b"");
+    });
+}
+
+#[test]
+fn connections_that_are_over() {
+    ends(
+        State::TimeWait,
+        Ending::Closed {
+            first: Direction::Out,
+        },
+        |s| {
+            s.handshake().sends(Cause::Close, out(1, 1).fin(), b"");
+            s.gets(back(1, 2).fin(), b"");
+        },
+    );
+    ends(
+        State::Closed,
+        Ending::Closed {
+            first: Direction::In,
+        },
+        |s| {
+            s.handshake().gets(back(1, 1).fin(), b"");
+            s.sends(Cause::Close, out(1, 2).fin(), b"")
+                .gets(back(2, 2), b"");
+        },
+    );
+    ends(State::Closed, Ending::Reset { by: Direction::Out }, |s| {
+        s.handshake().sends(Cause::Abort, out(1, 1).rst(), b"");
+    });
+    ends(State::Established, Ending::Open, |s| {
+        // A reset from far outside the window is no reset.
+        s.handshake().gets(back(900_000, 1).rst(), b"");
+    });
 }
 
 #[test]

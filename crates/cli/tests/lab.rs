@@ -1,0 +1,206 @@
+//! `handfast get` and `handfast lab` in namespaces, with a web server on the kernel's TCP as the
+//! peer. Each run builds a lab of its own.
+
+mod common;
+
+use common::{Run, handfast, is_skipped, scratch};
+
+/// Runs a fetch in the lab; `None` when this machine has none.
+fn get(line: &str) -> Option<Run> {
+    let run = handfast(&format!("get {line}"));
+    (!is_skipped(&run)).then_some(run)
+}
+
+#[test]
+fn one_command_fetches_a_real_page_with_the_ladder_of_every_segment() {
+    let Some(run) = get("--ladder") else { return };
+    run.expect(0, "closed in order");
+    assert!(run.text().starts_with("<!doctype html>"), "{}", run.text());
+    assert!(run.text().ends_with("</html>\n"), "{}", run.text());
+    for words in [
+        "probe: who has 192.168.0.129?",
+        "who has 192.168.0.1? tell 192.168.0.129",
+        "open; SYN-SENT",
+        "ESTABLISHED",
+        "203.0.113.29:80 (web.lab)",
+    ] {
+        assert!(
+            run.stderr.contains(words),
+            "{words} is missing in:\n{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn content_is_verified_byte_by_byte_over_both_families() {
+    for family in ["-4", "-6"] {
+        let line = format!("{family} --lab http://web.lab/bytes/1048576 --verify --json");
+        let Some(run) = get(&line) else { return };
+        let json = run.json();
+        assert_eq!((run.code, &json["bytes"]), (0, &1_048_576.into()), "{json}");
+        assert_eq!(json["totals"]["received"]["retransmissions"], 0, "{json}");
+        let remote = json["last"]["remote"].as_str().unwrap();
+        assert_eq!(remote.starts_with('['), family == "-6", "{remote}");
+    }
+}
+
+#[test]
+fn uploads_are_verified_by_the_server() {
+    let Some(run) = get("--lab http://web.lab/upload --upload-bytes 2000003") else {
+        return;
+    };
+    run.expect(0, "");
+    assert_eq!(run.text(), "received 2000003 bytes: ok\n");
+}
+
+#[test]
+fn many_fetches_leave_nothing_behind() {
+    let line = "--lab http://web.lab/bytes/10000 --verify --json";
+    for plan in ["--repeat 50", "--parallel 50"] {
+        let Some(run) = get(&format!("{line} {plan}")) else {
+            return;
+        };
+        let json = run.json();
+        assert_eq!(json["fetches"]["complete"], 50, "{plan}: {json}");
+        assert_eq!(json["connections_left"], 0, "{plan}: {json}");
+        assert_eq!(json["totals"]["closed"], 50, "{plan}: {json}");
+    }
+}
+
+#[test]
+fn a_lossy_link_costs_segments_but_no_bytes() {
+    let link = "--impair loss=1%,delay=2ms --seed 5";
+    let line = format!("--lab http://web.lab/bytes/300000 --verify --json {link}");
+    let Some(run) = get(&line) else { return };
+    let json = run.json();
+    assert_eq!((run.code, &json["bytes"]), (0, &300_000.into()), "{json}");
+}
+
+#[test]
+fn failures_have_their_exit_codes() {
+    for (line, code, words) in [
+        ("--lab http://203.0.113.29:81/", 7, "nobody listens there"),
+        (
+            "--lab http://192.168.0.77/",
+            7,
+            "192.168.0.77, the next hop, does not answer ARP",
+        ),
+        (
+            "--ip 192.168.0.11/24",
+            7,
+            "in use by this machine's own kernel",
+        ),
+        ("--ip 192.168.0.1/24", 7, "cannot claim 192.168.0.1/24"),
+        (
+            "--lab http://elsewhere.lab/",
+            6,
+            "does not know the name elsewhere.lab",
+        ),
+        (
+            "--lab http://web.lab/short",
+            18,
+            "in the middle of the body",
+        ),
+        (
+            "--lab -f http://web.lab/nothing",
+            22,
+            "the server answered 404",
+        ),
+        (
+            "--lab --max-time 2 http://web.lab/silent",
+            28,
+            "stays silent",
+        ),
+        (
+            "--connect-timeout 1 --impair out.loss=100%",
+            28,
+            "does not answer",
+        ),
+        ("--lab http://web.lab/reset", 56, "reset the connection"),
+        ("--lab http://web.lab/malformed", 56, "is no HTTP"),
+    ] {
+        let Some(run) = get(line) else { return };
+        run.expect(code, words);
+    }
+}
+
+#[test]
+fn a_capture_holds_the_interface_the_names_and_the_causes() {
+    let path = scratch("lab");
+    let Some(run) = get(&format!("-w {}", path.display())) else {
+        return;
+    };
+    run.expect(0, "");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    for words in [
+        "eth0",
+        "web.lab",
+        "handshake done",
+        "does anybody use this address?",
+    ] {
+        assert!(text.contains(words), "{words} is missing");
+    }
+    let mut reader = pcap_file::pcapng::PcapNgReader::new(bytes.as_slice()).unwrap();
+    while let Some(block) = reader.next_block() {
+        block.unwrap();
+    }
+}
+
+/// A lesson fails by itself when its phenomenon does not happen.
+fn lesson(name: &str) {
+    let run = handfast(&format!("lab {name}"));
+    if !is_skipped(&run) {
+        run.expect(0, "");
+        assert!(
+            run.text().contains('→'),
+            "there is no ladder in:\n{}",
+            run.text()
+        );
+    }
+}
+
+#[test]
+fn lesson_kernel_reset() {
+    lesson("kernel-reset");
+}
+
+#[test]
+fn lesson_claim() {
+    lesson("claim");
+}
+
+#[test]
+fn lesson_handshake() {
+    lesson("handshake");
+}
+
+#[test]
+fn lesson_page() {
+    lesson("page");
+}
+
+#[test]
+fn lesson_slow_ack() {
+    lesson("slow-ack");
+}
+
+#[test]
+fn lesson_lost_segment() {
+    lesson("lost-segment");
+}
+
+#[test]
+fn lesson_close() {
+    lesson("close");
+}
+
+#[test]
+fn the_weaknesses_of_slow_ack_can_be_chosen() {
+    let run = handfast("lab slow-ack --per-packet 1ms");
+    if !is_skipped(&run) {
+        run.expect(0, "");
+    }
+}

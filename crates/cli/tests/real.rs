@@ -1,0 +1,157 @@
+//! `handfast get` as on a real network: interface and gateway from the kernel's routes, an address
+//! that is claimed, a name by the host's resolver. The network is the lab's, and the command runs
+//! as a process in its namespace `home`, so nothing leaves this machine.
+//!
+//! Without the standard harness: a process may enter a user namespace only while it has one
+//! thread.
+
+#[expect(dead_code, reason = "the other test binaries use more of it")]
+mod common;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use common::{Run, command};
+use handfast_lab::kernel_client::run_command;
+use handfast_lab::{Lab, LabOptions};
+
+/// A named test on a running lab.
+type Case = (&'static str, fn(&Lab));
+
+fn main() -> ExitCode {
+    let lab = match handfast_lab::enter().and_then(|()| Lab::start(LabOptions::default())) {
+        Ok(lab) => lab,
+        Err(error) => {
+            println!("{error}");
+            let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
+            if error.is_not_permitted() && !in_ci {
+                println!("skipped: this system does not allow the namespaces of these tests");
+                return ExitCode::SUCCESS;
+            }
+            return ExitCode::FAILURE;
+        }
+    };
+    let tests: [Case; 6] = [
+        ("an_address_of_our_own_choice", an_address_of_our_own_choice),
+        ("a_free_address_is_found", a_free_address_is_found),
+        ("an_address_in_use_is_refused", an_address_in_use_is_refused),
+        ("ipv6_goes_the_same_way", ipv6_goes_the_same_way),
+        ("what_is_wrong_is_said", what_is_wrong_is_said),
+        ("ctrl_c_ends_in_good_order", ctrl_c_ends_in_good_order),
+    ];
+    for (name, test) in tests {
+        test(&lab);
+        println!("test {name} ... ok");
+    }
+    ExitCode::SUCCESS
+}
+
+fn handfast(lab: &Lab, line: &str) -> Run {
+    let output = run_command(lab.home(), &mut command(line));
+    Run::of(output.expect("the command can be started"))
+}
+
+fn an_address_of_our_own_choice(lab: &Lab) {
+    let run = handfast(lab, "get http://203.0.113.29/ --ip 192.168.0.130/24");
+    run.expect(0, "claiming 192.168.0.130/24 on eth0");
+    assert!(run.text().contains("<h1>It works!</h1>"), "{}", run.text());
+}
+
+fn a_free_address_is_found(lab: &Lab) {
+    let run = handfast(
+        lab,
+        "get http://203.0.113.29/bytes/5000 --ip auto --dev eth0 --json --verify",
+    );
+    let json = run.json();
+    assert_eq!((run.code, &json["bytes"]), (0, &5_000.into()), "{json}");
+    let address = json["address"].as_str().expect("an address was claimed");
+    assert!(address.starts_with("192.168.0."), "{address}");
+    assert!(
+        !["192.168.0.1", "192.168.0.11"].contains(&address),
+        "{address}"
+    );
+}
+
+fn an_address_in_use_is_refused(lab: &Lab) {
+    let line = "get http://203.0.113.29/ --ip";
+    handfast(lab, &format!("{line} 192.168.0.11/24")).expect(7, "this machine's own kernel");
+    handfast(lab, &format!("{line} 192.168.0.1/24")).expect(7, "cannot claim 192.168.0.1/24");
+}
+
+fn ipv6_goes_the_same_way(lab: &Lab) {
+    if lab.has_ipv6() {
+        let run = handfast(lab, "get http://[2001:db8:b::29]/ --ip auto");
+        run.expect(0, "claiming fd00:a:");
+    }
+}
+
+fn what_is_wrong_is_said(lab: &Lab) {
+    for (line, code, words) in [
+        ("get http://203.0.113.29/", 2, "--ip auto claims a free one"),
+        (
+            "get http://203.0.113.29/ --ip fd00:a::5/64",
+            2,
+            "different families",
+        ),
+        (
+            "get http://203.0.113.29/ --ip auto --dev eth7",
+            7,
+            "there is no interface eth7",
+        ),
+        (
+            "get http://192.168.0.11/ --ip auto",
+            7,
+            "an address of this machine itself",
+        ),
+        (
+            "get http://no-such-name.invalid/ --ip auto",
+            6,
+            "cannot resolve no-such-name.invalid",
+        ),
+        (
+            "get http://203.0.113.29:81/ --ip 192.168.0.131/24",
+            7,
+            "nobody listens there",
+        ),
+    ] {
+        handfast(lab, line).expect(code, words);
+    }
+}
+
+fn ctrl_c_ends_in_good_order(lab: &Lab) {
+    let run = lab.home().run(|| {
+        let mut command = command("get http://203.0.113.29/silent --ip 192.168.0.132/24 -v");
+        command
+            .stderr(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("the command can be started");
+        // Once the request is out, the server stays silent: there is all the time to interrupt.
+        let mut talk = std::io::BufReader::new(child.stderr.take().expect("it is piped"));
+        let mut heard = String::new();
+        while !heard.contains("> accept") {
+            let count = std::io::BufRead::read_line(&mut talk, &mut heard);
+            assert!(
+                count.expect("the pipe can be read") > 0,
+                "ended early:\n{heard}"
+            );
+        }
+        let id = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
+        std::io::Read::read_to_string(&mut talk, &mut heard).expect("the pipe can be read");
+        let status = child.wait().expect("it ends");
+        (status.code(), heard)
+    });
+    let (code, heard) = run;
+    assert_eq!(code, Some(130), "{heard}");
+    assert!(
+        heard.contains("interrupted; the claimed address is released"),
+        "{heard}"
+    );
+    // The connection was closed: the server has nobody left to be silent to.
+    let limit = Duration::from_secs(5);
+    let count = lab.server().totals().connections;
+    assert!(
+        lab.server().wait_for_end(count, limit).is_some(),
+        "the server still waits"
+    );
+}
