@@ -14,7 +14,7 @@ pub(crate) const PARALLEL_MAX: u32 = 10_000;
 
 /// A TCP/IP stack in user space, at work.
 #[derive(Debug, Parser)]
-#[command(name = "handfast", version, about, max_term_width = 100)]
+#[command(name = "handfast", version, about)]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
     pub(crate) command: Command,

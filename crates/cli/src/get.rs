@@ -51,6 +51,8 @@ pub(crate) struct Report {
     /// Connections that exist although everything is over.
     pub(crate) connections_left: usize,
     pub(crate) time_waits: usize,
+    /// What the lab's server and its kernel counted.
+    pub(crate) server: Option<handfast_lab::server::Totals>,
     pub(crate) failure: Option<Failure>,
     pub(crate) watch: Watch,
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use handfast_lab::server::Totals as ServerTotals;
 use handfast_trace::{Summary, Totals, Traffic};
 use serde_json::{Value, json};
 
@@ -111,6 +112,7 @@ fn json(plan: &Plan, report: &Report) -> Value {
         "last": report.last.as_ref().map(fetched_json),
         "connections_left": report.connections_left,
         "time_waits": report.time_waits,
+        "server": report.server.as_ref().map(server_json),
         "totals": totals,
         "connections": connections,
     })
@@ -132,6 +134,16 @@ fn fetched_json(fetched: &Fetched) -> Value {
         "congestion_window": info.congestion_window,
         "retransmissions": info.retransmissions,
         "timeouts": info.timeouts,
+    })
+}
+
+fn server_json(totals: &ServerTotals) -> Value {
+    json!({
+        "connections": totals.connections,
+        "resets": totals.resets,
+        "retransmissions": totals.retransmissions,
+        "bytes_read": totals.bytes_read,
+        "bytes_written": totals.bytes_written,
     })
 }
 

@@ -8,6 +8,26 @@
 //! functions, and `tokio` and `blocking` are thin skins over those. A simulator calls the same
 //! `turn` with a clock of its own.
 //!
+//! ```no_run
+//! use handfast::device::{PacketOptions, PacketSocket};
+//! use handfast::tokio::Net;
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! # async fn page() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+//! let device = PacketSocket::open("eth0", &PacketOptions::default())?;
+//! let net = Net::start(device, handfast::Config::default())?;
+//! net.claim("192.168.0.129/24".parse()?).await?;
+//! net.host().add_route("0.0.0.0/0".parse()?, Some("192.168.0.1".parse()?))?;
+//! let mut stream = net.connect("203.0.113.29:80".parse()?).await?;
+//! stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
+//! let mut page = Vec::new();
+//! stream.read_to_end(&mut page).await?;
+//! drop(stream);
+//! net.shutdown().await;
+//! # Ok(page)
+//! # }
+//! ```
+//!
 //! What does not live here: protocols (crates `tcp` and `stack`) and system calls for frames
 //! (crate `device`).
 #![forbid(unsafe_code)]
@@ -29,6 +49,7 @@ mod wakers;
 pub use claims::CLAIMS_MAX;
 pub use clock::{Clock, ManualClock};
 pub use driver::{Driver, Wait};
+pub use handfast_device as device;
 pub use handfast_packet::Instant;
 pub use handfast_packet::buf::{Capabilities, Medium};
 pub use handfast_packet::ethernet::EthernetAddress;

@@ -422,3 +422,46 @@ async fn two_threads_move_megabytes() {
     writer.await.unwrap();
     echo.await.unwrap();
 }
+
+/// Reading what is there already must not keep others from running, as with tokio's own sockets.
+#[tokio::test]
+async fn a_busy_reader_lets_others_run() {
+    let (_client, _peer, _listener, mut ours, mut theirs) = pair().await;
+    ours.write_all(&pattern(100_000)).await.unwrap();
+    let first = theirs.read_u8().await.unwrap();
+    assert_eq!(first, pattern(1)[0]);
+    let other = tokio::spawn(async {});
+    for _ in 1..10_000 {
+        theirs.read_u8().await.unwrap();
+    }
+    assert!(other.is_finished());
+}
+
+#[tokio::test]
+async fn ipv6_needs_no_other_words() {
+    let (client, peer) = nets();
+    client
+        .host()
+        .add_address("2001:db8::1/64".parse().unwrap())
+        .unwrap();
+    peer.claim("2001:db8::2/64".parse().unwrap()).await.unwrap();
+    let anywhere: SocketAddr = "[::]:0".parse().unwrap();
+    let listener = peer.bind(anywhere).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = SocketAddr::new("2001:db8::2".parse().unwrap(), port);
+    let mut ours = client.connect(server).await.unwrap();
+    let (mut theirs, from) = listener.accept().await.unwrap();
+    assert_eq!(from, ours.local_addr().unwrap());
+    assert_eq!(theirs.local_addr().unwrap(), server);
+    let bytes = pattern(300_000);
+    let expected = bytes.clone();
+    let writer = tokio::spawn(async move {
+        ours.write_all(&bytes).await.unwrap();
+        ours.shutdown().await.unwrap();
+        ours
+    });
+    let mut received = Vec::new();
+    theirs.read_to_end(&mut received).await.unwrap();
+    assert!(received == expected);
+    drop(writer.await.unwrap());
+}

@@ -71,7 +71,14 @@ mod linux {
             "repeat" | "parallel" => many(&lab, &guest, &choice).await?,
             other => return Err(format!("unknown mode {other}").into()),
         }
+        let host = guest.net().host().clone();
         guest.stop().await;
+        println!(
+            "left after closing: {} connections, {} in TIME-WAIT; resets sent by us: {}",
+            host.tcp_count(),
+            host.time_wait_count(),
+            host.counters().tcp.resets_sent
+        );
         Ok(())
     }
 
@@ -200,12 +207,6 @@ mod linux {
             choice.count
         );
         retransmissions(lab, &before);
-        let host = guest.net().host();
-        println!(
-            "  left: {} connections, {} in TIME-WAIT",
-            host.tcp_count(),
-            host.time_wait_count()
-        );
         Ok(())
     }
 

@@ -21,6 +21,8 @@ use crate::watch::{Subject, Watch};
 
 /// How long connections may take to close after Ctrl-C.
 const INTERRUPTED_MAX: Duration = Duration::from_secs(1);
+/// How long the lab's server may take to notice the end of a connection.
+const SERVER_MAX: Duration = Duration::from_secs(1);
 /// How long connections may take to close in the end.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
 
@@ -68,7 +70,7 @@ fn fetch_all(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
             format!("the system refuses a runtime: {error}"),
         )
     })?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let interrupted = std::pin::pin!(tokio::signal::ctrl_c());
         let settling = std::pin::pin!(async {
             match &lab {
@@ -81,7 +83,14 @@ fn fetch_all(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
             Either::Right(_) => return Err(interruption()),
         };
         on_network(plan, setting, report).await
-    })
+    });
+    if let Some(lab) = &lab {
+        // Its reports come from the kernel when a connection ends there.
+        lab.server()
+            .wait_for_end(report.complete.into(), SERVER_MAX);
+        report.server = Some(lab.server().totals());
+    }
+    outcome
 }
 
 async fn on_network(plan: &Plan, setting: Setting, report: &mut Report) -> Result<(), Failure> {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use super::TcpStream;
+use super::stream::cooperate;
 
 /// A port that takes connections.
 #[derive(Debug)]
@@ -25,9 +26,7 @@ impl TcpListener {
     /// # Errors
     /// Those of [`TcpListener::accept`].
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        self.0
-            .poll_accept(cx)
-            .map_ok(|(stream, peer)| (stream.into(), peer))
+        cooperate(cx, |cx| self.0.poll_accept(cx)).map_ok(|(stream, peer)| (stream.into(), peer))
     }
 
     /// The address and port that it listens on.

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::TcpStream;
-use super::stream::poll_read;
+use super::stream::{poll_read, poll_write, poll_write_vectored};
 
 /// The half that reads, borrowed from a stream.
 #[derive(Debug)]
@@ -181,7 +181,7 @@ macro_rules! write_half {
                 cx: &mut Context<'_>,
                 bytes: &[u8],
             ) -> Poll<io::Result<usize>> {
-                self.inner().poll_write(cx, bytes)
+                poll_write(self.inner(), cx, bytes)
             }
 
             fn poll_write_vectored(
@@ -189,7 +189,7 @@ macro_rules! write_half {
                 cx: &mut Context<'_>,
                 buffers: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
-                self.inner().poll_write_vectored(cx, buffers)
+                poll_write_vectored(self.inner(), cx, buffers)
             }
 
             fn is_write_vectored(&self) -> bool {

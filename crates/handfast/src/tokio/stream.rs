@@ -3,10 +3,11 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use handfast_tcp::{Info, State};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::poll_proceed;
 
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split};
 
@@ -81,16 +82,46 @@ impl TcpStream {
     }
 }
 
-/// The only implementation of reading; the halves use it too.
+/// Does as tokio's own sockets do for fairness: after many calls in a row that were ready, one is
+/// not, so that other tasks of the thread get their turn (among them the driver).
+pub(super) fn cooperate<T>(
+    cx: &mut Context<'_>,
+    poll: impl FnOnce(&Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    let budget = ready!(poll_proceed(cx));
+    let answer = poll(cx);
+    if answer.is_ready() {
+        budget.made_progress();
+    }
+    answer
+}
+
+/// Reading for the stream and its halves.
 pub(super) fn poll_read(
     stream: &crate::TcpStream,
-    cx: &Context<'_>,
+    cx: &mut Context<'_>,
     buffer: &mut ReadBuf<'_>,
 ) -> Poll<io::Result<()>> {
-    // An empty buffer is full at once, which tokio's callers expect to be no end of stream.
-    stream
-        .poll_read(cx, buffer.initialize_unfilled())
-        .map_ok(|count| buffer.advance(count))
+    let count = cooperate(cx, |cx| stream.poll_read(cx, buffer.initialize_unfilled()));
+    count.map_ok(|count| buffer.advance(count))
+}
+
+/// Writing for the stream and its halves.
+pub(super) fn poll_write(
+    stream: &crate::TcpStream,
+    cx: &mut Context<'_>,
+    bytes: &[u8],
+) -> Poll<io::Result<usize>> {
+    cooperate(cx, |cx| stream.poll_write(cx, bytes))
+}
+
+/// Writing from several buffers for the stream and its halves.
+pub(super) fn poll_write_vectored(
+    stream: &crate::TcpStream,
+    cx: &mut Context<'_>,
+    buffers: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    cooperate(cx, |cx| stream.poll_write_vectored(cx, buffers))
 }
 
 impl AsyncRead for TcpStream {
@@ -109,7 +140,7 @@ impl AsyncWrite for TcpStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.0.poll_write(cx, bytes)
+        poll_write(&self.0, cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -117,7 +148,7 @@ impl AsyncWrite for TcpStream {
         cx: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.0.poll_write_vectored(cx, buffers)
+        poll_write_vectored(&self.0, cx, buffers)
     }
 
     fn is_write_vectored(&self) -> bool {

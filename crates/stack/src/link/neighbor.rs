@@ -19,10 +19,11 @@ use handfast_packet::ethernet::EthernetAddress;
 
 /// Most neighbours that are remembered: more than talk to one program on one link.
 pub(crate) const NEIGHBORS_MAX: usize = 256;
-/// Most packets that wait for one neighbour; the oldest gives way (RFC 4861 7.2.2).
-pub(crate) const NEIGHBOR_QUEUE_MAX: usize = 256;
+/// Most packets that wait for one neighbour; the oldest gives way (RFC 4861 7.2.2). A program that
+/// opens two hundred connections at once through an unknown gateway should not lose their SYNs.
+pub(crate) const NEIGHBOR_QUEUE_MAX: usize = 240;
 /// Most packets that wait for all neighbours together; each may hold a super-segment of 64 KiB.
-pub(crate) const NEIGHBOR_QUEUES_MAX: usize = 256;
+pub(crate) const NEIGHBOR_QUEUES_MAX: usize = 480;
 /// How often a neighbour is asked before it counts as gone (RFC 4861 section 10).
 pub(crate) const NEIGHBOR_TRIES_MAX: u8 = 3;
 

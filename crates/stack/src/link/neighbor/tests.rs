@@ -219,17 +219,17 @@ fn a_late_answer_is_still_worth_something() {
 #[test]
 fn queues_are_bounded() {
     let mut table = Neighbors::default();
-    for n in 0..20 {
+    for n in 0..244 {
         hold(&mut table, START, 1, n);
     }
     assert_eq!(table.dropped(), 4);
-    let expected: Vec<u8> = (4..20).collect();
+    let expected: Vec<u8> = (4..244).collect();
     assert_eq!(
         bytes(table.learn(START, peer(1), MAC, Evidence::Answer)),
         expected
     );
     let peers = u32::try_from(NEIGHBOR_QUEUES_MAX / NEIGHBOR_QUEUE_MAX).unwrap();
-    for n in 0..peers * 16 {
+    for n in 0..peers * 240 {
         hold(&mut table, START, 2 + n % peers, 0);
     }
     assert_eq!(table.waiting, NEIGHBOR_QUEUES_MAX);
