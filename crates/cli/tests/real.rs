@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use common::{Run, command};
 use handfast_lab::kernel_client::run_command;
-use handfast_lab::{Lab, LabOptions};
+use handfast_lab::{Lab, LabOptions, Namespace};
 
 /// A named test on a running lab.
 type Case = (&'static str, fn(&Lab));
@@ -31,13 +31,22 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let tests: [Case; 6] = [
+    let tests: [Case; 8] = [
         ("an_address_of_our_own_choice", an_address_of_our_own_choice),
         ("a_free_address_is_found", a_free_address_is_found),
         ("an_address_in_use_is_refused", an_address_in_use_is_refused),
         ("ipv6_goes_the_same_way", ipv6_goes_the_same_way),
         ("what_is_wrong_is_said", what_is_wrong_is_said),
         ("ctrl_c_ends_in_good_order", ctrl_c_ends_in_good_order),
+        (
+            "a_machine_without_a_network_says_so",
+            a_machine_without_a_network_says_so,
+        ),
+        // Last, since it takes the right to make namespaces away.
+        (
+            "without_namespaces_there_is_a_way_out",
+            without_namespaces_there_is_a_way_out,
+        ),
     ];
     for (name, test) in tests {
         test(&lab);
@@ -154,4 +163,38 @@ fn ctrl_c_ends_in_good_order(lab: &Lab) {
         lab.server().wait_for_end(count, limit).is_some(),
         "the server still waits"
     );
+}
+
+fn a_machine_without_a_network_says_so(_: &Lab) {
+    let island = Namespace::create("island").expect("this process may make namespaces");
+    for (line, words) in [
+        (
+            "get http://203.0.113.29/ --ip auto",
+            "this machine has no route to 203.0.113.29",
+        ),
+        (
+            "get http://203.0.113.29/ --ip auto --dev lo",
+            "the interface lo is down",
+        ),
+    ] {
+        let output = run_command(&island, &mut command(line));
+        Run::of(output.expect("the command can be started")).expect(7, words);
+    }
+}
+
+/// The limit counts for the user namespace of this test alone.
+fn without_namespaces_there_is_a_way_out(lab: &Lab) {
+    let map = std::fs::read_to_string("/proc/self/uid_map").expect("there is a map");
+    if map.split_whitespace().nth(2) == Some("4294967295") {
+        println!("skipped: this test is in the machine's own user namespace, whose limits stay");
+        return;
+    }
+    for limit in ["max_user_namespaces", "max_net_namespaces"] {
+        std::fs::write(format!("/proc/sys/user/{limit}"), "0").expect("root here may lower it");
+    }
+    let run = handfast(lab, "get");
+    run.expect(1, "user.max_user_namespaces");
+    run.expect(1, "--lab memory");
+    handfast(lab, "lab page").expect(1, "--lab memory");
+    handfast(lab, "get --lab memory").expect(0, "no kernel took part");
 }

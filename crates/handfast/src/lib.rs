@@ -8,26 +8,6 @@
 //! functions, and `tokio` and `blocking` are thin skins over those. A simulator calls the same
 //! `turn` with a clock of its own.
 //!
-//! ```no_run
-//! use handfast::device::{PacketOptions, PacketSocket};
-//! use handfast::tokio::Net;
-//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
-//!
-//! # async fn page() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
-//! let device = PacketSocket::open("eth0", &PacketOptions::default())?;
-//! let net = Net::start(device, handfast::Config::default())?;
-//! net.claim("192.168.0.129/24".parse()?).await?;
-//! net.host().add_route("0.0.0.0/0".parse()?, Some("192.168.0.1".parse()?))?;
-//! let mut stream = net.connect("203.0.113.29:80".parse()?).await?;
-//! stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
-//! let mut page = Vec::new();
-//! stream.read_to_end(&mut page).await?;
-//! drop(stream);
-//! net.shutdown().await;
-//! # Ok(page)
-//! # }
-//! ```
-//!
 //! What does not live here: protocols (crates `tcp` and `stack`) and system calls for frames
 //! (crate `device`).
 #![forbid(unsafe_code)]

@@ -34,8 +34,7 @@ mod linux {
     use std::time::Duration;
 
     use handfast_lab::guest::{Guest, GuestOptions};
-    use handfast_lab::server::Totals;
-    use handfast_lab::{Lab, LabOptions, http, kernel_client};
+    use handfast_lab::{Counters, Lab, LabOptions, http, kernel_client};
     use rustix::time::{ClockId, clock_gettime};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -85,19 +84,19 @@ mod linux {
     /// Pairs of transfers, ours and the kernel's, and the median of the ratios.
     async fn versus(lab: &Lab, guest: &Guest, choice: &Choice) -> Outcome<()> {
         let server = lab.web_socket();
-        let before = lab.server().totals();
+        let before = Counters::of(lab.web())?;
         let began = now();
         verify(guest, server, choice).await?;
         report("verified", choice.len, now() - began);
-        retransmissions(lab, &before);
+        retransmissions(lab, &before)?;
         let mut ratios = Vec::new();
         for _ in 0..choice.count {
-            let before = lab.server().totals();
+            let before = Counters::of(lab.web())?;
             let began = now();
             ours(guest, server, choice).await?;
             let ours = now() - began;
             report("handfast", choice.len, ours);
-            retransmissions(lab, &before);
+            retransmissions(lab, &before)?;
             let began = now();
             theirs(lab, server, choice)?;
             let theirs = now() - began;
@@ -179,7 +178,7 @@ mod linux {
 
     /// Many transfers, one after the other or at once; all must be whole and nothing may be left.
     async fn many(lab: &Lab, guest: &Guest, choice: &Choice) -> Outcome<()> {
-        let (server, before) = (lab.web_socket(), lab.server().totals());
+        let (server, before) = (lab.web_socket(), Counters::of(lab.web())?);
         let began = now();
         let path = format!("/bytes/{}", choice.len);
         let mut whole = 0;
@@ -206,7 +205,7 @@ mod linux {
             "{whole} of {} fetches of {len} bytes are whole, in {time:.2?}",
             choice.count
         );
-        retransmissions(lab, &before);
+        retransmissions(lab, &before)?;
         Ok(())
     }
 
@@ -215,13 +214,19 @@ mod linux {
         println!("{who:>10}: {:8.3} s, {rate:6.2} Gbit/s", time.as_secs_f64());
     }
 
-    fn retransmissions(lab: &Lab, before: &Totals) {
-        let totals = lab.server().totals();
+    /// What the server's kernel counted: resends, and what it made of them later.
+    fn retransmissions(lab: &Lab, before: &Counters) -> Outcome<()> {
+        let since = Counters::of(lab.web())?.since(before);
         println!(
-            "  by the server: {} segments resent, {} resets",
-            totals.retransmissions - before.retransmissions,
-            totals.resets - before.resets
+            "  by the server: {} segments resent ({} tail probes, {} timeouts, {} found needless), \
+             {} resets",
+            since.get("Tcp.RetransSegs"),
+            since.get("TcpExt.TCPLossProbes"),
+            since.get("TcpExt.TCPTimeouts"),
+            since.get("TcpExt.TCPDSACKRecv"),
+            since.get("Tcp.OutRsts"),
         );
+        Ok(())
     }
 
     fn text(bytes: &[u8]) -> String {

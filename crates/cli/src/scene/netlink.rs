@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use futures::TryStreamExt;
 use handfast::Cidr;
 use rtnetlink::packet_route::address::AddressAttribute;
-use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteType};
 use rtnetlink::{Handle, RouteMessageBuilder};
 
@@ -94,6 +94,7 @@ fn parts(route: &RouteMessage) -> (Option<u32>, Option<IpAddr>) {
     (index, gateway)
 }
 
+/// The number of an interface that is there and up.
 async fn link_named(handle: &Handle, name: &str) -> Result<u32, Failure> {
     let link = handle
         .link()
@@ -102,12 +103,17 @@ async fn link_named(handle: &Handle, name: &str) -> Result<u32, Failure> {
         .execute()
         .try_next()
         .await;
-    match link {
-        Ok(Some(link)) => Ok(link.header.index),
-        _ => Err(failed(&format!(
+    let Ok(Some(link)) = link else {
+        return Err(failed(&format!(
             "there is no interface {name}; `ip link` lists what there is"
-        ))),
+        )));
+    };
+    if !link.header.flags.contains(LinkFlags::Up) {
+        return Err(failed(&format!(
+            "the interface {name} is down; `ip link set {name} up` starts it"
+        )));
     }
+    Ok(link.header.index)
 }
 
 async fn link_name(handle: &Handle, index: u32) -> Result<String, Failure> {
