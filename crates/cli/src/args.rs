@@ -24,7 +24,7 @@ pub(crate) struct CommandLine {
 pub(crate) enum Command {
     /// Fetch a page over our own TCP, from an IP address claimed for it.
     ///
-    /// Without a URL it fetches http://web.lab/ in the lab: three network namespaces in this
+    /// Without a URL it fetches `http://web.lab/` in the lab: three network namespaces in this
     /// process with a web server on the kernel's TCP. With a URL and without --lab it uses the
     /// real network, which takes the privilege CAP_NET_RAW.
     #[command(after_help = EXIT_CODES)]
@@ -81,7 +81,7 @@ impl CrippledArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {
-    /// What to fetch; http:// may be left out.
+    /// What to fetch; `http://` may be left out.
     pub(crate) url: Option<String>,
 
     #[command(flatten)]
