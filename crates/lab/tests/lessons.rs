@@ -28,7 +28,11 @@ fn main() -> ExitCode {
 fn tell(lesson: impl FnOnce(&mut Context<'_>) -> Result<LessonReport, LessonError>) {
     // The first runtime of a process leaves descriptors behind that belong to the process (those
     // of tokio's signal handling, if any crate of the build asks for it).
-    drop(tokio::runtime::Builder::new_current_thread().enable_all().build());
+    drop(
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build(),
+    );
     let before = open_descriptors();
     let mut story = Vec::new();
     let outcome = lesson(&mut Context {
