@@ -18,7 +18,7 @@ use handfast::{
     TcpListener, TcpStream, Wait,
 };
 use handfast_device::{Device, MemoryDevice};
-use handfast_packet::buf::{RxBatch, TxBatch};
+use handfast_packet::buf::{BATCH_MAX, RxBatch, TxBatch};
 
 /// Most rounds of one wish; each moves 64 frames.
 const ROUNDS: usize = 100_000;
@@ -181,6 +181,20 @@ fn a_call_that_makes_work_wakes_the_driver_once() {
     assert!(two.drivers[0].is_called() && two.drivers[0].poll_called(&cx).is_ready());
     two.turn();
     assert!(!two.drivers[0].is_called());
+}
+
+#[test]
+fn more_than_one_batch_is_sent_turn_after_turn() {
+    let mut two = Two::new();
+    let (_listener, _ours, _theirs) = two.connect();
+    two.turn();
+    let connect = |_| two.hosts[0].connect(server(), Connect::default()).unwrap();
+    let streams: Vec<_> = (0..BATCH_MAX + 1).map(connect).collect();
+    let [first, _] = two.turn();
+    assert_eq!(first, Wait::Now, "one SYN is left");
+    for stream in &streams {
+        two.until(|cx| stream.poll_connected(cx)).unwrap();
+    }
 }
 
 #[test]
