@@ -10,6 +10,7 @@ mod fetch;
 mod get;
 mod lesson;
 mod output;
+mod plan;
 mod report;
 mod request;
 mod scene;

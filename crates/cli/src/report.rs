@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::args::SceneKind;
 use crate::fetch::Fetched;
-use crate::get::{Plan, Report};
+use crate::plan::{Plan, Report};
 
 /// Most connections that are summarised one by one.
 const SUMMARIES_MAX: usize = 4;

@@ -15,6 +15,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
+use handfast_packet::ip::Cidr;
+
 use crate::error::LabError;
 use crate::namespace::Namespace;
 use crate::veth::Links;
@@ -50,37 +52,16 @@ const ROUTER_WEB_INTERFACE: &str = "web0";
 const WEB_INTERFACE: &str = "eth0";
 const LOOPBACK: &str = "lo";
 
-/// An address and the length of its prefix.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Cidr {
-    pub(crate) address: IpAddr,
-    pub(crate) prefix_len: u8,
-}
-
-impl Cidr {
-    const ALL_V4: Self = Self {
-        address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        prefix_len: 0,
-    };
-    const ALL_V6: Self = Self {
-        address: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        prefix_len: 0,
-    };
-
-    fn v4(address: Ipv4Addr) -> Self {
-        Self {
-            address: IpAddr::V4(address),
-            prefix_len: PREFIX_LEN_V4,
-        }
-    }
-
-    fn v6(address: Ipv6Addr) -> Self {
-        Self {
-            address: IpAddr::V6(address),
-            prefix_len: PREFIX_LEN_V6,
-        }
-    }
-}
+/// Every IPv4 destination.
+const ALL_V4: Cidr = Cidr {
+    address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    prefix_len: 0,
+};
+/// Every IPv6 destination.
+const ALL_V6: Cidr = Cidr {
+    address: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    prefix_len: 0,
+};
 
 /// The three namespaces, joined and routed.
 #[derive(Debug)]
@@ -146,9 +127,9 @@ impl Topology {
             ] {
                 let end = std::os::fd::AsFd::as_fd(end);
                 links.add_pair(interface, end, end_interface).await?;
-                links.add_address(interface, Cidr::v4(v4)).await?;
+                links.add_address(interface, cidr_v4(v4)).await?;
                 if self.has_ipv6 {
-                    links.add_address(interface, Cidr::v6(v6)).await?;
+                    links.add_address(interface, cidr_v6(v6)).await?;
                 }
                 links.set_up(interface).await?;
             }
@@ -167,9 +148,9 @@ impl Topology {
         namespace.block_on(async || {
             let mut links = Links::open()?;
             links.set_up(LOOPBACK).await?;
-            links.add_address(interface, Cidr::v4(end.v4)).await?;
+            links.add_address(interface, cidr_v4(end.v4)).await?;
             if self.has_ipv6 {
-                links.add_address(interface, Cidr::v6(end.v6)).await?;
+                links.add_address(interface, cidr_v6(end.v6)).await?;
             }
             if !super_segments {
                 links.forbid_super_segments(interface).await?;
@@ -177,11 +158,11 @@ impl Topology {
             links.set_up(interface).await?;
             links.wait_until_up(interface).await?;
             links
-                .add_route(Cidr::ALL_V4, end.gateway_v4.into(), congestion)
+                .add_route(ALL_V4, end.gateway_v4.into(), congestion)
                 .await?;
             if self.has_ipv6 {
                 links
-                    .add_route(Cidr::ALL_V6, end.gateway_v6.into(), congestion)
+                    .add_route(ALL_V6, end.gateway_v6.into(), congestion)
                     .await?;
             }
             Ok(())
@@ -257,4 +238,18 @@ fn failed(what: &str, namespace: &Namespace, error: io::Error) -> LabError {
         format!("setting up {what} in namespace {}", namespace.name()),
         error,
     )
+}
+
+const fn cidr_v4(address: Ipv4Addr) -> Cidr {
+    Cidr {
+        address: IpAddr::V4(address),
+        prefix_len: PREFIX_LEN_V4,
+    }
+}
+
+const fn cidr_v6(address: Ipv6Addr) -> Cidr {
+    Cidr {
+        address: IpAddr::V6(address),
+        prefix_len: PREFIX_LEN_V6,
+    }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::{StreamExt, TryStreamExt};
+use handfast_packet::ip::Cidr;
 use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::IpProtocol;
 use rtnetlink::packet_route::address::AddressHeaderFlags;
@@ -18,8 +19,6 @@ use rtnetlink::packet_route::{RouteNetlinkMessage, link::LinkFlags};
 use rtnetlink::{
     Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, MulticastGroup, RouteMessageBuilder,
 };
-
-use crate::topology::Cidr;
 
 /// How long a link may take to come up. It takes microseconds; the limit turns a hang into an error.
 const LINK_UP_MAX: Duration = Duration::from_secs(5);

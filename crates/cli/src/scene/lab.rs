@@ -9,10 +9,10 @@ use handfast_lab::{
     Lab, PREFIX_LEN_V4, PREFIX_LEN_V6, WEB_NAME, WEB_V4, WEB_V6,
 };
 
-use super::live::Setting;
+use super::setting::Setting;
 use crate::args::IpChoice;
 use crate::failure::{Failure, code};
-use crate::get::Plan;
+use crate::plan::Plan;
 use crate::target::HostName;
 
 /// Handfast's place in the lab, for what the plan wants to fetch.

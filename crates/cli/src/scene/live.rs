@@ -12,11 +12,12 @@ use handfast_device::{Device, Impair, Record};
 use handfast_lab::{Lab, LabOptions};
 use handfast_packet::record::Recorder;
 
+use super::setting::Setting;
 use super::{lab, real};
 use crate::args::SceneKind;
 use crate::failure::{Failure, code};
 use crate::fetch::Client;
-use crate::get::{Plan, Report};
+use crate::plan::{Plan, Report};
 use crate::watch::{Subject, Watch};
 
 /// How long connections may take to close after Ctrl-C.
@@ -25,23 +26,6 @@ const INTERRUPTED_MAX: Duration = Duration::from_secs(1);
 const SERVER_MAX: Duration = Duration::from_secs(1);
 /// How long connections may take to close in the end.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
-
-/// A place on a network.
-pub(super) struct Setting {
-    pub(super) device: Box<dyn Device + Send>,
-    pub(super) interface: String,
-    /// Addresses to claim: the first one that is free.
-    pub(super) candidates: Vec<Cidr>,
-    pub(super) gateway: Option<IpAddr>,
-    /// Addresses of this machine's kernel, which does not hear our probes.
-    pub(super) kernels: Vec<IpAddr>,
-    /// Whom to connect to; all of the family of the candidates.
-    pub(super) remotes: Vec<SocketAddr>,
-    pub(super) names: Vec<(IpAddr, String)>,
-    pub(super) claim: ClaimTimings,
-    /// Claiming takes so long that people want to know what happens.
-    pub(super) says_claim: bool,
-}
 
 /// Carries the plan out in the lab or on the real network.
 pub(super) fn run(plan: &Plan) -> Report {

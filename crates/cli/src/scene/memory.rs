@@ -18,7 +18,7 @@ use handfast_sim::{World, link};
 use super::pages;
 use crate::failure::{Failure, code};
 use crate::fetch::Client;
-use crate::get::{Plan, Report};
+use crate::plan::{Plan, Report};
 use crate::target::HostName;
 use crate::watch::{Subject, Watch};
 

@@ -7,11 +7,12 @@ mod memory;
 mod netlink;
 mod pages;
 mod real;
+mod setting;
 
 use std::rc::Rc;
 
 use crate::args::SceneKind;
-use crate::get::{Plan, Report};
+use crate::plan::{Plan, Report};
 
 /// Carries the plan out.
 pub(crate) fn run(plan: &Rc<Plan>) -> Report {

@@ -7,11 +7,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use handfast::{Cidr, ClaimTimings};
 use handfast_device::{PacketOptions, PacketSocket};
 
-use super::live::Setting;
 use super::netlink::{self, Way};
+use super::setting::Setting;
 use crate::args::IpChoice;
 use crate::failure::{Failure, code};
-use crate::get::Plan;
+use crate::plan::Plan;
 use crate::target::HostName;
 
 /// Most addresses that `--ip auto` tries to claim; each takes some seconds.

@@ -1,0 +1,185 @@
+//! What the command line asks for, and what came of it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use handfast::Instant;
+use handfast_lab::WEB_NAME;
+
+use crate::args::{GetArgs, SceneKind};
+use crate::failure::{Failure, code};
+use crate::fetch::{Client, Fetched, Job, Limits};
+use crate::output::{Destination, Sink};
+use crate::request::Template;
+use crate::target::Target;
+use crate::watch::Watch;
+
+/// The seed of scenes that nobody else can reach; there every run shall be like the last.
+const LAB_SEED: u64 = 1;
+
+/// The command line, understood.
+pub(crate) struct Plan {
+    pub(crate) args: GetArgs,
+    pub(crate) scene: SceneKind,
+    pub(crate) target: Target,
+    pub(crate) template: Template,
+    pub(crate) destination: Destination,
+    pub(crate) seed: u64,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub(crate) struct Report {
+    pub(crate) seed: u64,
+    /// The address that we claimed.
+    pub(crate) address: Option<IpAddr>,
+    /// The neighbour to whom our packets go first.
+    pub(crate) next_hop: Option<IpAddr>,
+    /// Fetches that were asked for, and those that are complete.
+    pub(crate) wanted: u32,
+    pub(crate) complete: u32,
+    /// Bytes of all bodies together.
+    pub(crate) bytes: u64,
+    pub(crate) uploaded: u64,
+    /// The last one that is complete.
+    pub(crate) last: Option<Fetched>,
+    /// From the first connection to the last byte.
+    pub(crate) elapsed: Duration,
+    /// Connections that exist although everything is over.
+    pub(crate) connections_left: usize,
+    pub(crate) time_waits: usize,
+    /// What the lab's server and its kernel counted.
+    pub(crate) server: Option<handfast_lab::server::Totals>,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) watch: Watch,
+}
+
+impl Plan {
+    /// Understands the command line.
+    pub(crate) fn new(args: GetArgs) -> Result<Self, Failure> {
+        let (scene, url) = args.scene_and_url().map_err(Failure::usage)?;
+        let default = format!("http://{WEB_NAME}/");
+        let target = Target::parse(url.unwrap_or(&default))?;
+        let template = Template::new(&target, &args.request)?;
+        let destination = Destination::new(&args, &target)?;
+        if scene != SceneKind::Real && args.network.dev.is_some() {
+            return Err(Failure::usage(
+                "--dev is for the real network; the lab has its own",
+            ));
+        }
+        let seed = match (args.network.seed, scene) {
+            (Some(seed), _) => seed,
+            (None, SceneKind::Lab | SceneKind::Memory) => LAB_SEED,
+            (None, SceneKind::Real) => handfast::random_seed()
+                .map_err(|error| Failure::new(code::FAILED, error.to_string()))?,
+        };
+        Ok(Self {
+            args,
+            scene,
+            target,
+            template,
+            destination,
+            seed,
+        })
+    }
+
+    /// Those addresses that -4 and -6 allow.
+    pub(crate) fn family(&self, addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+        let network = &self.args.network;
+        let is_wanted = |address: &IpAddr| match address {
+            IpAddr::V4(_) => !network.ipv6,
+            IpAddr::V6(_) => !network.ipv4,
+        };
+        addresses.into_iter().filter(is_wanted).collect()
+    }
+
+    /// [`Self::family`] left nothing.
+    pub(crate) fn no_family(&self) -> Failure {
+        let message = format!(
+            "{} has no address of the family that -4 or -6 asks for; leave the option out",
+            self.target.authority
+        );
+        Failure::new(code::RESOLVE, message)
+    }
+
+    /// Fetches as often as asked for; ends with the first failure.
+    pub(crate) async fn fetch_all(
+        &self,
+        client: &Client,
+        remotes: &[SocketAddr],
+        since: Instant,
+        report: &mut Report,
+    ) {
+        let (repeat, parallel) = self.args.measure.plan();
+        let request = &self.args.request;
+        let job = Job {
+            client,
+            remotes,
+            template: &self.template,
+            limits: Limits {
+                connect: request.connect_timeout,
+                total: request.max_time,
+                since,
+            },
+            fail: request.fail,
+            verbose: self.args.output.verbose,
+            show_progress: repeat == 1 && !self.args.output.silent && !self.args.output.ladder,
+        };
+        let started = client.host.now();
+        let job = &job;
+        let fetches = stream::iter(0..repeat).map(|_| async move {
+            let mut sink = Sink::new(&self.destination, self.args.measure.verify);
+            job.fetch(&mut sink).await
+        });
+        let parallel = usize::try_from(parallel).expect("a small number");
+        let mut fetches = std::pin::pin!(fetches.buffer_unordered(parallel));
+        while let Some(outcome) = fetches.next().await {
+            match outcome {
+                Ok(fetched) => {
+                    report.complete += 1;
+                    report.bytes += fetched.len;
+                    report.uploaded += fetched.uploaded;
+                    report.last = Some(fetched);
+                }
+                Err(failure) => {
+                    report.failure = Some(failure);
+                    break;
+                }
+            }
+        }
+        report.elapsed = client.host.now().duration_since(started);
+    }
+}
+
+impl Report {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let (wanted, _) = plan.args.measure.plan();
+        Self {
+            wanted,
+            seed: plan.seed,
+            ..Self::default()
+        }
+    }
+
+    /// Adds to a connection that did not come about what the frames tell about it.
+    pub(crate) fn explain(&mut self) {
+        let Some(failure) = &mut self.failure else {
+            return;
+        };
+        if !matches!(failure.code, code::CONNECT | code::TIMEOUT) {
+            return;
+        }
+        if let Some(router) = self.watch.unreachable_by() {
+            failure.message.push_str(&format!(
+                "; {router} reported by ICMP that it cannot be reached: see that host's routes and \
+                 whether the destination is up"
+            ));
+        } else if let Some(next_hop) = self.next_hop.filter(|_| self.watch.is_unresolved()) {
+            failure.message.push_str(&format!(
+                "; {next_hop}, the next hop, does not answer ARP or neighbour discovery: is it up, \
+                 and on this link?"
+            ));
+        }
+    }
+}

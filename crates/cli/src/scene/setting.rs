@@ -1,0 +1,23 @@
+//! Where a fetch takes place: a device and what is known of the network around it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use handfast::{Cidr, ClaimTimings};
+use handfast_device::Device;
+
+/// A place on a network.
+pub(super) struct Setting {
+    pub(super) device: Box<dyn Device + Send>,
+    pub(super) interface: String,
+    /// Addresses to claim: the first one that is free.
+    pub(super) candidates: Vec<Cidr>,
+    pub(super) gateway: Option<IpAddr>,
+    /// Addresses of this machine's kernel, which does not hear our probes.
+    pub(super) kernels: Vec<IpAddr>,
+    /// Whom to connect to; all of the family of the candidates.
+    pub(super) remotes: Vec<SocketAddr>,
+    pub(super) names: Vec<(IpAddr, String)>,
+    pub(super) claim: ClaimTimings,
+    /// Claiming takes so long that people want to know what happens.
+    pub(super) says_claim: bool,
+}
