@@ -285,6 +285,14 @@ impl Network {
         self.paths.learn(now, destination, mtu);
     }
 
+    /// Nothing that is sent to `destination` is answered: looks whether the next hop is still where
+    /// we think it is (RFC 1122 3.3.1.4, 2.3.2.1).
+    pub(crate) fn suspect(&mut self, now: Instant, destination: IpAddr) {
+        if let Some(next_hop) = self.next_hop(destination) {
+            self.neighbors.suspect(now, next_hop);
+        }
+    }
+
     /// Adds what waits to `batch` until it is full; returns whether more waits.
     pub(crate) fn poll_transmit(&mut self, _now: Instant, batch: &mut TxBatch) -> bool {
         while batch.room() > 0

@@ -86,6 +86,9 @@ impl Stack {
         self.now = now;
         self.network.on_timeout(now);
         self.tcp.on_timeout(now);
+        for remote in self.tcp.take_suspects() {
+            self.network.suspect(now, remote);
+        }
         self.take_network_events(now);
     }
 

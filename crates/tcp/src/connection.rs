@@ -75,6 +75,8 @@ pub struct Connection {
     pub(crate) heard_at: Instant,
     pub(crate) keep_alive_probes: u8,
     pub(crate) keep_alive_due: bool,
+    /// R1 was reached or exceeded, and nobody was told yet that the path may be bad.
+    pub(crate) advises_against_path: bool,
     pub(crate) info: Info,
 }
 
@@ -124,6 +126,7 @@ impl Connection {
             heard_at: cx.now,
             keep_alive_probes: 0,
             keep_alive_due: false,
+            advises_against_path: false,
             info: Info::default(),
             snd,
             config,
@@ -203,6 +206,14 @@ impl Connection {
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop()
+    }
+
+    /// Whether the path may be bad: the same data was sent in vain at least R1 times, once more
+    /// since the last time this was asked. The layers below should look whether the next hop is
+    /// still where they think it is (RFC 9293 MUST-20, RFC 1122 3.3.1.4).
+    #[must_use]
+    pub fn take_advice_against_path(&mut self) -> bool {
+        core::mem::take(&mut self.advises_against_path)
     }
 
     /// The state by its RFC name.

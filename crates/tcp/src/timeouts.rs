@@ -6,7 +6,8 @@ use crate::event::{CloseReason, Event};
 use crate::timer::Timer;
 use handfast_packet::cause::Cause;
 
-/// R1 (RFC 9293 3.8.3, MUST-20): after so many timeouts the application hears of the trouble.
+/// R1 (RFC 9293 3.8.3, MUST-20): after so many timeouts the application and the layers below hear
+/// of the trouble.
 const R1_TIMEOUTS: u8 = 3;
 
 impl Connection {
@@ -45,6 +46,7 @@ impl Connection {
         if self.recovery.timeouts() == R1_TIMEOUTS {
             self.events.add(Event::SoftError);
         }
+        self.advises_against_path |= self.recovery.timeouts() >= R1_TIMEOUTS;
         self.timers.set(Timer::Retransmit, cx.now + self.rtt.rto());
     }
 

@@ -223,10 +223,16 @@ fn r1_and_r2() {
     script.write(1_000);
     script.after(ms(300 + 600));
     script.expect_events(&[]);
+    assert!(!script.connection.take_advice_against_path());
     script.after(ms(1_200));
     script.expect_events(&[Event::SoftError]);
     script.expect_state(Established);
-    script.after(secs(100) - ms(2_100) - ms(1));
+    // The layers below hear of each timeout from R1 on.
+    assert!(script.connection.take_advice_against_path());
+    assert!(!script.connection.take_advice_against_path());
+    script.after(ms(2_400));
+    assert!(script.connection.take_advice_against_path());
+    script.after(secs(100) - ms(4_500) - ms(1));
     script.expect_state(Established);
     script.after(ms(1));
     script.expect_closed(CloseReason::TimedOut);

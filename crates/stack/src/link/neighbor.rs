@@ -250,6 +250,20 @@ impl Neighbors {
         }
     }
 
+    /// Packets to the neighbour seem to get lost: checks at once whether it answers at the address
+    /// that we know, and forgets that address if it does not.
+    pub(crate) fn suspect(&mut self, now: Instant, address: IpAddr) {
+        let Some(entry) = self.entries.get_mut(&address) else {
+            return;
+        };
+        if let State::Reachable { mac, .. } | State::Stale { mac } | State::Delay { mac, .. } =
+            entry.state
+        {
+            entry.state = State::Delay { mac, at: now };
+            self.wake_by(now);
+        }
+    }
+
     /// The link address of a neighbour, if it is known.
     pub(crate) fn get(&self, address: IpAddr) -> Option<EthernetAddress> {
         self.entries.get(&address).and_then(Entry::mac)

@@ -11,6 +11,7 @@
 //! A connection knows neither addresses nor tables. Whoever calls a verb of one calls
 //! [`Tcp::refile`] afterwards, which reads what the connection wants and files it anew.
 
+use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 use handfast_packet::Instant;
@@ -59,6 +60,10 @@ pub struct TcpId(Key);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListenerId(Key);
 
+/// Most remote ends that one round of timeouts can cast doubt on. They share few next hops, and
+/// what is left out is told at the next timeout.
+const SUSPECTS_MAX: usize = 64;
+
 /// All of TCP but the layers below.
 #[derive(Debug)]
 pub(crate) struct Tcp {
@@ -77,6 +82,8 @@ pub(crate) struct Tcp {
     /// Connections with an event for the application.
     tellers: IndexQueue,
     replies: Replies,
+    /// Remote ends that do not answer; at most [`SUSPECTS_MAX`].
+    suspects: Vec<IpAddr>,
     pool: Pool,
     counters: TcpCounters,
 }
@@ -125,6 +132,7 @@ impl Tcp {
             senders: IndexQueue::new(),
             tellers: IndexQueue::new(),
             replies: Replies::new(),
+            suspects: Vec::new(),
             pool: Pool::new(PoolLimits::default()),
             counters: TcpCounters::default(),
         }
@@ -140,6 +148,25 @@ impl Tcp {
                 .expect("a slot leaves the wheel when it goes");
             // It may be early, when the deadline has moved to later: that does no harm.
             self.with(now, key, Connection::on_timeout);
+            self.note_advice(key);
+        }
+    }
+
+    /// The remote ends to which paths may be bad, as connections found since this was last asked.
+    pub(crate) fn take_suspects(&mut self) -> Vec<IpAddr> {
+        core::mem::take(&mut self.suspects)
+    }
+
+    fn note_advice(&mut self, key: Key) {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        let remote = slot.flow.remote.address;
+        if slot.connection.take_advice_against_path()
+            && self.suspects.len() < SUSPECTS_MAX
+            && !self.suspects.contains(&remote)
+        {
+            self.suspects.push(remote);
         }
     }
 
@@ -325,7 +352,7 @@ impl Tcp {
 
     /// The connections that satisfy `test`, in the order of their places. Looks at all of them:
     /// for rare events only.
-    fn keys_where(&self, test: impl Fn(&Slot) -> bool) -> alloc::vec::Vec<Key> {
+    fn keys_where(&self, test: impl Fn(&Slot) -> bool) -> Vec<Key> {
         let chosen = |key: &Key| self.slots.get(*key).is_some_and(&test);
         self.slots.keys().filter(chosen).collect()
     }

@@ -357,3 +357,26 @@ fn an_address_that_is_still_being_claimed_is_not_used() {
         .unwrap();
     assert_eq!(&from.1[6..12], &hardware(0).0);
 }
+
+/// ARP has no checksum: a damaged reply leaves a wrong address behind, which looks fine for half a
+/// minute. The timeouts of a connection are advice enough to look again (RFC 9293 MUST-20).
+#[test]
+fn a_wrong_link_address_is_found_by_the_timeouts_of_a_connection() {
+    use handfast_packet::build::{Arp, Ethernet};
+
+    let mut wire = Wire::new(PLAIN);
+    wire.listen(1, Family::V4.end(1, 80));
+    // The true reply is lost, and a damaged one comes in its place.
+    wire.filter = Some(Box::new(|sender, _| sender == 0));
+    let client = wire.connect(0, Family::V4.end(1, 80));
+    wire.settle();
+    let wrong = EthernetAddress([2, 0, 0x80, 0, 0, 2]);
+    let reply = Arp::reply((wrong, [192, 0, 2, 2]), (hardware(0), [192, 0, 2, 1]));
+    let frame = Ethernet::new(wrong, hardware(0)) / reply;
+    wire.inject(0, frame.to_vec());
+    wire.filter = None;
+    wire.pass(Duration::from_secs(7));
+    assert_eq!(wire.state(0, client), Some(State::SynSent));
+    wire.pass(Duration::from_secs(10));
+    assert_eq!(wire.state(0, client), Some(State::Established));
+}

@@ -217,6 +217,29 @@ fn a_late_answer_is_still_worth_something() {
 }
 
 #[test]
+fn a_suspect_is_checked_at_once_and_forgotten_when_it_is_silent() {
+    let mut table = with_neighbor();
+    assert_eq!(table.lookup(at(2_000), peer(1), US), Lookup::Known(MAC));
+    table.suspect(at(2_000), peer(1));
+    assert_eq!(table.next_timeout(), Some(at(2_000)));
+    for second in 2..5 {
+        let due = table.on_timeout(at(second * 1_000));
+        assert_eq!(due.solicits, [question(1, Some(MAC))]);
+        // A suspect that is being checked is not checked anew.
+        table.suspect(at(second * 1_000), peer(1));
+    }
+    assert_eq!(table.on_timeout(at(5_000)).solicits, []);
+    assert_eq!(table.lookup(at(5_000), peer(1), US), Lookup::Unknown);
+    // One that answers stays.
+    let mut table = with_neighbor();
+    table.suspect(at(2_000), peer(1));
+    table.on_timeout(at(2_000));
+    table.learn(at(2_001), peer(1), MAC, Evidence::Answer);
+    assert_eq!(table.on_timeout(at(9_000)).solicits, []);
+    assert_eq!(table.lookup(at(9_000), peer(1), US), Lookup::Known(MAC));
+}
+
+#[test]
 fn queues_are_bounded() {
     let mut table = Neighbors::default();
     for n in 0..244 {
