@@ -43,6 +43,9 @@ pub struct GuestOptions {
     pub recorder: Option<Box<dyn Recorder>>,
     /// Whether frames may stand for several segments.
     pub super_segments: bool,
+    /// Bytes of receive buffer to ask the packet socket for; `None` for the device's default. The
+    /// kernel grants twice as much, up to twice `net.core.rmem_max`.
+    pub capture_buffer: Option<usize>,
     /// Configuration of the stack. Its seed is the one below and its hardware address that of the
     /// interface, whatever it says; [`ClaimTimings::fast`] suits the lab.
     pub config: Config,
@@ -60,6 +63,7 @@ impl Default for GuestOptions {
             impair: None,
             recorder: None,
             super_segments: true,
+            capture_buffer: None,
             config: Config {
                 claim: ClaimTimings::fast(),
                 ..Config::default()
@@ -185,6 +189,7 @@ impl Guest {
     fn open(lab: &Lab, options: GuestOptions) -> io::Result<Self> {
         let packet = PacketOptions {
             super_segments: options.super_segments,
+            receive_buffer: options.capture_buffer,
             ..PacketOptions::default()
         };
         let socket = lab
@@ -192,6 +197,7 @@ impl Guest {
             .run(|| PacketSocket::open(HOME_INTERFACE, &packet));
         let socket = socket.map_err(io::Error::other)?;
         let hardware = socket.hardware_address();
+        let window = window_for(&socket, &options.config.tcp);
         let mut device: Box<dyn Device + Send> = Box::new(socket);
         if let Some(spec) = options.impair {
             device = Box::new(Impair::new(device, spec, options.seed));
@@ -199,11 +205,12 @@ impl Guest {
         if let Some(recorder) = options.recorder {
             device = Box::new(Record::new(device, recorder));
         }
-        let config = Config {
+        let mut config = Config {
             seed: options.seed,
             hardware,
             ..options.config
         };
+        config.tcp.receive_buffer = window;
         let net = Net::start(device, config)?;
         Ok(Self { net, hardware })
     }
@@ -216,6 +223,14 @@ impl Guest {
             self.net.host().add_address(cidr)
         }
     }
+}
+
+/// The receive buffer of a connection in the lab: no peer may have more under way to us than half
+/// the capture buffer holds. Round trips take microseconds here, so a large window gains nothing,
+/// and on a machine with a small `net.core.rmem_max` it would overflow the capture buffer, which is
+/// how the article's program lost its packets.
+pub fn window_for(socket: &PacketSocket, wanted: &handfast::tcp::Config) -> usize {
+    wanted.receive_buffer.min(socket.receive_buffer() / 2)
 }
 
 /// The prefix of length 0 in the family of `address`.

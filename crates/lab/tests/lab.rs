@@ -39,6 +39,10 @@ const CASES: &[Case] = &[
         "content_arrives_verified_over_both_families",
         content_over_both_families,
     ),
+    (
+        "a_small_capture_buffer_is_not_overrun",
+        small_capture_buffer,
+    ),
     ("packets_are_numbered", packets_are_numbered),
     ("uploads_are_verified", uploads_are_verified),
     (
@@ -434,4 +438,36 @@ fn exchange(lab: &Lab, port: u16, request: &[u8]) -> String {
             .expect("the server answers and closes");
         answer
     })
+}
+
+/// What most machines grant without privilege: `net.core.rmem_max` is 208 KiB by default.
+fn small_capture_buffer(lab: &Lab) {
+    const LEN: u64 = 100_000_000;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let options = GuestOptions {
+            capture_buffer: Some(208 * 1024),
+            claim: false,
+            ..GuestOptions::default()
+        };
+        let guest = Guest::start(lab, options).await.expect("a guest");
+        let mut stream = guest.net().connect(lab.web_socket()).await.expect("open");
+        let request = handfast_lab::http::get(&format!("/bytes/{LEN}"), "web.lab");
+        tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes())
+            .await
+            .expect("written");
+        let mut sink = tokio::io::sink();
+        let got = tokio::io::copy(&mut stream, &mut sink).await.expect("read");
+        assert!(got > LEN, "{got} bytes with the header");
+        assert_eq!(
+            stream.info().out_of_order,
+            0,
+            "nothing was lost on the way in"
+        );
+        drop(stream);
+        guest.stop().await;
+    });
 }

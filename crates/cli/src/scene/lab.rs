@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use handfast::{Cidr, ClaimTimings};
 use handfast_device::{PacketOptions, PacketSocket};
+use handfast_lab::guest;
 use handfast_lab::{
     GATEWAY_V4, GATEWAY_V6, HANDFAST_V4, HANDFAST_V6, HOME_HOST_V4, HOME_HOST_V6, HOME_INTERFACE,
     Lab, PREFIX_LEN_V4, PREFIX_LEN_V6, WEB_NAME, WEB_V4, WEB_V6,
@@ -52,6 +53,7 @@ pub(super) fn setting(plan: &Plan, lab: &Lab) -> Result<Setting, Failure> {
         .home()
         .run(|| PacketSocket::open(HOME_INTERFACE, &PacketOptions::default()));
     let device = device.map_err(|error| Failure::new(code::FAILED, error.to_string()))?;
+    let receive_buffer = guest::window_for(&device, &handfast::tcp::Config::default());
     let name = |address: IpAddr, name: &str| (address, name.to_owned());
     Ok(Setting {
         device: Box::new(device),
@@ -71,6 +73,10 @@ pub(super) fn setting(plan: &Plan, lab: &Lab) -> Result<Setting, Failure> {
             name(HOME_HOST_V6.into(), "home"),
         ],
         claim: ClaimTimings::fast(),
+        tcp: handfast::tcp::Config {
+            receive_buffer,
+            ..handfast::tcp::Config::default()
+        },
         says_claim: false,
     })
 }

@@ -87,7 +87,7 @@ async fn on_network(plan: &Plan, setting: Setting, report: &mut Report) -> Resul
     };
     let (watch, recorder) = Watch::new(&plan.args.output, &subject)?;
     report.watch = watch;
-    let net = start(plan, setting.device, recorder, setting.claim)?;
+    let net = start(plan, setting.device, recorder, (setting.claim, setting.tcp))?;
     let place = Place {
         net: net.clone(),
         interface: &setting.interface,
@@ -141,7 +141,7 @@ fn start(
     plan: &Plan,
     mut device: Box<dyn Device + Send>,
     recorder: Option<Box<dyn Recorder>>,
-    claim: ClaimTimings,
+    (claim, tcp): (ClaimTimings, handfast::tcp::Config),
 ) -> Result<Net, Failure> {
     if let Some(spec) = &plan.args.network.impair {
         device = Box::new(Impair::new(device, spec.clone(), plan.seed));
@@ -152,6 +152,7 @@ fn start(
     let config = Config {
         seed: plan.seed,
         claim,
+        tcp,
         ..Config::default()
     };
     Net::start(device, config)

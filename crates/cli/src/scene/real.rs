@@ -54,6 +54,7 @@ pub(super) async fn setting(plan: &Plan) -> Result<Setting, Failure> {
         kernels: way.addresses.iter().map(|cidr| cidr.address).collect(),
         names,
         claim: ClaimTimings::default(),
+        tcp: handfast::tcp::Config::default(),
         says_claim: true,
     })
 }

@@ -18,6 +18,8 @@ pub(super) struct Setting {
     pub(super) remotes: Vec<SocketAddr>,
     pub(super) names: Vec<(IpAddr, String)>,
     pub(super) claim: ClaimTimings,
+    /// What connections start with.
+    pub(super) tcp: handfast::tcp::Config,
     /// Claiming takes so long that people want to know what happens.
     pub(super) says_claim: bool,
 }
