@@ -239,8 +239,8 @@ mod linux {
     }
 
     fn report(who: &str, len: u64, time: Duration) {
-        let rate = len as f64 * 8.0 / time.as_secs_f64() / 1e9;
-        println!("{who:>10}: {:8.3} s, {rate:6.2} Gbit/s", time.as_secs_f64());
+        let rate = len as f64 * 8.0 / time.as_secs_f64() / 1e6;
+        println!("{who:>10}: {:8.3} s, {rate:9.2} Mbit/s", time.as_secs_f64());
     }
 
     /// What the server's kernel counted: resends, and what it made of them later.
