@@ -4,7 +4,8 @@
 use std::io::{self, IoSlice, IoSliceMut};
 
 use handfast_packet::buf::{
-    BlockMut, Gso, LARGE, MEDIUM, Medium, PAYLOAD_CHUNKS_MAX, Pool, RxChecksum, RxFrame, TxFrame,
+    BlockMut, Gso, LARGE, MEDIUM, Medium, PAYLOAD_CHUNKS_MAX, Pool, RxBatch, RxChecksum, RxFrame,
+    TxBatch, TxFrame,
 };
 use handfast_packet::time::Instant;
 
@@ -17,6 +18,34 @@ use crate::virtio_hdr::{
 const PIECES_MAX: usize = 2 + PAYLOAD_CHUNKS_MAX;
 /// The congestion window reduced flag in the 14th byte of a TCP header.
 const CWR: u8 = 0x80;
+
+/// Moves frames into `batch` until it is full or `next` has none; returns how many.
+pub(crate) fn fill(
+    batch: &mut RxBatch,
+    mut next: impl FnMut() -> io::Result<Option<RxFrame>>,
+) -> io::Result<usize> {
+    let before = batch.len();
+    while batch.room() > 0
+        && let Some(frame) = next()?
+    {
+        batch.push(frame);
+    }
+    Ok(batch.len() - before)
+}
+
+/// Takes frames out of `batch` until it is empty or `send` has no room; returns how many.
+pub(crate) fn drain(
+    batch: &mut TxBatch,
+    mut send: impl FnMut(&TxFrame) -> io::Result<bool>,
+) -> io::Result<usize> {
+    let before = batch.len();
+    while let Some(frame) = batch.front()
+        && send(frame)?
+    {
+        batch.pop();
+    }
+    Ok(before - batch.len())
+}
 
 /// Reads frames into blocks of a pool.
 #[derive(Debug)]

@@ -2,12 +2,11 @@
 //! parsers that judge packets are in the crate `packet`.
 
 use handfast_packet::buf::{Capabilities, Medium, TxFrame};
+use handfast_packet::ethernet::EthernetHeader;
+use handfast_packet::ip::Protocol;
+use handfast_packet::ipv6_ext::EXTENSIONS_MAX;
 
-/// Length of an Ethernet II header.
-const ETHERNET_LEN: usize = 14;
-/// Most IPv6 extension headers that are stepped over; more than any sender uses.
-const EXTENSIONS_MAX: usize = 8;
-const PROTOCOL_TCP: u8 = 6;
+const PROTOCOL_TCP: u8 = Protocol::TCP.0;
 
 /// Which IP header a frame has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +74,7 @@ impl TcpLayout {
 /// Bytes of link header on a medium.
 pub(crate) fn link_len(medium: Medium) -> usize {
     match medium {
-        Medium::Ethernet => ETHERNET_LEN,
+        Medium::Ethernet => EthernetHeader::LEN,
         Medium::Ip => 0,
     }
 }

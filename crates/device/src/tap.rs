@@ -14,7 +14,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::Device;
 use crate::error::{DeviceError, interface_lost};
-use crate::frame_io::{FrameReader, describe, gather, is_busy};
+use crate::frame_io::{FrameReader, describe, drain, fill, gather, is_busy};
 use crate::layout::fits;
 use crate::offload::RETRY_AFTER;
 use crate::sys;
@@ -278,26 +278,12 @@ impl Device for Tap {
 
     fn recv(&mut self, now: Instant, batch: &mut RxBatch) -> io::Result<usize> {
         self.again_at = None;
-        let before = batch.len();
         let mut skipped = 0;
-        while batch.room() > 0 {
-            let Some(frame) = self.next_frame(now, &mut skipped)? else {
-                break;
-            };
-            batch.push(frame);
-        }
-        Ok(batch.len() - before)
+        fill(batch, || self.next_frame(now, &mut skipped))
     }
 
     fn send(&mut self, now: Instant, batch: &mut TxBatch) -> io::Result<usize> {
-        let before = batch.len();
-        while let Some(frame) = batch.front() {
-            if !self.send_frame(now, frame)? {
-                break;
-            }
-            batch.pop();
-        }
-        Ok(before - batch.len())
+        drain(batch, |frame| self.send_frame(now, frame))
     }
 
     fn next_ready(&self) -> Option<Instant> {
