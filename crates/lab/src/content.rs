@@ -31,6 +31,37 @@ pub fn byte(position: u64) -> u8 {
     mix(counter_at(position)).to_le_bytes()[(position % WORD as u64) as usize]
 }
 
+/// Content from position 0 on, in pieces for writing.
+#[derive(Debug)]
+pub struct Pieces {
+    position: u64,
+    len: u64,
+    piece: Vec<u8>,
+}
+
+impl Pieces {
+    /// `len` bytes in pieces of `piece_len`, the last of which may be shorter.
+    pub fn new(len: u64, piece_len: usize) -> Self {
+        let piece = vec![0; piece_len];
+        Self {
+            position: 0,
+            len,
+            piece,
+        }
+    }
+
+    /// The next piece and its position; `None` at the end.
+    pub fn next_piece(&mut self) -> Option<(u64, &[u8])> {
+        let (at, left) = (self.position, self.len - self.position);
+        let count =
+            usize::try_from(left).map_or(self.piece.len(), |left| left.min(self.piece.len()));
+        let piece = &mut self.piece[..count];
+        fill(at, piece);
+        self.position += count as u64;
+        (count > 0).then_some((at, piece))
+    }
+}
+
 /// Checks content as it streams by, in slices of any size.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verifier {

@@ -17,7 +17,7 @@ use hyper::header::{CONNECTION, HOST};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::content::{self, Verifier};
+use crate::content::{Pieces, Verifier};
 use crate::http::{self, Answer, KEPT_MAX};
 use crate::lab::{Lab, WEB_NAME};
 use crate::topology::{
@@ -164,15 +164,9 @@ impl Guest {
         stream
             .write_all(http::put("/upload", WEB_NAME, len).as_bytes())
             .await?;
-        let mut piece = vec![0; PIECE_LEN];
-        let mut position = 0;
-        while position < len {
-            let count = usize::try_from(len - position)
-                .unwrap_or(PIECE_LEN)
-                .min(PIECE_LEN);
-            content::fill(position, &mut piece[..count]);
-            stream.write_all(&piece[..count]).await?;
-            position += count as u64;
+        let mut pieces = Pieces::new(len, PIECE_LEN);
+        while let Some((_, piece)) = pieces.next_piece() {
+            stream.write_all(piece).await?;
         }
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await?;

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use crate::content;
+use crate::content::Pieces;
 use crate::http::{self, Answer, FetchError, broken};
 use crate::namespace::Namespace;
 use crate::tcp_info::TcpInfo;
@@ -51,17 +51,11 @@ pub fn upload(from: &Namespace, server: SocketAddr, len: u64) -> Result<Fetched,
         stream
             .write_all(header.as_bytes())
             .map_err(|source| broken(0, source))?;
-        let mut piece = vec![0; PIECE_LEN];
-        let mut position = 0;
-        while position < len {
-            let count = usize::try_from(len - position)
-                .unwrap_or(PIECE_LEN)
-                .min(PIECE_LEN);
-            content::fill(position, &mut piece[..count]);
+        let mut pieces = Pieces::new(len, PIECE_LEN);
+        while let Some((position, piece)) = pieces.next_piece() {
             stream
-                .write_all(&piece[..count])
+                .write_all(piece)
                 .map_err(|source| broken(position, source))?;
-            position += count as u64;
         }
         receive(stream)
     })

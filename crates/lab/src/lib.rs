@@ -9,6 +9,7 @@
 #![cfg(target_os = "linux")]
 #![deny(unsafe_code)]
 
+pub mod answers;
 pub mod content;
 pub mod counters;
 mod error;

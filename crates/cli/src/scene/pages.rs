@@ -10,8 +10,7 @@ use std::time::Duration;
 use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use handfast::{TcpListener, TcpStream};
-use handfast_lab::content::Verifier;
-use http_body_util::BodyExt;
+use handfast_lab::answers::{self, BLOCK_LEN, Unanswered, Words};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue, SERVER};
 use hyper::service::service_fn;
@@ -20,18 +19,10 @@ use hyper::{Method, Request, Response, StatusCode};
 use crate::request::SentBody;
 use crate::wire::{Line, Wire};
 
-/// Length of one block of `/packets/N`.
-const BLOCK_LEN: usize = 1_448;
-/// Most blocks of `/packets/N`: the page is made in memory.
-const BLOCKS_MAX: usize = 10_000;
 /// Most connections served at a time; more wait in the listener's backlog.
 const CONNECTIONS_MAX: usize = 4_096;
 /// How long `/slow` thinks.
 const SLOW_PAUSE: Duration = Duration::from_secs(1);
-/// What `/short` promises and what it sends.
-const SHORT_PROMISED: usize = 1_000;
-const SHORT_SENT: usize = 500;
-
 const INDEX: &str = "\
 <!doctype html>
 <html lang=\"en\">
@@ -91,21 +82,21 @@ async fn answer(
     let number = argument.and_then(|argument| argument.parse::<u64>().ok());
     let is_upload = matches!(*request.method(), Method::POST | Method::PUT);
     Ok(match (page, number) {
-        ("upload", None) if is_upload => upload(request).await,
-        _ if !matches!(*request.method(), Method::GET | Method::HEAD) => text(
+        ("upload", None) if is_upload => text(answers::upload(request.into_body()).await),
+        _ if !matches!(*request.method(), Method::GET | Method::HEAD) => text((
             StatusCode::METHOD_NOT_ALLOWED,
             "this page can only be read\n".to_owned(),
-        ),
+        )),
         ("", None) => typed(SentBody::bytes(INDEX), "text/html; charset=utf-8"),
         ("bytes", Some(len)) => typed(SentBody::content(len), "application/octet-stream"),
         ("packets", Some(count)) => packets(count),
-        ("status", Some(code)) => status(code),
+        ("status", Some(code)) => text(answers::status(code)),
         ("slow", None) => {
             sleep(SLOW_PAUSE).await;
-            text(
+            text((
                 StatusCode::OK,
                 "this took a second of virtual time\n".to_owned(),
-            )
+            ))
         }
         ("silent", None) => pending().await,
         ("reset", None) => {
@@ -113,56 +104,26 @@ async fn answer(
             return Err(Unanswered);
         }
         ("malformed", None) => {
-            write(&line, b"this is not the answer you are looking for\r\n\r\n").await;
+            write(&line, answers::MALFORMED).await;
             return Err(Unanswered);
         }
         ("short", None) => {
-            let header = format!("HTTP/1.1 200 OK\r\nContent-Length: {SHORT_PROMISED}\r\n\r\n");
-            write(&line, format!("{header}{:.<SHORT_SENT$}", "").as_bytes()).await;
+            write(&line, &answers::short()).await;
             return Err(Unanswered);
         }
         ("empty", None) => return Err(Unanswered),
-        _ => text(
+        _ => text((
             StatusCode::NOT_FOUND,
             format!("there is no {path} in the memory lab\n"),
-        ),
+        )),
     })
-}
-
-/// Reads a body of position-keyed content and says whether it is right.
-async fn upload(request: Request<Incoming>) -> Response<SentBody> {
-    let mut body = request.into_body();
-    let mut verifier = Verifier::new();
-    while let Some(frame) = body.frame().await {
-        match frame {
-            Ok(frame) => {
-                if let Some(bytes) = frame.data_ref() {
-                    verifier.update(bytes);
-                }
-            }
-            Err(error) => return text(StatusCode::BAD_REQUEST, format!("body: {error}\n")),
-        }
-    }
-    let count = verifier.len();
-    match verifier.mismatch() {
-        None => text(StatusCode::OK, format!("received {count} bytes: ok\n")),
-        Some(at) => text(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            format!("received {count} bytes: first mismatch at {at}\n"),
-        ),
-    }
 }
 
 /// Blocks of one segment's length, each with its number in front.
 fn packets(count: u64) -> Response<SentBody> {
-    let Some(count) = usize::try_from(count)
-        .ok()
-        .filter(|&count| count <= BLOCKS_MAX)
-    else {
-        return text(
-            StatusCode::BAD_REQUEST,
-            format!("at most {BLOCKS_MAX} packets\n"),
-        );
+    let count = match answers::blocks(count) {
+        Ok(count) => count,
+        Err(words) => return text(words),
     };
     let mut page = String::with_capacity(count * BLOCK_LEN);
     for number in 1..=count {
@@ -174,17 +135,7 @@ fn packets(count: u64) -> Response<SentBody> {
     typed(SentBody::bytes(page), "text/plain")
 }
 
-fn status(code: u64) -> Response<SentBody> {
-    let status = u16::try_from(code)
-        .ok()
-        .and_then(|code| StatusCode::from_u16(code).ok());
-    match status {
-        Some(status) if !status.is_informational() => text(status, format!("{status}\n")),
-        _ => text(StatusCode::BAD_REQUEST, format!("{code} is no status\n")),
-    }
-}
-
-fn text(status: StatusCode, words: String) -> Response<SentBody> {
+fn text((status, words): Words) -> Response<SentBody> {
     let mut response = typed(SentBody::bytes(words), "text/plain");
     *response.status_mut() = status;
     response
@@ -203,15 +154,3 @@ async fn write(line: &Line, bytes: &[u8]) {
     // The connection is about to be dropped; a failure changes nothing.
     let _ = poll_fn(|cx| line.stream().poll_write(cx, bytes)).await;
 }
-
-/// The service refuses to answer; hyper then drops the connection without a word.
-#[derive(Debug)]
-struct Unanswered;
-
-impl std::fmt::Display for Unanswered {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("this page gives no answer on purpose")
-    }
-}
-
-impl std::error::Error for Unanswered {}

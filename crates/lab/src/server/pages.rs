@@ -4,7 +4,6 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue, SERVER};
 use hyper::service::service_fn;
@@ -14,12 +13,8 @@ use hyper_util::rt::TokioIo;
 use super::body::Page;
 use super::report::ConnectionEnd;
 use super::socket::Socket;
-use crate::content::Verifier;
+use crate::answers::{self, BLOCK_LEN, Unanswered, Words};
 
-/// Length of one numbered block of `/packets/N`: the data of one full segment on Ethernet.
-pub(super) const BLOCK_LEN: usize = 1_448;
-/// Most blocks that `/packets/N` sends; the page is made in memory.
-pub(super) const BLOCKS_MAX: usize = 10_000;
 /// Lines of `/slow` and the pause before each.
 const SLOW_LINES: u64 = 10;
 const SLOW_PAUSE: Duration = Duration::from_millis(100);
@@ -44,22 +39,6 @@ it with. If that was Handfast, each segment of it was made and understood in use
 </html>
 ";
 
-/// A promise of 1,000 bytes of which 500 come.
-const SHORT_PROMISED: usize = 1_000;
-const SHORT_SENT: usize = 500;
-
-/// The service refuses to answer; hyper then drops the connection without a word.
-#[derive(Debug)]
-struct Unanswered;
-
-impl std::fmt::Display for Unanswered {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("this page gives no answer on purpose")
-    }
-}
-
-impl std::error::Error for Unanswered {}
-
 /// Serves one connection; returns when hyper is done with it.
 pub(super) async fn serve(socket: &Arc<Socket>) {
     let answer = service_fn(|request| answer(Arc::clone(socket), request));
@@ -81,62 +60,33 @@ async fn answer(
     let number = argument.and_then(|argument| argument.parse::<u64>().ok());
     let is_upload = matches!(*request.method(), Method::POST | Method::PUT);
     let response = match (page, number) {
-        ("upload", None) if is_upload => upload(request).await,
-        _ if !matches!(*request.method(), Method::GET | Method::HEAD) => plain(
+        ("upload", None) if is_upload => plain(answers::upload(request.into_body()).await),
+        _ if !matches!(*request.method(), Method::GET | Method::HEAD) => plain((
             StatusCode::METHOD_NOT_ALLOWED,
             "this page can only be read\n".to_owned(),
-        ),
+        )),
         ("", None) => typed(Page::whole(INDEX), "text/html; charset=utf-8"),
         ("packets", Some(count)) => packets(count),
         ("bytes", Some(len)) => typed(Page::content(len), "application/octet-stream"),
         ("slow", None) => typed(Page::slow(SLOW_LINES, SLOW_PAUSE), "text/plain"),
-        ("status", Some(code)) => status(code),
+        ("status", Some(code)) => plain(answers::status(code)),
         ("reset" | "short" | "malformed" | "silent", None) => {
             misbehave(&socket, page).await;
             return Err(Unanswered);
         }
-        _ => plain(
+        _ => plain((
             StatusCode::NOT_FOUND,
             format!("there is no {path} in the lab\n"),
-        ),
+        )),
     };
     Ok(response)
 }
 
-/// Reads a body of position-keyed content and says whether it is right.
-async fn upload(request: Request<Incoming>) -> Response<Page> {
-    let mut body = request.into_body();
-    let mut verifier = Verifier::new();
-    while let Some(frame) = body.frame().await {
-        match frame {
-            Ok(frame) => {
-                if let Some(bytes) = frame.data_ref() {
-                    verifier.update(bytes);
-                }
-            }
-            Err(error) => return plain(StatusCode::BAD_REQUEST, format!("body: {error}\n")),
-        }
-    }
-    let count = verifier.len();
-    match verifier.mismatch() {
-        None => plain(StatusCode::OK, format!("received {count} bytes: ok\n")),
-        Some(at) => plain(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            format!("received {count} bytes: first mismatch at {at}\n"),
-        ),
-    }
-}
-
 /// Blocks of one segment's length, each with its number in front.
 fn packets(count: u64) -> Response<Page> {
-    let Some(count) = usize::try_from(count)
-        .ok()
-        .filter(|&count| count <= BLOCKS_MAX)
-    else {
-        return plain(
-            StatusCode::BAD_REQUEST,
-            format!("at most {BLOCKS_MAX} packets\n"),
-        );
+    let count = match answers::blocks(count) {
+        Ok(count) => count,
+        Err(words) => return plain(words),
     };
     let mut text = String::with_capacity(count * BLOCK_LEN);
     for number in 1..=count {
@@ -151,31 +101,17 @@ fn packets(count: u64) -> Response<Page> {
     typed(Page::whole(text), "text/plain")
 }
 
-fn status(code: u64) -> Response<Page> {
-    let status = u16::try_from(code)
-        .ok()
-        .and_then(|code| StatusCode::from_u16(code).ok());
-    match status {
-        // An informational status is no final answer, so a client would wait for more.
-        Some(status) if !status.is_informational() => plain(status, format!("{status}\n")),
-        _ => plain(StatusCode::BAD_REQUEST, format!("{code} is no status\n")),
-    }
-}
-
 /// What a bad server does instead of answering.
 async fn misbehave(socket: &Socket, page: &str) {
     match page {
         "reset" => socket.reset(ConnectionEnd::ResetOnRequest),
-        "short" => {
-            let header = format!("HTTP/1.1 200 OK\r\nContent-Length: {SHORT_PROMISED}\r\n\r\n");
-            socket.write_raw(format!("{header}{:.<SHORT_SENT$}", "").as_bytes());
-        }
-        "malformed" => socket.write_raw(b"this is not the answer you are looking for\r\n\r\n"),
+        "short" => socket.write_raw(&answers::short()),
+        "malformed" => socket.write_raw(answers::MALFORMED),
         _ => tokio::time::sleep(SILENCE_MAX).await,
     }
 }
 
-fn plain(status: StatusCode, text: String) -> Response<Page> {
+fn plain((status, text): Words) -> Response<Page> {
     let mut response = typed(Page::whole(text), "text/plain");
     *response.status_mut() = status;
     response

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Service;
 use super::socket::{Socket, Wire};
-use crate::content;
+use crate::content::Pieces;
 
 /// Bytes read or written at once.
 const PIECE_LEN: usize = 64 * 1024;
@@ -49,15 +49,9 @@ async fn echo(mut wire: Wire) -> io::Result<()> {
 }
 
 async fn source(mut wire: Wire, len: u64) -> io::Result<()> {
-    let mut piece = vec![0; PIECE_LEN];
-    let mut position = 0;
-    while position < len {
-        let count = usize::try_from(len - position)
-            .unwrap_or(PIECE_LEN)
-            .min(PIECE_LEN);
-        content::fill(position, &mut piece[..count]);
-        wire.write_all(&piece[..count]).await?;
-        position += count as u64;
+    let mut pieces = Pieces::new(len, PIECE_LEN);
+    while let Some((_, piece)) = pieces.next_piece() {
+        wire.write_all(piece).await?;
     }
     Ok(())
 }
