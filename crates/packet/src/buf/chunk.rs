@@ -90,13 +90,14 @@ impl Chunk {
     /// # Panics
     /// When the view is shorter than `count`.
     pub fn advance(&mut self, count: usize) {
-        *self = self.slice(count..self.len());
+        assert!(count <= self.len(), "the new start lies in the chunk");
+        self.start += u32::try_from(count).expect("bounded by the length of the chunk");
     }
 
     /// Cuts the view down to its first `len` bytes; no effect when it is shorter already.
     pub fn truncate(&mut self, len: usize) {
         if len < self.len() {
-            *self = self.slice(0..len);
+            self.end = self.start + u32::try_from(len).expect("less than the length");
         }
     }
 
