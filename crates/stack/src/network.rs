@@ -95,8 +95,8 @@ pub(crate) struct Datagram {
     pub(crate) source: IpAddr,
     /// A usable address of ours.
     pub(crate) destination: IpAddr,
-    /// Whether it was marked Congestion Experienced (RFC 3168).
-    pub(crate) ecn_ce: bool,
+    /// The ECN field of the IP header (RFC 3168).
+    pub(crate) ecn: Ecn,
     /// Transport header and all behind it.
     pub(crate) payload: Chunk,
     /// When the device received the frame (the last one, if it came in fragments).

@@ -4,7 +4,8 @@
 use handfast_packet::Instant;
 use handfast_packet::buf::{Chunk, Payload};
 use handfast_packet::cause::Cause;
-use handfast_packet::tcp::{SeqNumber, TcpFlags, TcpOptions};
+use handfast_packet::ip::Ecn;
+use handfast_packet::tcp::{Ace, SeqNumber, TcpFlags, TcpOptions};
 
 /// The control function of a segment. At most one by parsing: a segment that claims more is
 /// RST if it has RST, and is otherwise dropped before it gets here.
@@ -83,8 +84,10 @@ pub struct Segment {
     pub received_at: Instant,
     /// How many wire segments it stands for; at least 1.
     pub wire_segments: u16,
-    /// The IP header said Congestion Experienced.
-    pub ce: bool,
+    /// The ECN field of the IP header; of merged segments the same on all.
+    pub ecn: Ecn,
+    /// AE, CWR and ECE.
+    pub ace: Ace,
 }
 
 impl Segment {
@@ -120,6 +123,10 @@ pub struct Transmit {
     pub payload: Payload,
     /// Text bytes of each wire segment but the last; at least 1 when there is text.
     pub segment_len: u16,
+    /// The ECN field of the IP header; on a super-segment the same on every piece.
+    pub ecn: Ecn,
+    /// AE, CWR and ECE. Devices that cut a super-segment leave CWR on its first piece only.
+    pub ace: Ace,
     /// Why it is sent.
     pub cause: Cause,
 }
@@ -145,13 +152,15 @@ impl Transmit {
             options: TcpOptions::default(),
             payload: Payload::new(),
             segment_len: 0,
+            ecn: Ecn::NotEct,
+            ace: Ace::ZERO,
             cause,
         }
     }
 
     /// Flag bits for the header.
     pub fn flags(&self) -> TcpFlags {
-        let mut flags = self.control.flags();
+        let mut flags = self.control.flags() | self.ace.flags();
         for (set, bit) in [
             (self.ack.is_some(), TcpFlags::ACK),
             (self.push, TcpFlags::PSH),

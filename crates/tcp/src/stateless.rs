@@ -47,7 +47,8 @@ pub fn on_listen(segment: &Segment) -> ListenVerdict {
 mod tests {
     use handfast_packet::Instant;
     use handfast_packet::buf::Chunk;
-    use handfast_packet::tcp::TcpOptions;
+    use handfast_packet::ip::Ecn;
+    use handfast_packet::tcp::{Ace, TcpOptions};
 
     use super::*;
 
@@ -63,7 +64,8 @@ mod tests {
             payload: Chunk::from(alloc::vec![7; text]),
             received_at: Instant::ZERO,
             wire_segments: 1,
-            ce: false,
+            ecn: Ecn::NotEct,
+            ace: Ace::ZERO,
         }
     }
 

@@ -5,7 +5,8 @@ mod common;
 
 use common::{Script, Setup, ms, text_at};
 use handfast_packet::buf::Chunk;
-use handfast_packet::tcp::{SackBlock, SeqNumber, TcpOptions, Timestamps};
+use handfast_packet::ip::Ecn;
+use handfast_packet::tcp::{Ace, SackBlock, SeqNumber, TcpOptions, Timestamps};
 use handfast_tcp::{Connection, Control, IcmpError, Path, Segment, State};
 use proptest::prelude::*;
 
@@ -148,7 +149,8 @@ impl World {
             payload: Chunk::from(text_at(from + syn, guess.len)),
             received_at: script.now,
             wire_segments: guess.wire_segments,
-            ce: false,
+            ecn: Ecn::NotEct,
+            ace: Ace::ZERO,
         }
     }
 

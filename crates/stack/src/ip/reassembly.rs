@@ -12,7 +12,7 @@ use core::time::Duration;
 
 use handfast_packet::Instant;
 use handfast_packet::buf::Chunk;
-use handfast_packet::ip::Protocol;
+use handfast_packet::ip::{Ecn, Protocol};
 
 /// Most datagrams that are incomplete at one time; the oldest gives way.
 pub(crate) const REASSEMBLIES_MAX: usize = 64;
@@ -52,8 +52,8 @@ pub(crate) struct Fragment {
     /// The IP header with all that stands before the payload.
     pub(crate) header: Chunk,
     pub(crate) payload: Chunk,
-    /// Whether it carries the mark Congestion Experienced.
-    pub(crate) ce: bool,
+    /// The ECN field of its IP header.
+    pub(crate) ecn: Ecn,
 }
 
 /// A datagram that is complete again, or as much as came of it.
@@ -64,8 +64,8 @@ pub(crate) struct Whole {
     pub(crate) packet: Chunk,
     /// Where in `packet` the payload begins.
     pub(crate) payload_at: usize,
-    /// Whether any fragment carried Congestion Experienced (RFC 3168 5.3).
-    pub(crate) ce: bool,
+    /// What the ECN fields of all fragments come to (RFC 3168 5.3).
+    pub(crate) ecn: Ecn,
 }
 
 /// What became of a fragment.
@@ -99,7 +99,8 @@ struct Assembly {
     bytes: usize,
     /// Length of the whole, once the last fragment has told it.
     total: Option<usize>,
-    ce: bool,
+    /// The ECN field so far; `None` before the first fragment.
+    ecn: Option<Ecn>,
     /// The fragments contradict each other: nothing is kept, everything that comes is dropped.
     spoilt: bool,
 }
@@ -193,7 +194,7 @@ impl Assembly {
             pieces: BTreeMap::new(),
             bytes: 0,
             total: None,
-            ce: false,
+            ecn: None,
             spoilt: false,
         }
     }
@@ -210,17 +211,19 @@ impl Assembly {
         {
             return true;
         }
-        if self.contradicts(fragment, end) || self.pieces.len() == FRAGMENTS_MAX {
+        let ecn = join(self.ecn.unwrap_or(fragment.ecn), fragment.ecn);
+        let refused = self.contradicts(fragment, end) || self.pieces.len() == FRAGMENTS_MAX;
+        if refused || ecn.is_none() {
             self.spoil();
             return false;
         }
+        self.ecn = ecn;
         if !fragment.more {
             self.total = Some(end);
         }
         if fragment.offset == 0 {
             self.first = Some((fragment.protocol, Chunk::copy_from(&fragment.header)));
         }
-        self.ce |= fragment.ce;
         self.bytes += fragment.payload.len();
         // A copy, so that a small fragment does not keep a device's large block alive.
         self.pieces
@@ -274,8 +277,19 @@ impl Assembly {
             protocol,
             packet: Chunk::from(packet),
             payload_at,
-            ce: self.ce,
+            ecn: self.ecn?,
         })
+    }
+}
+
+/// The ECN field of fragments with these two (RFC 3168 5.3): a mark must not be lost, and must
+/// not be made on what is not capable of ECN; then nothing is left but to drop both (`None`).
+const fn join(one: Ecn, other: Ecn) -> Option<Ecn> {
+    match (one, other) {
+        (Ecn::Ce, Ecn::NotEct) | (Ecn::NotEct, Ecn::Ce) => None,
+        (Ecn::Ce, _) | (_, Ecn::Ce) => Some(Ecn::Ce),
+        (Ecn::NotEct, _) | (_, Ecn::NotEct) => Some(Ecn::NotEct),
+        (first, _) => Some(first),
     }
 }
 

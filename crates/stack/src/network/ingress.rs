@@ -31,7 +31,7 @@ pub(super) struct Arrived {
     pub(super) protocol: Protocol,
     /// TTL or hop limit.
     pub(super) hop_limit: u8,
-    pub(super) ce: bool,
+    pub(super) ecn: Ecn,
     /// It came in fragments, or as a fragment that is all there is (RFC 6946).
     pub(super) fragmented: bool,
     /// From the IP header to the end of the payload.
@@ -123,7 +123,7 @@ impl Network {
             destination,
             protocol: header.protocol,
             hop_limit: header.ttl,
-            ce: header.ecn == Ecn::Ce,
+            ecn: header.ecn,
             fragmented: false,
             packet,
             payload_at,
@@ -165,7 +165,7 @@ impl Network {
             destination,
             protocol: header.next_header,
             hop_limit: header.hop_limit,
-            ce: header.ecn == Ecn::Ce,
+            ecn: header.ecn,
             fragmented: false,
             packet,
             payload_at: Ipv6Header::LEN,
@@ -228,7 +228,7 @@ impl Network {
             protocol: arrived.protocol,
             header: arrived.packet.slice(0..arrived.payload_at),
             payload: arrived.payload(),
-            ce: arrived.ce,
+            ecn: arrived.ecn,
         };
         match self.reassembly.add(now, key, &fragment) {
             Outcome::Kept => None,
@@ -240,7 +240,7 @@ impl Network {
                 protocol,
                 packet,
                 payload_at,
-                ce,
+                ecn,
             }) => {
                 self.counters.reassembled += 1;
                 // What the device said about a checksum was about a single frame.
@@ -254,7 +254,7 @@ impl Network {
                     destination: arrived.destination,
                     protocol,
                     hop_limit: arrived.hop_limit,
-                    ce,
+                    ecn,
                     fragmented: true,
                     packet,
                     payload_at,
@@ -374,7 +374,7 @@ impl Arrived {
             destination: key.destination,
             protocol: part.protocol,
             hop_limit: 0,
-            ce: part.ce,
+            ecn: part.ecn,
             fragmented: true,
             packet: part.packet,
             payload_at: part.payload_at,
@@ -394,7 +394,7 @@ impl Arrived {
             payload: self.payload(),
             source: self.source,
             destination: self.destination,
-            ecn_ce: self.ce,
+            ecn: self.ecn,
             received_at: self.frame.received_at,
             checksum: self.frame.checksum,
             gso: self.frame.gso,

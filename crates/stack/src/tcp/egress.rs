@@ -6,7 +6,7 @@ use handfast_packet::Instant;
 use handfast_packet::buf::{BATCH_MAX, ChecksumField, Gso, Head, TxBatch};
 use handfast_packet::cause::Cause;
 use handfast_packet::checksum::pseudo_header;
-use handfast_packet::ip::{Ecn, Protocol};
+use handfast_packet::ip::Protocol;
 use handfast_packet::tcp::{CHECKSUM_OFFSET, SeqNumber, TcpHeader};
 use handfast_tcp::{Control, Cx, Transmit};
 
@@ -135,7 +135,7 @@ impl Tcp {
             source: flow.local.address,
             destination: flow.remote.address,
             protocol: Protocol::TCP,
-            ecn: Ecn::NotEct,
+            ecn: transmit.ecn,
             head,
             body: transmit.payload,
             checksum_at: partial.then_some(CHECKSUM_FIELD),

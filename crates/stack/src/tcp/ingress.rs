@@ -5,7 +5,7 @@ use core::net::IpAddr;
 
 use handfast_packet::Instant;
 use handfast_packet::buf::RxChecksum;
-use handfast_packet::tcp::{SeqNumber, TcpFlags, TcpHeader, verify_checksum};
+use handfast_packet::tcp::{Ace, SeqNumber, TcpFlags, TcpHeader, verify_checksum};
 use handfast_tcp::stateless::{self, ListenVerdict};
 use handfast_tcp::{Control, IcmpError, Segment, TimeWaitVerdict, Transmit};
 
@@ -142,7 +142,8 @@ fn parse(datagram: Datagram) -> Option<(Flow, Segment)> {
         payload,
         received_at: datagram.received_at,
         wire_segments: datagram.gso.map_or(1, |gso| gso.segments.get()),
-        ce: datagram.ecn_ce,
+        ecn: datagram.ecn,
+        ace: Ace::from_flags(header.flags),
     };
     Some((flow, segment))
 }

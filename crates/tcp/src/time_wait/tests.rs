@@ -1,6 +1,8 @@
 //! Every kind of segment in TIME-WAIT.
 
 use handfast_packet::buf::Chunk;
+use handfast_packet::ip::Ecn;
+use handfast_packet::tcp::Ace;
 
 use super::*;
 
@@ -36,7 +38,8 @@ fn segment(control: Control, ahead: i32, ack: Option<i32>, newer: Option<i32>) -
         payload: Chunk::EMPTY,
         received_at: NOW,
         wire_segments: 1,
-        ce: false,
+        ecn: Ecn::NotEct,
+        ace: Ace::ZERO,
     }
 }
 

@@ -5,11 +5,12 @@
 //! an optional distance may stand: see [`Names`]. `wire 4` says that a received segment stands
 //! for four on the wire.
 
-use handfast_packet::tcp::{SackBlock, SeqNumber, TcpOptions, Timestamps};
+use handfast_packet::tcp::{Ace, SackBlock, SeqNumber, TcpOptions, Timestamps};
 use handfast_tcp::{Control, Segment, Transmit};
 
 use super::{Script, text_at};
 use handfast_packet::buf::Chunk;
+use handfast_packet::ip::Ecn;
 
 /// Names for numbers in the text of a table that serves several states.
 #[derive(Clone, Copy, Debug, Default)]
@@ -133,7 +134,8 @@ impl Script {
             payload: Chunk::from(text_at(from + i64::from(clauses.flags.contains('S')), len)),
             received_at: self.now,
             wire_segments: 1,
-            ce: false,
+            ecn: Ecn::NotEct,
+            ace: Ace::ZERO,
         };
         for (word, value) in clauses.words {
             let number = self.names.number(value);

@@ -451,7 +451,8 @@ impl World {
                 payload: bytes[range].to_vec().into(),
                 received_at: self.now,
                 wire_segments: wire as u16,
-                ce: false,
+                ecn: transmit.ecn,
+                ace: transmit.ace,
             };
             let faulty = self.faulty();
             if faulty && self.percent(self.plan.loss) {

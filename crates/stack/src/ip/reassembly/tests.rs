@@ -36,7 +36,7 @@ fn fragment(offset: u16, len: usize, more: bool) -> Fragment {
         protocol: Protocol::TCP,
         header: Chunk::copy_from(&[u8::from(offset == 0); 20]),
         payload: Chunk::from(bytes),
-        ce: false,
+        ecn: Ecn::NotEct,
     }
 }
 
@@ -101,20 +101,30 @@ fn repetitions_are_harmless_and_datagrams_do_not_mix() {
 }
 
 #[test]
-fn congestion_experienced_in_one_fragment_counts_for_all() {
-    let mut table = Reassembly::default();
-    table.add(
-        NOW,
-        key(1),
-        &Fragment {
-            ce: true,
-            ..fragment(8, 8, false)
-        },
-    );
-    let Outcome::Complete(whole) = table.add(NOW, key(1), &fragment(0, 8, true)) else {
-        panic!("both fragments are there");
-    };
-    assert!(whole.ce);
+fn marks_in_fragments_follow_rfc_3168_5_3() {
+    use Ecn::{Ce, Ect0, Ect1, NotEct};
+    for (first, second, whole) in [
+        (NotEct, NotEct, Some(NotEct)),
+        (Ect0, Ect0, Some(Ect0)),
+        (Ect1, Ect1, Some(Ect1)),
+        (Ce, Ce, Some(Ce)),
+        (Ce, Ect0, Some(Ce)),
+        (Ect1, Ce, Some(Ce)),
+        (Ce, NotEct, None),
+        (NotEct, Ce, None),
+        (NotEct, Ect0, Some(NotEct)),
+    ] {
+        let mut table = Reassembly::default();
+        let mut add =
+            |ecn, fragment: Fragment| table.add(NOW, key(1), &Fragment { ecn, ..fragment });
+        assert_eq!(add(first, fragment(8, 8, false)), Outcome::Kept);
+        let seen = match add(second, fragment(0, 8, true)) {
+            Outcome::Complete(whole) => Some(whole.ecn),
+            Outcome::Dropped => None,
+            Outcome::Kept => panic!("both fragments are there"),
+        };
+        assert_eq!(seen, whole, "{first:?} {second:?}");
+    }
 }
 
 #[test]
