@@ -1,10 +1,13 @@
 //! The application's verbs: SEND, RECEIVE, CLOSE, ABORT and choices (RFC 9293 3.9.1, 3.10).
 
+use alloc::boxed::Box;
+
 use handfast_packet::buf::Chunk;
 use handfast_packet::cause::Cause;
 use handfast_packet::tcp::SeqNumber;
 
 use crate::config::{Config, Cx};
+use crate::congestion::{CongestionController, Controller};
 use crate::connection::{Connection, Phase};
 use crate::error::{ReadError, WriteError};
 use crate::event::{CloseReason, State};
@@ -127,6 +130,14 @@ impl Connection {
     /// Turns Nagle's algorithm off (`true`) or on (RFC 9293 MUST-17).
     pub fn set_nodelay(&mut self, nodelay: bool) {
         self.config.nagle = !nodelay;
+    }
+
+    /// Replaces the congestion controller by the caller's own; it hears the segment size at once
+    /// and every event from now on. Best before the connection is established: a controller that
+    /// comes later knows nothing of what is in flight.
+    pub fn set_controller(&mut self, mut controller: Box<dyn CongestionController>) {
+        controller.on_mss(self.snd.mss);
+        self.congestion = Controller::Custom(controller);
     }
 
     /// The choices in force.

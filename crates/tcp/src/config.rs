@@ -6,6 +6,8 @@ use handfast_packet::Instant;
 use handfast_packet::buf::Pool;
 use handfast_packet::tcp::SeqNumber;
 
+use crate::congestion::Algorithm;
+
 /// Largest receive buffer: the largest window that RFC 7323 can express.
 pub const RECEIVE_BUFFER_MAX: usize = 1 << 30;
 
@@ -44,6 +46,17 @@ pub struct Config {
     pub time_wait: Duration,
     /// How long a closed (not half-closed) application waits in FIN-WAIT-2. Default 60 s.
     pub fin_wait_2: Duration,
+    /// How much may be in flight. `Connection::set_controller` takes others. Default Reno.
+    pub congestion: Algorithm,
+    /// Leave slow start before it loses segments, when round trips grow (RFC 9406). Default on.
+    pub hystart: bool,
+    /// Segments in the first window, at least 1; a segment counts for at most 1,460 bytes unless
+    /// two of them are more. Default 10 (RFC 6928).
+    pub initial_window: u16,
+    /// Whether segments leave at a rate instead of in bursts. Default [`Pacing::Auto`].
+    pub pacing: Pacing,
+    /// Go back to the first window when nothing was sent for an RTO (RFC 5681 4.1). Default on.
+    pub slow_start_after_idle: bool,
 }
 
 impl Default for Config {
@@ -64,8 +77,25 @@ impl Default for Config {
             keep_alive_probes: 9,
             time_wait: Duration::from_secs(60),
             fin_wait_2: Duration::from_secs(60),
+            congestion: Algorithm::default(),
+            hystart: true,
+            initial_window: 10,
+            pacing: Pacing::Auto,
+            slow_start_after_idle: true,
         }
     }
+}
+
+/// Whether segments leave at a rate instead of in bursts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Pacing {
+    /// When the congestion controller asks for a rate.
+    #[default]
+    Auto,
+    /// Always: without a wish of the controller by its window and the round trip.
+    On,
+    /// Never.
+    Off,
 }
 
 /// What the network allows on the way to the peer.

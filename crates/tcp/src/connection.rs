@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! on_segment ─► handshake | input/*  ─┐
-//! on_timeout ─► timeouts              ├─► Sender, Receiver, Recovery, Reno, TimerTable
+//! on_timeout ─► timeouts              ├─► Sender, Receiver, Recovery, Controller, TimerTable
 //! write, read, shutdown … (calls)    ─┘                  │
 //! poll_transmit ◄─ output/* ◄────────────────────────────┘
 //! ```
@@ -14,7 +14,7 @@ use handfast_packet::tcp::SeqNumber;
 
 use crate::close::Close;
 use crate::config::{Config, Cx, Initial, Path};
-use crate::congestion::Reno;
+use crate::congestion::{Controller, Start};
 use crate::event::{CloseReason, Event, IcmpError, Info, State};
 use crate::events::EventSet;
 use crate::output::AckPolicy;
@@ -64,7 +64,7 @@ pub struct Connection {
     /// Both sides sent timestamps.
     pub(crate) timestamps: Option<TimestampState>,
     pub(crate) recovery: Recovery,
-    pub(crate) congestion: Reno,
+    pub(crate) congestion: Controller,
     pub(crate) rtt: RttEstimator,
     pub(crate) timers: TimerTable,
     pub(crate) acks: AckPolicy,
@@ -117,7 +117,7 @@ impl Connection {
             window_scaling: false,
             timestamps: None,
             recovery: Recovery::new(),
-            congestion: Reno::new(snd.mss),
+            congestion: Controller::new(config.congestion, Start::new(&config, snd.mss)),
             rtt: RttEstimator::new(config.rto_min),
             timers: TimerTable::default(),
             acks: AckPolicy::default(),
@@ -325,6 +325,6 @@ impl Connection {
             .min(self.path.send_mss)
             .saturating_sub(options);
         self.snd.mss = mss.max(crate::output::SEGMENT_LEN_MIN);
-        self.congestion.set_mss(self.snd.mss);
+        self.congestion.on_mss(self.snd.mss);
     }
 }

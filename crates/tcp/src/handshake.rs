@@ -5,7 +5,7 @@ use handfast_packet::cause::Cause;
 use handfast_packet::tcp::{TcpOptions, Timestamps};
 
 use crate::config::Cx;
-use crate::congestion::Reno;
+use crate::congestion::Start;
 use crate::connection::{Connection, Phase};
 use crate::event::{CloseReason, Event};
 use crate::receiver::WINDOW_SHIFT_MAX;
@@ -86,7 +86,8 @@ impl Connection {
         self.phase = Phase::Synchronized;
         self.snd.una = ack;
         self.recovery = crate::recovery::Recovery::new();
-        self.congestion = Reno::new(self.snd.mss);
+        let start = Start::new(&self.config, self.snd.mss);
+        self.congestion.restart(self.config.congestion, start);
         if handshake_lost {
             self.congestion.on_handshake_loss();
         }

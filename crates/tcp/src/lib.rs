@@ -34,7 +34,10 @@ mod timeouts;
 mod timer;
 mod timestamps;
 
-pub use config::{Config, Cx, Initial, Path, RECEIVE_BUFFER_MAX};
+pub use config::{Config, Cx, Initial, Pacing, Path, RECEIVE_BUFFER_MAX};
+pub use congestion::{
+    Ack, Algorithm, Cause as CongestionCause, Congestion, CongestionController, RateSample, Sent,
+};
 pub use connection::Connection;
 pub use error::{ReadError, WriteError};
 pub use event::{CloseReason, Event, IcmpError, Info, State};

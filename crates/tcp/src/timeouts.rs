@@ -1,6 +1,7 @@
 //! What happens when a timer runs out (RFC 9293 3.10.8, RFC 6298 section 5).
 
 use crate::config::Cx;
+use crate::congestion::{self, Congestion};
 use crate::connection::{Connection, Phase};
 use crate::event::{CloseReason, Event};
 use crate::timer::Timer;
@@ -37,7 +38,12 @@ impl Connection {
                 return self.window_probe_expires(cx);
             }
             let repeated = self.recovery.timeouts() > 0;
-            self.congestion.on_timeout(nxt - una, repeated);
+            self.congestion.on_congestion(&Congestion {
+                now: cx.now,
+                cause: congestion::Cause::Timeout { repeated },
+                in_flight: nxt - una,
+                nxt: nxt.get(),
+            });
         }
         self.recovery.on_timeout(una, nxt);
         self.rtt.backoff();

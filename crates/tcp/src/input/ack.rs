@@ -4,6 +4,7 @@ use handfast_packet::cause::Cause;
 use handfast_packet::tcp::SeqNumber;
 
 use crate::config::Cx;
+use crate::congestion::{self, Ack, Congestion};
 use crate::connection::{Connection, Phase};
 use crate::event::{Event, State};
 use crate::recovery::AckOutcome;
@@ -36,7 +37,7 @@ impl Connection {
         if ack > self.snd.una {
             self.new_ack_arrives(cx, ack, segment);
         } else if duplicate {
-            self.duplicate_ack_arrives();
+            self.duplicate_ack_arrives(cx);
         }
         self.finish_close(cx.now);
         true
@@ -117,10 +118,10 @@ impl Connection {
         self.snd.buffer.release_until(ack.min(end));
         self.info.bytes_acked += bytes;
         match self.recovery.on_new_ack(before, ack, nxt, self.snd.mss) {
-            AckOutcome::Normal => self.congestion.on_ack(bytes, in_flight),
+            AckOutcome::Normal => self.window_may_grow(cx, (ack, bytes), in_flight),
             AckOutcome::Recovered => {
                 self.congestion
-                    .on_recovered(self.recovery.in_flight(ack, nxt));
+                    .on_recovered(cx.now, self.recovery.in_flight(ack, nxt));
             }
             AckOutcome::Entered | AckOutcome::Repairing => {}
         }
@@ -138,12 +139,35 @@ impl Connection {
         self.tell_writer();
     }
 
+    /// Tells the congestion controller of `acked.1` bytes up to `acked.0`.
+    fn window_may_grow(&mut self, cx: &Cx<'_>, acked: (Offset, u64), prior_in_flight: u64) {
+        let nxt = self.snd.nxt;
+        let used = prior_in_flight + u64::from(self.snd.mss);
+        let ack = Ack {
+            now: cx.now,
+            acked: acked.1,
+            prior_in_flight,
+            in_flight: self.recovery.in_flight(acked.0, nxt),
+            srtt: self.rtt.srtt(),
+            window_limited: used >= self.congestion.window(),
+            una: acked.0.get(),
+            nxt: nxt.get(),
+            ..Ack::default()
+        };
+        self.congestion.on_ack(&ack);
+    }
+
     /// Fast retransmit begins with the third duplicate (RFC 5681 3.2).
-    fn duplicate_ack_arrives(&mut self) {
+    fn duplicate_ack_arrives(&mut self, cx: &Cx<'_>) {
         self.info.duplicate_acks += 1;
         let (una, nxt, mss) = (self.snd.una, self.snd.nxt, self.snd.mss);
         if self.recovery.on_duplicate_ack(una, nxt, mss) == AckOutcome::Entered {
-            self.congestion.on_loss(nxt - una);
+            self.congestion.on_congestion(&Congestion {
+                now: cx.now,
+                cause: congestion::Cause::Loss,
+                in_flight: nxt - una,
+                nxt: nxt.get(),
+            });
         }
     }
 
