@@ -47,7 +47,7 @@ prop_compose! {
             sack.push(SackBlock { left: SeqNumber(left), right: SeqNumber(right) });
         }
         let timestamps = timestamps.map(|(value, echo)| Timestamps { value, echo });
-        TcpOptions { mss, window_scale, sack_permitted, timestamps, sack }
+        TcpOptions { mss, window_scale, sack_permitted, timestamps, sack, ..TcpOptions::default() }
     }
 }
 

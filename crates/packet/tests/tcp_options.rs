@@ -245,7 +245,7 @@ fn options_of_a_connection_are_laid_out_in_words() {
         window_scale: Some(7),
         sack_permitted: true,
         timestamps: Some(Timestamps { value: 1, echo: 0 }),
-        sack: SackBlocks::EMPTY,
+        ..TcpOptions::default()
     };
     let without = TcpOptions {
         timestamps: None,

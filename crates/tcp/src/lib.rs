@@ -19,6 +19,7 @@ mod event;
 mod events;
 mod handshake;
 mod input;
+mod metrics;
 mod output;
 mod reassembler;
 mod receiver;
@@ -41,5 +42,6 @@ pub use congestion::{
 pub use connection::Connection;
 pub use error::{ReadError, WriteError};
 pub use event::{CloseReason, Event, IcmpError, Info, State};
+pub use metrics::Metrics;
 pub use segment::{Control, Segment, Transmit};
 pub use time_wait::{TimeWait, TimeWaitVerdict};

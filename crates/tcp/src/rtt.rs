@@ -26,6 +26,8 @@ pub(crate) struct RttEstimator {
     initial: Duration,
     /// Doublings since the last sample.
     backoff: u32,
+    /// SRTT and RTTVAR of an earlier connection to the same host, until the first sample.
+    seed: Option<(Duration, Duration)>,
 }
 
 impl RttEstimator {
@@ -37,11 +39,15 @@ impl RttEstimator {
             minimum: rto_min.min(RTO_MAX),
             initial: RTO_INITIAL,
             backoff: 0,
+            seed: None,
         }
     }
 
     /// Takes a measurement (RFC 6298 2.2, 2.3) and undoes the back-off.
     pub(crate) fn sample(&mut self, rtt: Duration) {
+        if let Some((smoothed, variation)) = self.seed.take() {
+            (self.smoothed, self.variation) = (Some(smoothed), variation);
+        }
         match self.smoothed {
             None => {
                 self.smoothed = Some(rtt);
@@ -53,6 +59,14 @@ impl RttEstimator {
             }
         }
         self.backoff = 0;
+    }
+
+    /// Averages of an earlier connection, which the first sample will move instead of replacing
+    /// (RFC 9040). Until then nothing changes.
+    pub(crate) fn seed(&mut self, smoothed: Duration, variation: Duration) {
+        if self.smoothed.is_none() {
+            self.seed = Some((smoothed, variation));
+        }
     }
 
     /// The timer ran out: doubles the RTO (RFC 6298 5.5).
@@ -157,6 +171,19 @@ mod tests {
         rtt.backoff();
         rtt.reset_backoff();
         assert_eq!(rtt.rto(), ms(250));
+    }
+
+    /// RFC 9040: averages are shared, yet the RTO of a SYN is the initial one.
+    #[test]
+    fn a_seed_counts_from_the_first_sample_on() {
+        let mut rtt = RttEstimator::new(ms(200));
+        rtt.seed(ms(100), ms(40));
+        assert_eq!((rtt.srtt(), rtt.rto()), (None, ms(1_000)));
+        rtt.sample(ms(180));
+        assert_eq!((rtt.srtt(), rtt.variation()), (Some(ms(110)), ms(50)));
+        rtt.seed(ms(900), ms(900));
+        rtt.sample(ms(110));
+        assert_eq!(rtt.srtt(), Some(ms(110)), "a seed that comes too late");
     }
 
     #[test]

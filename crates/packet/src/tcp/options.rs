@@ -1,6 +1,7 @@
 //! TCP options: the few that a connection acts upon as one small value ([`TcpOptions`]), and all
 //! assigned ones as an iterator.
 
+use super::fast_open::FastOpen;
 use super::header::SeqNumber;
 use super::option::{OPTIONS_LEN_MAX, TcpOption, options};
 
@@ -79,6 +80,8 @@ pub struct TcpOptions {
     pub timestamps: Option<Timestamps>,
     /// SACK blocks (kind 5).
     pub sack: SackBlocks,
+    /// Fast Open (kind 34, or an experimental kind); left out where 40 bytes do not hold it.
+    pub fast_open: Option<FastOpen>,
 }
 
 const NOP: u8 = 1;
@@ -108,6 +111,7 @@ impl TcpOptions {
                 TcpOption::SackPermitted => parsed.sack_permitted = true,
                 TcpOption::Sack(blocks) => parsed.sack = blocks,
                 TcpOption::Timestamps(timestamps) => parsed.timestamps = Some(timestamps),
+                TcpOption::FastOpen { .. } => parsed.fast_open = FastOpen::from_option(&option),
                 _ => {}
             }
         }
@@ -129,6 +133,9 @@ impl TcpOptions {
         if self.window_scale.is_some() {
             len += 4;
         }
+        len += self
+            .fast_open_that_fits(len)
+            .map_or(0, |fast_open| fast_open.padded_len());
         len + match self.sack_that_fit(len) {
             0 => 0,
             blocks => 4 + 8 * blocks,
@@ -138,6 +145,14 @@ impl TcpOptions {
     /// Whether there are no options.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The Fast Open option if it fits behind `used` bytes of other options.
+    fn fast_open_that_fits(&self, used: usize) -> Option<&FastOpen> {
+        let room = OPTIONS_LEN_MAX.saturating_sub(used);
+        self.fast_open
+            .as_ref()
+            .filter(|fast_open| fast_open.padded_len() <= room)
     }
 
     /// How many SACK blocks fit behind `used` bytes of other options.
@@ -167,6 +182,14 @@ impl TcpOptions {
         }
         if let Some(shift) = self.window_scale {
             writer.put(&[NOP, WINDOW_SCALE, 3, shift]);
+        }
+        if let Some(fast_open) = self.fast_open_that_fits(writer.at) {
+            let (head, len) = fast_open.head();
+            writer.put(&head[..len]);
+            writer.put(fast_open.cookie());
+            while !writer.at.is_multiple_of(4) {
+                writer.put(&[NOP]);
+            }
         }
         let blocks = self.sack_that_fit(writer.at);
         if blocks > 0 {
