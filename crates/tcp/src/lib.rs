@@ -37,7 +37,8 @@ mod timestamps;
 
 pub use config::{Config, Cx, Initial, Pacing, Path, RECEIVE_BUFFER_MAX};
 pub use congestion::{
-    Ack, Algorithm, Cause as CongestionCause, Congestion, CongestionController, RateSample, Sent,
+    Ack, Algorithm, Cause as CongestionCause, Congestion, CongestionController, Lost, RateSample,
+    Sent,
 };
 pub use connection::Connection;
 pub use error::{ReadError, WriteError};

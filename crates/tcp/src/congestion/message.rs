@@ -73,6 +73,21 @@ pub struct RateSample {
     pub app_limited: bool,
 }
 
+/// A segment was found lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// When it was found.
+    pub now: Instant,
+    /// Bytes of text in it.
+    pub bytes: u64,
+    /// Bytes in flight when it was sent, itself included.
+    pub sent_in_flight: u64,
+    /// Bytes found lost since it was sent, itself included.
+    pub lost_since: u64,
+    /// The application held us back when it was sent.
+    pub app_limited: bool,
+}
+
 /// Why the window must shrink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {

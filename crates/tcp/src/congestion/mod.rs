@@ -1,6 +1,12 @@
 //! How much may be in flight. Knows nothing of sequence numbers: what is lost is decided in
 //! `recovery`, and `connection` carries the news as the plain messages of `message`.
 
+mod arithmetic;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the sender does not stamp its segments yet")
+)]
+pub(crate) mod delivery_rate;
 mod message;
 mod reno;
 
@@ -13,7 +19,7 @@ use handfast_packet::Instant;
 
 use crate::config::Config;
 
-pub use message::{Ack, Cause, Congestion, RateSample, Sent};
+pub use message::{Ack, Cause, Congestion, Lost, RateSample, Sent};
 pub(crate) use reno::Reno;
 
 /// Congestion windows never grow beyond this: the largest window that TCP can express.
@@ -37,6 +43,12 @@ pub trait CongestionController: fmt::Debug + Send {
 
     /// An ACK told of data delivered or lost.
     fn on_ack(&mut self, ack: &Ack);
+
+    /// A segment was found lost; told for each, before the `on_ack` or `on_congestion` that follows
+    /// from it. For those who count losses against what was in flight.
+    fn on_lost(&mut self, lost: &Lost) {
+        let _ = lost;
+    }
 
     /// The window must shrink: the new slow-start threshold is what the window becomes. While
     /// [`Self::uses_prr`], the sender gets there step by step (RFC 9937).
