@@ -148,6 +148,8 @@ pub(crate) struct OutPacket {
 pub(crate) enum NetworkEvent {
     /// Something happened to an address of ours. After `Lost` it is ours no more.
     Address(AddressEvent),
+    /// What was known about the MTU of the way to `destination` is too old.
+    PathForgotten { destination: IpAddr },
     /// A packet to `destination` was dropped: there is no route, or the neighbour is silent.
     Unreachable { destination: IpAddr },
 }
@@ -276,7 +278,10 @@ impl Network {
         }
         self.on_report_timeout(now);
         self.routes.on_timeout(now);
-        self.paths.on_timeout(now);
+        for destination in self.paths.on_timeout(now) {
+            self.events
+                .push_back(NetworkEvent::PathForgotten { destination });
+        }
     }
 
     /// A router says, and a connection has found it credible, that packets to `destination` may
@@ -340,14 +345,20 @@ impl Network {
 
     /// The largest packet that reaches `destination` in one piece, as far as we know.
     pub(crate) fn mtu_for(&self, destination: IpAddr) -> u16 {
-        let link = if destination.is_ipv6() {
-            self.mtu_v6
-        } else {
-            self.mtu
-        };
+        let link = self.link_mtu(destination);
         self.paths
             .get(destination)
             .map_or(link, |path| path.min(link))
+    }
+
+    /// The largest packet on our link, of the family of `address`. What paths carry in the other
+    /// direction is unknown, so this is what we may receive (RFC 9293 MUST-67).
+    pub(crate) fn link_mtu(&self, address: IpAddr) -> u16 {
+        if address.is_ipv6() {
+            self.mtu_v6
+        } else {
+            self.mtu
+        }
     }
 
     /// What was counted so far.

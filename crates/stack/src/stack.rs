@@ -89,6 +89,9 @@ impl Stack {
         for remote in self.tcp.take_suspects() {
             self.network.suspect(now, remote);
         }
+        for (remote, mtu) in self.tcp.take_narrowed() {
+            self.narrow_path(now, remote, mtu);
+        }
         self.take_network_events(now);
     }
 
@@ -253,9 +256,8 @@ impl Stack {
             IcmpKind::Soft => IcmpError::Soft,
             IcmpKind::Hard => IcmpError::Hard,
             IcmpKind::TooBig { mtu } => {
-                if self.tcp.is_in_flight(report) {
-                    self.network.confirm_too_big(now, report.remote, mtu);
-                    self.tcp.on_path(now, &self.network, report.remote);
+                if self.tcp.believes(now, report, mtu) {
+                    self.narrow_path(now, report.remote, mtu);
                 }
                 return;
             }
@@ -263,10 +265,18 @@ impl Stack {
         self.tcp.on_icmp(now, report, error);
     }
 
+    fn narrow_path(&mut self, now: Instant, remote: IpAddr, mtu: u16) {
+        self.network.confirm_too_big(now, remote, mtu);
+        self.tcp.on_path(now, &self.network, remote);
+    }
+
     fn take_network_events(&mut self, now: Instant) {
         while let Some(event) = self.network.poll_event() {
             match event {
                 NetworkEvent::Unreachable { destination } => self.tcp.unreachable(now, destination),
+                NetworkEvent::PathForgotten { destination } => {
+                    self.tcp.on_path(now, &self.network, destination);
+                }
                 NetworkEvent::Address(event) => {
                     if let AddressEvent::Lost { address, .. } = event {
                         self.tcp.address_lost(now, address);

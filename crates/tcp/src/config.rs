@@ -7,6 +7,7 @@ use handfast_packet::buf::Pool;
 use handfast_packet::tcp::SeqNumber;
 
 use crate::congestion::Algorithm;
+use crate::mtu_probe::MtuProbing;
 
 /// Largest receive buffer: the largest window that RFC 7323 can express.
 pub const RECEIVE_BUFFER_MAX: usize = 1 << 30;
@@ -44,6 +45,9 @@ pub struct Config {
     pub keep_alive_probes: u8,
     /// How long TIME-WAIT lasts: 2 MSL. Default 60 s as in Linux; RFC 9293 says 4 min.
     pub time_wait: Duration,
+    /// Look for the largest segment that the path carries by probes (RFC 4821). Default: once
+    /// full segments vanish.
+    pub mtu_probing: MtuProbing,
     /// How long a closed (not half-closed) application waits in FIN-WAIT-2. Default 60 s.
     pub fin_wait_2: Duration,
     /// How much may be in flight. `Connection::set_controller` takes others. Default Reno.
@@ -76,6 +80,7 @@ impl Default for Config {
             keep_alive_interval: Duration::from_secs(75),
             keep_alive_probes: 9,
             time_wait: Duration::from_secs(60),
+            mtu_probing: MtuProbing::BlackHole,
             fin_wait_2: Duration::from_secs(60),
             congestion: Algorithm::default(),
             hystart: true,

@@ -17,7 +17,9 @@ use crate::config::{Config, Cx, Initial, Path};
 use crate::congestion::{Controller, Start};
 use crate::event::{CloseReason, Event, IcmpError, Info, State};
 use crate::events::EventSet;
+use crate::mtu_probe::MtuProbe;
 use crate::output::AckPolicy;
+use crate::path_mtu::PathMtu;
 use crate::receiver::Receiver;
 use crate::recovery::Recovery;
 use crate::rtt::RttEstimator;
@@ -50,6 +52,8 @@ pub(crate) enum Phase {
 pub struct Connection {
     pub(crate) config: Config,
     pub(crate) path: Path,
+    pub(crate) path_mtu: PathMtu,
+    pub(crate) mtu_probe: MtuProbe,
     pub(crate) phase: Phase,
     pub(crate) close: Close,
     /// The application is gone: it neither reads nor writes any more.
@@ -108,6 +112,8 @@ impl Connection {
         let snd = Sender::new(&config, path, initial);
         Self {
             path,
+            path_mtu: PathMtu::default(),
+            mtu_probe: MtuProbe::new(config.mtu_probing, path.default_mss, path.send_mss),
             phase,
             close: Close::OPEN,
             detached: false,
@@ -318,12 +324,10 @@ impl Connection {
 
     /// Eff.snd.MSS (RFC 9293 3.7.1): what both the peer and IP allow, less our options.
     pub(crate) fn renew_mss(&mut self) {
-        let options = if self.timestamps.is_some() { 12 } else { 0 };
-        let mss = self
-            .snd
-            .peer_mss
-            .min(self.path.send_mss)
-            .saturating_sub(options);
+        let ceiling = self.snd.peer_mss.min(self.path.send_mss);
+        self.mtu_probe.set_ceiling(ceiling);
+        let limit = self.mtu_probe.limit().unwrap_or(ceiling);
+        let mss = limit.saturating_sub(self.options_len());
         self.snd.mss = mss.max(crate::output::SEGMENT_LEN_MIN);
         self.congestion.on_mss(self.snd.mss);
     }

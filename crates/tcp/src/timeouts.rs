@@ -45,6 +45,7 @@ impl Connection {
                 nxt: nxt.get(),
             });
         }
+        self.path_mtu.on_timeout(una);
         self.recovery.on_timeout(una, nxt);
         self.rtt.backoff();
         self.snd.timed = None;

@@ -3,6 +3,7 @@
 //! Whoever calls [`PathMtus::learn`] has made sure that the news answers a packet of ours.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
@@ -13,6 +14,8 @@ pub(crate) const PATHS_MAX: usize = 256;
 /// No path counts as narrower in IPv4, whatever a router says: below this, forged messages would
 /// do more harm than fragments (RFC 5927 section 7).
 pub(crate) const MTU_MIN_V4: u16 = 576;
+/// No router of IPv4 can mean less (RFC 1191 section 3): every link carries so much.
+pub(crate) const MTU_CREDIBLE_V4: u16 = 68;
 /// Every IPv6 link carries so much (RFC 8200 section 5).
 pub(crate) const MTU_MIN_V6: u16 = 1_280;
 
@@ -35,13 +38,8 @@ impl PathMtus {
     /// Takes note that packets to `destination` may have at most `mtu` bytes. Only a decrease
     /// counts; the way back up is by age.
     ///
-    /// A message that claims less than 1,280 bytes in IPv6 is discarded (RFC 8201 section 4); in
-    /// IPv4 it counts as [`MTU_MIN_V4`].
+    /// `mtu` is what [`credible`] made of the message.
     pub(crate) fn learn(&mut self, now: Instant, destination: IpAddr, mtu: u16) {
-        if destination.is_ipv6() && mtu < MTU_MIN_V6 {
-            return;
-        }
-        let mtu = mtu.max(MTU_MIN_V4);
         if self.get(destination).is_some_and(|known| known <= mtu) {
             return;
         }
@@ -64,14 +62,30 @@ impl PathMtus {
         self.paths.get(&destination).map(|path| path.mtu)
     }
 
-    /// Forgets what is too old.
-    pub(crate) fn on_timeout(&mut self, now: Instant) {
+    /// Forgets what is too old; the destinations, to which wider packets may be tried again (RFC
+    /// 1191 section 6.3).
+    pub(crate) fn on_timeout(&mut self, now: Instant) -> Vec<IpAddr> {
+        if self.next_timeout().is_none_or(|due| now < due) {
+            return Vec::new();
+        }
+        let old = self.paths.iter().filter(|(_, path)| path.expires <= now);
+        let old: Vec<IpAddr> = old.map(|(destination, _)| *destination).collect();
         self.paths.retain(|_, path| now < path.expires);
+        old
     }
 
     /// When [`Self::on_timeout`] is due.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         self.paths.values().map(|path| path.expires).min()
+    }
+}
+
+/// What a router's word about the way to `destination` is worth: `None` when no path is so narrow
+/// (RFC 1191 section 3; RFC 8201 section 4), and never less than [`MTU_MIN_V4`] in IPv4.
+pub(crate) fn credible(destination: IpAddr, mtu: u16) -> Option<u16> {
+    match destination {
+        IpAddr::V4(_) => (mtu >= MTU_CREDIBLE_V4).then_some(mtu.max(MTU_MIN_V4)),
+        IpAddr::V6(_) => (mtu >= MTU_MIN_V6).then_some(mtu),
     }
 }
 
@@ -92,27 +106,32 @@ mod tests {
         assert_eq!(learn(&mut paths, 1_400), Some(1_400));
         assert_eq!(learn(&mut paths, 1_450), Some(1_400));
         assert_eq!(learn(&mut paths, 1_300), Some(1_300));
-        assert_eq!(
-            learn(&mut paths, 68),
-            Some(MTU_MIN_V4),
-            "a path is never that narrow"
-        );
         let expiry = Instant::ZERO + AGE;
         assert_eq!(paths.next_timeout(), Some(expiry));
-        paths.on_timeout(Instant::from_nanos(expiry.as_nanos() - 1));
-        assert_eq!(paths.get(to), Some(MTU_MIN_V4));
-        paths.on_timeout(expiry);
+        let almost = Instant::from_nanos(expiry.as_nanos() - 1);
+        assert!(paths.on_timeout(almost).is_empty());
+        assert_eq!(paths.get(to), Some(1_300));
+        assert_eq!(paths.on_timeout(expiry), [to]);
         assert_eq!((paths.get(to), paths.next_timeout()), (None, None));
     }
 
+    /// RFC 1191 section 3 and RFC 8201 section 4.
     #[test]
-    fn ipv6_takes_no_word_below_its_minimum() {
-        let mut paths = PathMtus::default();
-        let to = "2001:db8::1".parse().unwrap();
-        paths.learn(Instant::ZERO, to, MTU_MIN_V6 - 1);
-        assert_eq!(paths.get(to), None);
-        paths.learn(Instant::ZERO, to, MTU_MIN_V6);
-        assert_eq!(paths.get(to), Some(MTU_MIN_V6));
+    fn no_router_is_believed_below_what_every_link_carries() {
+        let v4: IpAddr = [192, 0, 2, 1].into();
+        let v6: IpAddr = "2001:db8::1".parse().unwrap();
+        for (to, mtu, worth) in [
+            (v4, 0, None),
+            (v4, 67, None),
+            (v4, 68, Some(MTU_MIN_V4)),
+            (v4, 576, Some(576)),
+            (v4, 1_400, Some(1_400)),
+            (v6, 68, None),
+            (v6, 1_279, None),
+            (v6, 1_280, Some(1_280)),
+        ] {
+            assert_eq!(credible(to, mtu), worth, "{mtu} bytes to {to}");
+        }
     }
 
     #[test]

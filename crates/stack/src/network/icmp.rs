@@ -16,7 +16,7 @@ use super::ingress::Arrived;
 use super::{IcmpReport, Inbound, Network};
 use crate::ip::icmp::{IcmpKind, QUOTE_V4_MAX, QUOTE_V6_MAX, Quoted, meaning_v4, meaning_v6};
 use crate::ip::is_host;
-use crate::ip::pmtu::{MTU_MIN_V4, MTU_MIN_V6};
+use crate::ip::pmtu;
 use crate::ip::reassembly::{Key, Whole};
 
 /// What we have to say about a packet.
@@ -185,12 +185,14 @@ impl Network {
     /// Hands an error on when it quotes a TCP segment that could be ours (RFC 5927 section 4),
     /// and when it tells something new.
     fn report(&mut self, quoted: Option<Quoted>, kind: Option<IcmpKind>) -> Option<Inbound> {
-        let credible = quoted.zip(kind).filter(|&(quoted, kind)| {
-            let ours = quoted.protocol == Protocol::TCP && self.is_local(quoted.source);
-            ours && match kind {
-                IcmpKind::TooBig { mtu } => self.is_news(quoted.destination, mtu),
-                IcmpKind::Soft | IcmpKind::Hard => true,
+        let ours = quoted
+            .filter(|quoted| quoted.protocol == Protocol::TCP && self.is_local(quoted.source));
+        let credible = ours.zip(kind).and_then(|(quoted, kind)| match kind {
+            IcmpKind::TooBig { mtu } => {
+                let mtu = self.news(&quoted, mtu)?;
+                Some((quoted, IcmpKind::TooBig { mtu }))
             }
+            IcmpKind::Soft | IcmpKind::Hard => Some((quoted, kind)),
         });
         let Some((quoted, kind)) = credible else {
             self.counters.icmp_errors_ignored += 1;
@@ -205,15 +207,12 @@ impl Network {
         }))
     }
 
-    /// Whether a router's word would make the path narrower than we know it to be. A word of
-    /// less than 1,280 bytes in IPv6 counts for nothing (RFC 8201 section 4).
-    fn is_news(&self, destination: IpAddr, mtu: u16) -> bool {
-        let mtu = match destination {
-            IpAddr::V4(_) => mtu.max(MTU_MIN_V4),
-            IpAddr::V6(_) if mtu < MTU_MIN_V6 => return false,
-            IpAddr::V6(_) => mtu,
-        };
-        mtu < self.mtu_for(destination)
+    /// What a router's word about a packet makes of the path, if it is credible and would make
+    /// the path narrower than we know it to be. A packet that would have passed is no reason to
+    /// complain (RFC 5927 section 7).
+    fn news(&self, quoted: &Quoted, mtu: u16) -> Option<u16> {
+        let known = self.mtu_for(quoted.destination);
+        pmtu::credible(quoted.destination, mtu).filter(|&worth| mtu < quoted.len && worth < known)
     }
 
     fn unreadable_message(&mut self, error: ParseError) -> Option<Inbound> {

@@ -7,10 +7,11 @@ use handfast_packet::Instant;
 use handfast_packet::buf::RxChecksum;
 use handfast_packet::tcp::{Ace, SeqNumber, TcpFlags, TcpHeader, verify_checksum};
 use handfast_tcp::stateless::{self, ListenVerdict};
-use handfast_tcp::{Control, IcmpError, Segment, TimeWaitVerdict, Transmit};
+use handfast_tcp::{Control, IcmpError, Segment, TimeWaitVerdict, TooBig, Transmit};
 
 use super::Tcp;
 use super::demux::{Endpoint, Flow};
+use super::open::headers;
 use crate::network::{Datagram, IcmpReport, Network};
 
 impl Tcp {
@@ -74,15 +75,23 @@ impl Tcp {
         }
     }
 
-    /// Whether the segment that is quoted is in flight, so that the error about it was provoked
-    /// by us (RFC 5927 section 7).
-    pub(crate) fn is_in_flight(&self, report: &IcmpReport) -> bool {
+    /// A router dropped the segment that is quoted because it was larger than `mtu`. Whether that
+    /// is to be acted upon now: we provoked it, and the path never carried so much (RFC 5927
+    /// section 7). What is only plausible waits for a timeout and [`Tcp::take_narrowed`].
+    pub(crate) fn believes(&mut self, now: Instant, report: &IcmpReport, mtu: u16) -> bool {
         let (flow, seq) = quoted(report);
-        let slot = self.demux.get(&flow).and_then(|key| self.slots.get(key));
-        slot.is_some_and(|slot| slot.connection.covers(seq))
+        let Some(key) = self.demux.get(&flow) else {
+            return false;
+        };
+        let text = mtu.saturating_sub(headers(report.remote));
+        let mut verdict = TooBig::Ignore;
+        self.with(now, key, |connection, _| {
+            verdict = connection.on_too_big(seq, mtu, text);
+        });
+        verdict == TooBig::Believe
     }
 
-    /// The way to `remote` has become narrower.
+    /// What is known about the way to `remote` has changed.
     pub(crate) fn on_path(&mut self, now: Instant, network: &Network, remote: IpAddr) {
         let path = self.path(network, remote);
         for key in self.keys_where(|slot| slot.flow.remote.address == remote) {

@@ -82,6 +82,9 @@ pub(crate) struct Tcp {
     /// Connections with an event for the application.
     tellers: IndexQueue,
     replies: Replies,
+    /// Remote ends to which paths have proved narrower, and how much they carry; at most
+    /// [`SUSPECTS_MAX`].
+    narrowed: Vec<(IpAddr, u16)>,
     /// Remote ends that do not answer; at most [`SUSPECTS_MAX`].
     suspects: Vec<IpAddr>,
     pool: Pool,
@@ -132,6 +135,7 @@ impl Tcp {
             senders: IndexQueue::new(),
             tellers: IndexQueue::new(),
             replies: Replies::new(),
+            narrowed: Vec::new(),
             suspects: Vec::new(),
             pool: Pool::new(PoolLimits::default()),
             counters: TcpCounters::default(),
@@ -157,11 +161,22 @@ impl Tcp {
         core::mem::take(&mut self.suspects)
     }
 
+    /// The remote ends to which paths have proved narrower since this was last asked, with the MTU
+    /// that a router gave and a timeout has confirmed.
+    pub(crate) fn take_narrowed(&mut self) -> Vec<(IpAddr, u16)> {
+        core::mem::take(&mut self.narrowed)
+    }
+
     fn note_advice(&mut self, key: Key) {
         let Some(slot) = self.slots.get_mut(key) else {
             return;
         };
         let remote = slot.flow.remote.address;
+        if self.narrowed.len() < SUSPECTS_MAX
+            && let Some(mtu) = slot.connection.take_narrowed_path()
+        {
+            self.narrowed.push((remote, mtu));
+        }
         if slot.connection.take_advice_against_path()
             && self.suspects.len() < SUSPECTS_MAX
             && !self.suspects.contains(&remote)

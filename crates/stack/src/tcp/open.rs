@@ -165,13 +165,14 @@ impl Tcp {
 
     /// What the way to `remote` allows, by what is known now.
     pub(super) fn path(&self, network: &Network, remote: IpAddr) -> Path {
-        let (headers, default_mss) = match remote {
-            IpAddr::V4(_) => (20 + 20, 536),
-            IpAddr::V6(_) => (40 + 20, 1_220),
+        let default_mss = match remote {
+            IpAddr::V4(_) => 536,
+            IpAddr::V6(_) => 1_220,
         };
+        let headers = headers(remote);
         let max_payload = u32::try_from(PAYLOAD_MAX).expect("PAYLOAD_MAX is below 64 KiB");
         Path {
-            receive_mss: self.capabilities.mtu.saturating_sub(headers),
+            receive_mss: network.link_mtu(remote).saturating_sub(headers),
             send_mss: network.mtu_for(remote).saturating_sub(headers),
             default_mss,
             max_gso: self.capabilities.max_gso.min(max_payload),
@@ -212,6 +213,14 @@ impl Tcp {
             }),
             Some(port) => Ok(flow(port)),
         }
+    }
+}
+
+/// Bytes of the fixed headers of IP and TCP to `remote`.
+pub(super) fn headers(remote: IpAddr) -> u16 {
+    match remote {
+        IpAddr::V4(_) => 20 + 20,
+        IpAddr::V6(_) => 40 + 20,
     }
 }
 

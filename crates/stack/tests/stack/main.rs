@@ -6,5 +6,6 @@ mod errors;
 mod frames;
 mod listeners;
 mod operations;
+mod path_mtu;
 mod strangers;
 mod wire;

@@ -35,6 +35,7 @@ impl Connection {
             },
         }?;
         self.info.segments_sent += wire_segments(&transmit);
+        self.note_size(&transmit);
         Some(transmit)
     }
 
