@@ -27,6 +27,8 @@ pub enum Cause {
     Ack,
     /// ACK sent because the delayed-ACK timer ran out (RFC 9293 3.8.6.3).
     DelayedAck,
+    /// ACK that tells of congestion marks at once (RFC 3168 6.1.3, RFC 9768 3.2.2.5.1).
+    CongestionEcho,
     /// ACK for data out of order: a hole was seen (RFC 5681 4.2).
     DuplicateAck,
     /// ACK for data that had arrived already, with a D-SACK block (RFC 2883).
@@ -94,6 +96,7 @@ impl fmt::Display for Cause {
             Self::Close => "close",
             Self::Ack => "ack",
             Self::DelayedAck => "delayed ack",
+            Self::CongestionEcho => "ack: congestion marks arrived",
             Self::DuplicateAck => "duplicate ack: hole seen",
             Self::DuplicateData => "ack: data was already here",
             Self::WindowUpdate => "window update",

@@ -163,16 +163,7 @@ fn every_kind_has_the_bytes_of_its_document() {
 /// connection acts upon must have the right one.
 #[test]
 fn lengths_that_do_not_fit_the_kind() {
-    for (kind, len) in [
-        (19, 4),
-        (28, 3),
-        (28, 5),
-        (29, 3),
-        (30, 2),
-        (172, 4),
-        (174, 14),
-        (253, 3),
-    ] {
+    for (kind, len) in [(19, 4), (28, 3), (28, 5), (29, 3), (30, 2), (253, 3)] {
         let mut bytes = vec![7; len];
         bytes[0] = kind;
         bytes[1] = u8::try_from(len).unwrap();

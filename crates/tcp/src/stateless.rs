@@ -8,6 +8,10 @@ use crate::seq;
 
 /// What a listener does with a segment.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart at once; a box would cost more"
+)]
 pub enum ListenVerdict {
     /// Nothing.
     Ignore,

@@ -38,6 +38,10 @@ const _: () = assert!(size_of::<TimeWait>() <= 64, "one cache line");
 
 /// What to do with a segment that arrives in TIME-WAIT.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart at once; a box would cost more"
+)]
 pub enum TimeWaitVerdict {
     /// Nothing.
     Ignore,

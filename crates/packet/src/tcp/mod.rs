@@ -1,11 +1,13 @@
 //! The TCP header and its options (RFC 9293 3.1, 3.2).
 
+mod accecn;
 mod ace;
 mod fast_open;
 mod header;
 mod option;
 mod options;
 
+pub use accecn::{AccEcn, AccEcnOrder};
 pub use ace::Ace;
 pub use fast_open::{FAST_OPEN_COOKIE_MAX, FAST_OPEN_COOKIE_MIN, FastOpen};
 pub use header::{CHECKSUM_OFFSET, SeqNumber, TcpFlags, TcpHeader, verify_checksum};

@@ -62,7 +62,7 @@ pub enum TcpOption<'a> {
     AccEcn {
         /// Kind 172 has the counters in the order E0B, CEB, E1B; kind 174 in the reverse.
         order: u8,
-        /// Up to three counters of three bytes.
+        /// Up to three counters of three bytes; what follows or is cut short is padding.
         counters: &'a [u8],
     },
     /// An experiment (kinds 253 and 254, RFC 6994).
@@ -211,7 +211,7 @@ fn understand(kind: u8, data: &[u8]) -> Option<TcpOption<'_>> {
             cookie: data,
             experiment: None,
         },
-        (172 | 174, _) if data.len() <= 9 && data.len().is_multiple_of(3) => TcpOption::AccEcn {
+        (172 | 174, _) => TcpOption::AccEcn {
             order: kind,
             counters: data,
         },

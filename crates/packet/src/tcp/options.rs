@@ -1,6 +1,7 @@
 //! TCP options: the few that a connection acts upon as one small value ([`TcpOptions`]), and all
 //! assigned ones as an iterator.
 
+use super::accecn::AccEcn;
 use super::fast_open::FastOpen;
 use super::header::SeqNumber;
 use super::option::{OPTIONS_LEN_MAX, TcpOption, options};
@@ -78,6 +79,8 @@ pub struct TcpOptions {
     pub sack_permitted: bool,
     /// Timestamps (kind 8).
     pub timestamps: Option<Timestamps>,
+    /// AccECN counters (kinds 172 and 174, RFC 9768).
+    pub accecn: Option<AccEcn>,
     /// SACK blocks (kind 5).
     pub sack: SackBlocks,
     /// Fast Open (kind 34, or an experimental kind); left out where 40 bytes do not hold it.
@@ -111,6 +114,9 @@ impl TcpOptions {
                 TcpOption::SackPermitted => parsed.sack_permitted = true,
                 TcpOption::Sack(blocks) => parsed.sack = blocks,
                 TcpOption::Timestamps(timestamps) => parsed.timestamps = Some(timestamps),
+                TcpOption::AccEcn { order, counters } => {
+                    parsed.accecn = Some(AccEcn::parse(order, counters));
+                }
                 TcpOption::FastOpen { .. } => parsed.fast_open = FastOpen::from_option(&option),
                 _ => {}
             }
@@ -126,6 +132,9 @@ impl TcpOptions {
         }
         if self.timestamps.is_some() {
             len += if self.sack_permitted { 10 } else { 12 };
+        }
+        if let Some(accecn) = self.accecn {
+            len += accecn.padded_len();
         }
         if self.sack_permitted {
             len += if self.timestamps.is_some() { 2 } else { 4 };
@@ -169,16 +178,22 @@ impl TcpOptions {
             let [a, b] = mss.to_be_bytes();
             writer.put(&[MSS, 4, a, b]);
         }
-        match (self.sack_permitted, self.timestamps.is_some()) {
-            (true, false) => writer.put(&[NOP, NOP, SACK_PERMITTED, 2]),
-            (true, true) => writer.put(&[SACK_PERMITTED, 2]),
-            (false, true) => writer.put(&[NOP, NOP]),
-            (false, false) => {}
-        }
         if let Some(Timestamps { value, echo }) = self.timestamps {
+            let first = [SACK_PERMITTED, 2];
+            writer.put(if self.sack_permitted {
+                &first
+            } else {
+                &[NOP, NOP]
+            });
             writer.put(&[TIMESTAMPS, 10]);
             writer.put(&value.to_be_bytes());
             writer.put(&echo.to_be_bytes());
+        }
+        if let Some(accecn) = self.accecn {
+            accecn.write(writer.take(accecn.padded_len()));
+        }
+        if self.sack_permitted && self.timestamps.is_none() {
+            writer.put(&[NOP, NOP, SACK_PERMITTED, 2]);
         }
         if let Some(shift) = self.window_scale {
             writer.put(&[NOP, WINDOW_SCALE, 3, shift]);
@@ -211,7 +226,12 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn put(&mut self, bytes: &[u8]) {
-        self.out[self.at..self.at + bytes.len()].copy_from_slice(bytes);
-        self.at += bytes.len();
+        self.take(bytes.len()).copy_from_slice(bytes);
+    }
+
+    fn take(&mut self, len: usize) -> &mut [u8] {
+        let at = self.at;
+        self.at += len;
+        &mut self.out[at..self.at]
     }
 }
