@@ -17,6 +17,8 @@ pub enum Cause {
     Open,
     /// SYN-ACK of a passive or simultaneous open (RFC 9293 3.10.7).
     Accept,
+    /// SYN-ACK of which nothing is remembered: its sequence number is a cookie (RFC 4987 3.6).
+    SynCookie,
     /// ACK that completes a handshake (RFC 9293 3.10.7.3).
     HandshakeAck,
     /// New bytes from the application.
@@ -92,6 +94,7 @@ impl fmt::Display for Cause {
             Self::Unstated | Self::NewData => "",
             Self::Open => "open",
             Self::Accept => "accept",
+            Self::SynCookie => "accept: cookie",
             Self::HandshakeAck => "handshake done",
             Self::Close => "close",
             Self::Ack => "ack",

@@ -32,6 +32,14 @@ pub struct TcpCounters {
     pub challenge_acks: u64,
     /// SYNs dropped because the queues of their listener were full.
     pub backlog_overflows: u64,
+    /// Handshakes that completed while no more connections could wait to be accepted.
+    pub accept_overflows: u64,
+    /// SYNs answered with a cookie.
+    pub cookies_sent: u64,
+    /// Connections opened by a cookie that came back.
+    pub cookies_accepted: u64,
+    /// ACKs with a wrong or old cookie, while cookies were given away.
+    pub cookies_rejected: u64,
     /// SYNs dropped because the stack holds as many connections as it may.
     pub connections_refused: u64,
     /// Answers to segments without a connection that were dropped because too many waited.

@@ -6,6 +6,8 @@ use handfast_packet::Instant;
 use handfast_packet::buf::Pool;
 use handfast_packet::tcp::SeqNumber;
 
+use crate::timestamps;
+
 use crate::congestion::Algorithm;
 use crate::mtu_probe::MtuProbing;
 
@@ -37,6 +39,13 @@ pub struct Config {
     pub user_timeout: Option<Duration>,
     /// R2 for a SYN or SYN-ACK; at least 3 minutes by RFC 9293 MUST-23. Default 180 s.
     pub connect_timeout: Duration,
+    /// Most times that a SYN is sent again within `connect_timeout`; `None` (default) leaves it to
+    /// that time alone.
+    pub syn_retries: Option<u8>,
+    /// Most times that a SYN-ACK is sent again within `connect_timeout`. Default 5 as in Linux,
+    /// which makes 63 s: nobody waits for a connection that strangers opened, and its memory is
+    /// wanted for others.
+    pub syn_ack_retries: Option<u8>,
     /// Idle time before the first keep-alive probe; `None` (default) sends none (MUST-25).
     pub keep_alive: Option<Duration>,
     /// Time between keep-alive probes. Default 75 s.
@@ -76,6 +85,8 @@ impl Default for Config {
             rto_min: Duration::from_millis(200),
             user_timeout: Some(Duration::from_secs(924)),
             connect_timeout: Duration::from_secs(180),
+            syn_retries: None,
+            syn_ack_retries: Some(5),
             keep_alive: None,
             keep_alive_interval: Duration::from_secs(75),
             keep_alive_probes: 9,
@@ -123,6 +134,13 @@ pub struct Initial {
     pub seq: SeqNumber,
     /// Added to our timestamp clock (RFC 7323 5.4), so that it tells nothing about uptime.
     pub timestamp_offset: u32,
+}
+
+impl Initial {
+    /// What our timestamp clock shows at `now`.
+    pub fn timestamp(&self, now: Instant) -> u32 {
+        timestamps::clock(now, self.timestamp_offset)
+    }
 }
 
 /// What every verb of a connection needs from outside.

@@ -25,6 +25,7 @@ mod metrics;
     expect(dead_code, reason = "the way out asks it in the next step")
 )]
 mod mtu_probe;
+mod opening;
 mod output;
 mod path_mtu;
 mod reassembler;

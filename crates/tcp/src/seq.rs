@@ -95,6 +95,11 @@ pub(crate) fn advance(seq: SeqNumber, count: u64) -> SeqNumber {
     SeqNumber(seq.0.wrapping_add(low))
 }
 
+/// The number before `seq`.
+pub(crate) fn before(seq: SeqNumber) -> SeqNumber {
+    SeqNumber(seq.0.wrapping_sub(1))
+}
+
 /// How far it is from `from` to `to` by the shorter way round: positive when `to` is newer.
 pub(crate) fn distance(from: SeqNumber, to: SeqNumber) -> i32 {
     to.0.wrapping_sub(from.0).cast_signed()

@@ -1,7 +1,9 @@
 //! Segments that reach no connection: the rules of CLOSED and LISTEN (RFC 9293 3.10.7.1, 3.10.7.2).
 
+use handfast_packet::buf::Chunk;
 use handfast_packet::cause::Cause;
-use handfast_packet::tcp::SeqNumber;
+use handfast_packet::ip::Ecn;
+use handfast_packet::tcp::{Ace, SeqNumber, TcpOptions};
 
 use crate::segment::{Control, Segment, Transmit};
 use crate::seq;
@@ -45,6 +47,29 @@ pub fn on_listen(segment: &Segment) -> ListenVerdict {
         (Control::Syn, None) => ListenVerdict::Accept,
         (Control::None | Control::Fin, None) => ListenVerdict::Ignore,
     }
+}
+
+/// The two SYNs that a segment with ACK, the first of its connection, lets us know: the peer's,
+/// without the options that it had, and the number of ours. `None` when it cannot be such a
+/// segment.
+pub fn syns_before(segment: &Segment) -> Option<(Segment, SeqNumber)> {
+    let ack = segment.ack?;
+    if !matches!(segment.control, Control::None | Control::Fin) {
+        return None;
+    }
+    let syn = Segment {
+        seq: seq::before(segment.seq),
+        ack: None,
+        control: Control::Syn,
+        push: false,
+        urgent: None,
+        options: TcpOptions::default(),
+        payload: Chunk::EMPTY,
+        ecn: Ecn::NotEct,
+        ace: Ace::ZERO,
+        ..segment.clone()
+    };
+    Some((syn, seq::before(ack)))
 }
 
 #[cfg(test)]

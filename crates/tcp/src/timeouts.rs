@@ -32,6 +32,9 @@ impl Connection {
         if una == nxt {
             return;
         }
+        if self.opened_in_vain() {
+            return self.end(CloseReason::TimedOut);
+        }
         if matches!(self.phase, Phase::Synchronized) {
             if self.snd.window == 0 {
                 // Nothing was lost: the peer shut its window on what is out. Probe it instead.

@@ -37,6 +37,9 @@ impl Tcp {
     /// Hands a segment to whom it is for.
     fn dispatch(&mut self, now: Instant, network: &Network, flow: Flow, segment: Segment) {
         if let Some(key) = self.demux.get(&flow) {
+            if self.is_held_back(now, key, &segment) {
+                return;
+            }
             self.with(now, key, |connection, cx| {
                 connection.on_segment(cx, segment);
             });
@@ -58,7 +61,11 @@ impl Tcp {
         };
         match stateless::on_listen(&segment) {
             ListenVerdict::Ignore => {}
-            ListenVerdict::Reply(reply) => self.reply(flow, reply),
+            ListenVerdict::Reply(reply) => {
+                if !self.accept_cookie(now, network, (listener, flow), &segment) {
+                    self.reply(flow, reply);
+                }
+            }
             ListenVerdict::Accept => {
                 self.accept_syn(now, network, (listener, flow), &segment);
             }
@@ -99,7 +106,7 @@ impl Tcp {
         }
     }
 
-    fn reply(&mut self, flow: Flow, reply: Transmit) {
+    pub(super) fn reply(&mut self, flow: Flow, reply: Transmit) {
         if !self.replies.push(flow, reply) {
             self.counters.replies_dropped += 1;
         }

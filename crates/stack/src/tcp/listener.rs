@@ -1,16 +1,18 @@
 //! Listeners: who waits on which port, how many connections they are opening, and which ones the
 //! application can accept.
 //!
-//! Connections live in the table of all connections; a listener only counts and names them. Its
-//! backlog bounds both queues together, those that are still opening and those that wait to be
-//! accepted, so whatever completes its handshake finds room. A flood of forged SYNs can fill it
-//! until they time out; SYN cookies (RFC 4987 3.6) are not there yet.
+//! Connections live in the table of all connections; a listener only counts and names them. It
+//! bounds two queues: that of connections which are opening, which a flood of forged SYNs can fill
+//! and behind which SYN cookies (RFC 4987 3.6) stand, and that of connections which wait to be
+//! accepted.
 
 use alloc::collections::VecDeque;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
 
 use hashbrown::HashMap;
 
+use handfast_packet::Instant;
 use handfast_tcp as tcp;
 
 use super::ListenerId;
@@ -21,9 +23,79 @@ use super::slab::{Key, Slab};
 /// Most listeners of one stack: far more than a program has services, and few enough that a
 /// program that forgets to close them is told.
 pub const LISTENERS_MAX: usize = 1_024;
-/// Most connections of one listener that are opening or wait to be accepted; larger wishes are
-/// cut down to it. Linux has the same default (`net.core.somaxconn`).
+/// Most connections of one listener that wait to be accepted, and most that are opening; larger
+/// wishes are cut down to it. Linux has the same default (`net.core.somaxconn`).
 pub const BACKLOG_MAX: usize = 4_096;
+/// Default of [`Listen::backlog`] and [`Listen::half_open`].
+pub const BACKLOG: usize = 1_024;
+
+/// Choices for one listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Most connections that wait to be accepted, 1 to [`BACKLOG_MAX`]; while there are so many,
+    /// SYNs are dropped, so that the peers try again. Default [`BACKLOG`].
+    pub backlog: usize,
+    /// Most connections that are opening, 1 to [`BACKLOG_MAX`]; `cookies` says what happens to
+    /// SYNs beyond that. Default [`BACKLOG`].
+    pub half_open: usize,
+    /// What happens to a handshake that completes while `backlog` connections wait.
+    pub overflow: Overflow,
+    /// When SYNs are answered without keeping anything.
+    pub cookies: SynCookies,
+    /// How long a handshake may be held open until the first text comes, so that nobody is woken
+    /// for a peer that says nothing (`TCP_DEFER_ACCEPT` in Linux); afterwards its next ACK counts.
+    /// `None` (default) waits for nothing.
+    pub defer: Option<Duration>,
+    /// For the accepted connections; `None` takes [`crate::Config::tcp`].
+    pub tcp: Option<tcp::Config>,
+}
+
+/// What happens to a handshake that completes while no more connections may wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The ACK is ignored and the SYN-ACK sent again later; the peer, which believes that it is
+    /// connected, tries again too.
+    #[default]
+    Drop,
+    /// The peer gets a RST (`tcp_abort_on_overflow` in Linux).
+    Reset,
+}
+
+/// When SYNs are answered with a cookie (RFC 4987 3.6) and without keeping anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SynCookies {
+    /// Never: SYNs beyond [`Listen::half_open`] are dropped.
+    Off,
+    /// When [`Listen::half_open`] connections are opening.
+    #[default]
+    OnOverflow,
+    /// Always, for tests and for hosts that are under attack all the time.
+    Always,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            backlog: BACKLOG,
+            half_open: BACKLOG,
+            overflow: Overflow::default(),
+            cookies: SynCookies::default(),
+            defer: None,
+            tcp: None,
+        }
+    }
+}
+
+/// What a SYN gets.
+#[derive(Debug)]
+pub(crate) enum Admission {
+    /// A connection with these choices.
+    Connection(tcp::Config),
+    /// A cookie.
+    Cookie(tcp::Config),
+    /// Nothing: the peer shall try again.
+    Nothing,
+}
 
 /// All listeners.
 #[derive(Debug)]
@@ -37,10 +109,13 @@ pub(crate) struct Listeners {
 #[derive(Debug)]
 struct Listener {
     local: Endpoint,
-    backlog: usize,
+    /// With both queues cut to size.
+    options: Listen,
     config: tcp::Config,
     /// Connections in SYN-RECEIVED.
     opening: usize,
+    /// Until when an ACK may bring a cookie back.
+    cookies_until: Option<Instant>,
     /// Connections that can be accepted, oldest first.
     waiting: VecDeque<Key>,
     /// How many of the waiting ones the application was not told about.
@@ -60,7 +135,7 @@ impl Listeners {
     pub(crate) fn insert(
         &mut self,
         local: Endpoint,
-        backlog: usize,
+        options: &Listen,
         config: tcp::Config,
     ) -> Option<ListenerId> {
         if self.is_taken(local) {
@@ -68,9 +143,14 @@ impl Listeners {
         }
         let key = self.listeners.insert(Listener {
             local,
-            backlog: backlog.clamp(1, BACKLOG_MAX),
+            options: Listen {
+                backlog: options.backlog.clamp(1, BACKLOG_MAX),
+                half_open: options.half_open.clamp(1, BACKLOG_MAX),
+                ..*options
+            },
             config,
             opening: 0,
+            cookies_until: None,
             waiting: VecDeque::new(),
             untold: 0,
         });
@@ -107,14 +187,64 @@ impl Listeners {
         self.by_local.contains_key(&local)
     }
 
-    /// Begins an opening connection: what it is configured with; `None` when the backlog is full.
-    pub(crate) fn open(&mut self, id: ListenerId) -> Option<tcp::Config> {
-        let listener = self.listeners.get_mut(id.0)?;
-        if listener.opening + listener.waiting.len() >= listener.backlog {
-            return None;
+    /// What a SYN gets. A cookie can be no answer unless `cookie_fits`.
+    pub(crate) fn admit(&self, id: ListenerId, cookie_fits: bool) -> Admission {
+        let Some(listener) = self.listeners.get(id.0) else {
+            return Admission::Nothing;
+        };
+        let options = &listener.options;
+        let crowded = listener.opening >= options.half_open;
+        match options.cookies {
+            _ if listener.waiting.len() >= options.backlog => Admission::Nothing,
+            SynCookies::Always if cookie_fits => Admission::Cookie(listener.config),
+            _ if !crowded => Admission::Connection(listener.config),
+            SynCookies::OnOverflow if cookie_fits => Admission::Cookie(listener.config),
+            _ => Admission::Nothing,
         }
-        listener.opening += 1;
-        Some(listener.config)
+    }
+
+    /// One more connection is opening.
+    pub(crate) fn begin(&mut self, id: ListenerId) {
+        if let Some(listener) = self.listeners.get_mut(id.0) {
+            listener.opening += 1;
+        }
+    }
+
+    /// A cookie was given away that may come back until `until`.
+    pub(crate) fn note_cookie(&mut self, id: ListenerId, until: Instant) {
+        if let Some(listener) = self.listeners.get_mut(id.0) {
+            listener.cookies_until = Some(until);
+        }
+    }
+
+    /// Whether a cookie may come back: nobody shall guess at them when there are none.
+    pub(crate) fn expects_cookie(&self, id: ListenerId, now: Instant) -> bool {
+        let listener = self.listeners.get(id.0);
+        listener
+            .and_then(|listener| listener.cookies_until)
+            .is_some_and(|until| now < until)
+    }
+
+    /// Whether as many connections wait as may.
+    pub(crate) fn is_full(&self, id: ListenerId) -> bool {
+        let listener = self.listeners.get(id.0);
+        listener.is_some_and(|listener| listener.waiting.len() >= listener.options.backlog)
+    }
+
+    /// What happens to handshakes that complete then.
+    pub(crate) fn overflow(&self, id: ListenerId) -> Overflow {
+        let listener = self.listeners.get(id.0);
+        listener.map_or(Overflow::Reset, |listener| listener.options.overflow)
+    }
+
+    /// How long to wait for text before an empty ACK completes a handshake.
+    pub(crate) fn defer(&self, id: ListenerId) -> Option<Duration> {
+        self.listeners.get(id.0)?.options.defer
+    }
+
+    /// What connections of the listener are configured with.
+    pub(crate) fn config(&self, id: ListenerId) -> Option<tcp::Config> {
+        self.listeners.get(id.0).map(|listener| listener.config)
     }
 
     /// An opening connection came to nothing.
@@ -183,79 +313,4 @@ const fn unspecified(address: IpAddr) -> IpAddr {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn listeners(backlog: usize) -> (Listeners, ListenerId) {
-        let mut listeners = Listeners::new([0; 16]);
-        let local = Endpoint {
-            address: [192, 0, 2, 1].into(),
-            port: 80,
-        };
-        let id = listeners
-            .insert(local, backlog, tcp::Config::default())
-            .unwrap();
-        (listeners, id)
-    }
-
-    fn connection(index: u32) -> Key {
-        Key {
-            index,
-            generation: 0,
-        }
-    }
-
-    #[test]
-    fn the_backlog_bounds_both_queues_together() {
-        let (mut listeners, id) = listeners(2);
-        assert!(listeners.open(id).is_some());
-        assert!(listeners.open(id).is_some());
-        listeners.complete(id, connection(1));
-        assert!(listeners.open(id).is_none(), "one is opening, one waits");
-        listeners.give_up(id);
-        assert!(listeners.open(id).is_some());
-        assert_eq!(listeners.accept(id), Some(connection(1)));
-        assert!(listeners.open(id).is_some());
-    }
-
-    #[test]
-    fn a_backlog_of_0_still_lets_one_in_and_a_huge_one_is_cut() {
-        for (wanted, most) in [(0, 1), (usize::MAX, BACKLOG_MAX)] {
-            let (mut listeners, id) = listeners(wanted);
-            let opened = (0..BACKLOG_MAX + 10)
-                .filter(|_| listeners.open(id).is_some())
-                .count();
-            assert_eq!(opened, most);
-        }
-    }
-
-    #[test]
-    fn who_accepts_before_being_told_is_not_told() {
-        let (mut listeners, id) = listeners(10);
-        for index in 0..3 {
-            assert!(listeners.open(id).is_some());
-            listeners.complete(id, connection(index));
-        }
-        assert_eq!(listeners.poll_event(), Some(id));
-        assert_eq!(listeners.accept(id), Some(connection(0)));
-        assert_eq!(listeners.accept(id), Some(connection(1)));
-        assert_eq!(listeners.poll_event(), Some(id));
-        assert_eq!(listeners.poll_event(), None);
-        assert_eq!(listeners.accept(id), Some(connection(2)));
-        assert_eq!(listeners.accept(id), None);
-    }
-
-    #[test]
-    fn a_removed_listener_says_nothing_more() {
-        let (mut listeners, id) = listeners(10);
-        assert!(listeners.open(id).is_some());
-        listeners.complete(id, connection(0));
-        assert!(listeners.remove(id));
-        assert!(!listeners.remove(id));
-        assert_eq!(listeners.poll_event(), None);
-        assert_eq!((listeners.accept(id), listeners.local(id)), (None, None));
-        assert!(listeners.open(id).is_none());
-        listeners.complete(id, connection(1));
-        listeners.give_up(id);
-    }
-}
+mod tests;

@@ -30,9 +30,11 @@ mod ingress;
 mod isn;
 mod listener;
 mod open;
+mod passive;
 mod ports;
 mod slab;
 mod socket;
+mod syn_cookie;
 mod time_wait;
 
 use demux::{Demux, Flow};
@@ -42,14 +44,16 @@ use isn::Secrets;
 use listener::Listeners;
 use ports::Ports;
 use slab::{Key, Slab};
+use syn_cookie::CookieJar;
 use time_wait::TimeWaits;
 
 use crate::wheel::Wheel;
 
 pub use egress::{REPLIES_MAX, TURNS_MAX};
-pub use listener::{BACKLOG_MAX, LISTENERS_MAX};
-pub use open::{BACKLOG, Connect, Listen};
+pub use listener::{BACKLOG, BACKLOG_MAX, LISTENERS_MAX, Listen, Overflow, SynCookies};
+pub use open::Connect;
 pub use socket::TcpSocket;
+pub use syn_cookie::COOKIE_AGE_MAX;
 
 /// The name of a connection in its stack. Names are not used again: the name of a connection that
 /// was released finds nothing.
@@ -76,6 +80,7 @@ pub(crate) struct Tcp {
     listeners: Listeners,
     ports: Ports,
     secrets: Secrets,
+    cookies: CookieJar,
     wheel: Wheel,
     /// Connections that may have something to send, in the order of their turns.
     senders: IndexQueue,
@@ -104,7 +109,16 @@ struct Slot {
     /// The number of the segment that was sent last among those that take sequence space: while
     /// anything of it is in flight, errors about the whole connection can be told by it.
     last_sent: Option<SeqNumber>,
+    /// Until then only text completes the handshake.
+    deferred_until: Option<Instant>,
 }
+
+/// A connection that is opening has nothing allocated behind it, so this is what it costs; times
+/// [`BACKLOG_MAX`] that makes 8 MiB for each listener at the very most.
+const _: () = assert!(
+    size_of::<Slot>() <= 2_048,
+    "what a half-open connection may cost"
+);
 
 /// Who holds a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +145,7 @@ impl Tcp {
             listeners: Listeners::new(random.key()),
             ports: Ports::new(config.ephemeral_ports.clone(), random),
             secrets: Secrets::new(random),
+            cookies: CookieJar::new(random),
             wheel: Wheel::new(),
             senders: IndexQueue::new(),
             tellers: IndexQueue::new(),
@@ -261,6 +276,7 @@ impl Tcp {
             unlisted: false,
             event: None,
             last_sent: None,
+            deferred_until: None,
         };
         let key = self.slots.insert(slot);
         self.demux.insert(flow, key);

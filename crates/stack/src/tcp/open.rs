@@ -5,17 +5,14 @@ use core::net::{IpAddr, SocketAddr};
 
 use handfast_packet::Instant;
 use handfast_packet::buf::PAYLOAD_MAX;
-use handfast_tcp::{self as tcp, Connection, Cx, Path, Segment};
+use handfast_tcp::{self as tcp, Connection, Cx, Path};
 
 use super::demux::{Endpoint, Flow};
-use super::listener::LISTENERS_MAX;
+use super::listener::{LISTENERS_MAX, Listen};
 use super::{ListenerId, Owner, Tcp, TcpId};
 use crate::error::{ConnectError, ListenError};
 use crate::ip::is_host;
 use crate::network::Network;
-
-/// Default of [`Listen::backlog`].
-pub const BACKLOG: usize = 1_024;
 
 /// Choices for one connection that we open. The default leaves everything to the stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,26 +23,6 @@ pub struct Connect {
     pub local_port: Option<u16>,
     /// `None` takes [`crate::Config::tcp`].
     pub tcp: Option<tcp::Config>,
-}
-
-/// Choices for one listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listen {
-    /// Most connections that are opening or wait to be accepted, 1 to
-    /// [`BACKLOG_MAX`](crate::BACKLOG_MAX); SYNs beyond that are dropped, so that the peers try
-    /// again. Default [`BACKLOG`].
-    pub backlog: usize,
-    /// For the accepted connections; `None` takes [`crate::Config::tcp`].
-    pub tcp: Option<tcp::Config>,
-}
-
-impl Default for Listen {
-    fn default() -> Self {
-        Self {
-            backlog: BACKLOG,
-            tcp: None,
-        }
-    }
 }
 
 impl Tcp {
@@ -102,65 +79,13 @@ impl Tcp {
         };
         let config = options.tcp.unwrap_or(self.config);
         let local = Endpoint { address, port };
-        let id = self.listeners.insert(local, options.backlog, config);
+        let id = self.listeners.insert(local, options, config);
         id.ok_or(ListenError::InUse(local.into()))
-    }
-
-    /// Hands out the oldest connection that a listener has opened. It may be over already, when
-    /// the peer did not wait; reading tells how.
-    pub(crate) fn accept(&mut self, id: ListenerId) -> Option<TcpId> {
-        let key = self.listeners.accept(id)?;
-        let slot = self
-            .slots
-            .get_mut(key)
-            .expect("connections that wait to be accepted stay");
-        slot.owner = Owner::Application;
-        self.file_event(key);
-        Some(TcpId(key))
-    }
-
-    /// Ends a listener. Connections that nobody accepted are reset; accepted ones live on.
-    pub(crate) fn close_listener(&mut self, now: Instant, id: ListenerId) {
-        if !self.listeners.remove(id) {
-            return;
-        }
-        let owners = [Owner::Opening(id), Owner::Waiting(id)];
-        for key in self.keys_where(|slot| owners.contains(&slot.owner)) {
-            self.let_go(now, key, Connection::abort);
-        }
     }
 
     /// The address and port of a listener.
     pub(crate) fn listener_local(&self, id: ListenerId) -> Option<SocketAddr> {
         self.listeners.local(id).map(SocketAddr::from)
-    }
-
-    /// A listener met a SYN. It may cut short the TIME-WAIT of an earlier incarnation.
-    pub(super) fn accept_syn(
-        &mut self,
-        now: Instant,
-        network: &Network,
-        (listener, flow): (ListenerId, Flow),
-        syn: &Segment,
-    ) {
-        if self.slots.len() >= self.connections_max {
-            self.counters.connections_refused += 1;
-            return;
-        }
-        let Some(config) = self.listeners.open(listener) else {
-            self.counters.backlog_overflows += 1;
-            return;
-        };
-        let path = self.path(network, flow.remote.address);
-        let after = self.time_waits.remove(&flow).map(|entry| entry.next_seq());
-        let initial = self.secrets.initial(now, &flow, after);
-        let cx = &mut Cx {
-            now,
-            pool: &mut self.pool,
-        };
-        let connection = Connection::accept(cx, config, path, initial, syn);
-        self.counters.passive_opens += 1;
-        self.insert(flow, connection, Owner::Opening(listener));
     }
 
     /// What the way to `remote` allows, by what is known now.

@@ -3,7 +3,7 @@
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 
-use handfast_stack::{Event, Listen, ListenError, Stack};
+use handfast_stack::{Event, Listen, ListenError, Overflow, Stack};
 use handfast_tcp::{CloseReason, Event as TcpEvent, State};
 
 use crate::wire::{FAMILIES, Family, PLAIN, Wire};
@@ -18,27 +18,91 @@ fn a_full_backlog_drops_syns_until_somebody_accepts() {
     let listener = wire.stacks[1]
         .listen(Family::V4.end(1, 80), options)
         .unwrap();
-    let clients: Vec<_> = (0..3)
-        .map(|_| wire.connect(0, Family::V4.end(1, 80)))
-        .collect();
+    for _ in 0..2 {
+        wire.connect(0, Family::V4.end(1, 80));
+    }
     wire.settle();
-    let states = |wire: &mut Wire| [0, 1, 2].map(|n: usize| wire.state(0, clients[n]).unwrap());
-    assert_eq!(
-        states(&mut wire),
-        [State::Established, State::Established, State::SynSent]
-    );
+    let late = wire.connect(0, Family::V4.end(1, 80));
+    wire.settle();
+    assert_eq!(wire.state(0, late), Some(State::SynSent));
     assert_eq!(wire.stacks[1].counters().tcp.backlog_overflows, 1);
     assert_eq!(wire.stacks[1].tcp_count(), 2);
     assert!(wire.stacks[1].accept(listener).is_some());
     wire.pass(Duration::from_secs(5));
     assert_eq!(
-        states(&mut wire)[2],
-        State::Established,
+        wire.state(0, late),
+        Some(State::Established),
         "the SYN came again and found room"
     );
     assert!(wire.stacks[1].accept(listener).is_some());
     assert!(wire.stacks[1].accept(listener).is_some());
     assert!(wire.stacks[1].accept(listener).is_none());
+}
+
+/// Three handshakes under way together, room for two: what the third one's ACK gets.
+#[test]
+fn a_handshake_that_completes_in_vain_is_put_off_or_reset() {
+    for (overflow, answer) in [
+        (Overflow::Drop, State::Established),
+        (Overflow::Reset, State::Closed),
+    ] {
+        let mut wire = Wire::new(PLAIN);
+        let options = Listen {
+            backlog: 2,
+            overflow,
+            ..Listen::default()
+        };
+        let listener = wire.stacks[1]
+            .listen(Family::V4.end(1, 80), options)
+            .unwrap();
+        let clients: Vec<_> = (0..3)
+            .map(|_| wire.connect(0, Family::V4.end(1, 80)))
+            .collect();
+        wire.settle();
+        assert_eq!(wire.state(0, clients[2]), Some(answer), "{overflow:?}");
+        assert_eq!(wire.stacks[1].counters().tcp.accept_overflows, 1);
+        let accept = |wire: &mut Wire| wire.stacks[1].accept(listener);
+        assert!(accept(&mut wire).is_some() && accept(&mut wire).is_some());
+        assert_eq!(accept(&mut wire), None);
+        wire.pass(Duration::from_secs(5));
+        let put_off = accept(&mut wire);
+        assert_eq!(put_off.is_some(), overflow == Overflow::Drop);
+        let Some(server) = put_off else { continue };
+        wire.transfer((0, clients[2]), (1, server), b"patience");
+    }
+}
+
+/// `TCP_DEFER_ACCEPT`: nobody is woken for a peer that says nothing.
+#[test]
+fn a_deferred_handshake_waits_for_text_or_its_time() {
+    for family in FAMILIES {
+        let mut wire = Wire::new(PLAIN);
+        let options = Listen {
+            defer: Some(Duration::from_secs(5)),
+            ..Listen::default()
+        };
+        let listener = wire.stacks[1].listen(family.end(1, 80), options).unwrap();
+        let (talker, mute) = (
+            wire.connect(0, family.end(1, 80)),
+            wire.connect(0, family.end(1, 80)),
+        );
+        wire.pass(Duration::from_secs(3));
+        assert_eq!(wire.stacks[1].accept(listener), None);
+        let now = wire.now;
+        wire.stacks[0]
+            .tcp(now, talker)
+            .unwrap()
+            .write(b"hello")
+            .unwrap();
+        wire.transmit(0);
+        wire.settle();
+        let server = wire.stacks[1].accept(listener).expect("text has come");
+        assert_eq!(wire.read(1, server), b"hello");
+        assert_eq!(wire.stacks[1].accept(listener), None);
+        wire.pass(Duration::from_secs(3));
+        let server = wire.stacks[1].accept(listener).expect("the time is over");
+        wire.transfer((0, mute), (1, server), b"late");
+    }
 }
 
 #[test]

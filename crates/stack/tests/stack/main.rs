@@ -3,6 +3,7 @@
 
 mod connections;
 mod errors;
+mod flood;
 mod frames;
 mod listeners;
 mod operations;

@@ -1,0 +1,206 @@
+//! Connections that others open: which SYN gets a connection, which a cookie and which nothing;
+//! and which ACK completes a handshake.
+
+use handfast_packet::Instant;
+use handfast_packet::cause::Cause;
+use handfast_packet::tcp::Ace;
+use handfast_tcp::{self as tcp, Connection, Cx, Path, Segment, State, Transmit, stateless};
+
+use super::demux::Flow;
+use super::listener::Admission;
+use super::syn_cookie::{self, COOKIE_LIFE};
+use super::{Key, ListenerId, Overflow, Owner, Tcp};
+use crate::network::Network;
+
+impl Tcp {
+    /// A listener met a SYN. It may cut short the TIME-WAIT of an earlier incarnation.
+    pub(super) fn accept_syn(
+        &mut self,
+        now: Instant,
+        network: &Network,
+        (listener, flow): (ListenerId, Flow),
+        syn: &Segment,
+    ) {
+        // The number of a cookie cannot be chosen beyond those of an earlier incarnation.
+        let path = self.path(network, flow.remote.address);
+        let mss = syn.options.mss.unwrap_or(path.default_mss);
+        let cookie_fits = !self.time_waits.contains(&flow) && syn_cookie::fits(&flow, mss);
+        match self.listeners.admit(listener, cookie_fits) {
+            Admission::Connection(_) if self.slots.len() >= self.connections_max => {
+                self.counters.connections_refused += 1;
+            }
+            Admission::Connection(config) => {
+                self.open_half(now, (listener, flow), (config, path), syn);
+            }
+            Admission::Cookie(config) => {
+                let reply = self.syn_cookie(now, &flow, (config, path), syn);
+                self.listeners.note_cookie(listener, now + COOKIE_LIFE);
+                self.counters.cookies_sent += 1;
+                self.reply(flow, reply);
+            }
+            Admission::Nothing => self.counters.backlog_overflows += 1,
+        }
+    }
+
+    /// A SYN becomes a connection in SYN-RECEIVED.
+    fn open_half(
+        &mut self,
+        now: Instant,
+        (listener, flow): (ListenerId, Flow),
+        (config, path): (tcp::Config, Path),
+        syn: &Segment,
+    ) {
+        let after = self.time_waits.remove(&flow).map(|entry| entry.next_seq());
+        let initial = self.secrets.initial(now, &flow, after);
+        let cx = &mut Cx {
+            now,
+            pool: &mut self.pool,
+        };
+        let connection = Connection::accept(cx, config, path, initial, syn);
+        self.counters.passive_opens += 1;
+        self.listeners.begin(listener);
+        let key = self.insert(flow, connection, Owner::Opening(listener));
+        let deadline = self.listeners.defer(listener).map(|defer| now + defer);
+        let slot = self.slots.get_mut(key).expect("inserted just now");
+        slot.deferred_until = deadline;
+    }
+
+    /// The SYN-ACK with a cookie.
+    fn syn_cookie(
+        &mut self,
+        now: Instant,
+        flow: &Flow,
+        (config, path): (tcp::Config, Path),
+        syn: &Segment,
+    ) -> Transmit {
+        let mss = syn.options.mss.unwrap_or(path.default_mss);
+        let mut initial = self.secrets.initial(now, flow, None);
+        initial.seq = self.cookies.make(now, flow, syn.seq, mss);
+        let options = syn_cookie::kept(&syn.options, config.timestamps);
+        // One bit is kept of ECN, enough for that of RFC 3168.
+        let ecn = options.timestamps.is_some() && syn.ace.contains(Ace::CWR_ECE);
+        let ace = if ecn { Ace::CWR_ECE } else { Ace::ZERO };
+        let value = initial.timestamp(now);
+        let back = syn_cookie::set_back(value, &options, ace);
+        initial.timestamp_offset = initial.timestamp_offset.wrapping_sub(back);
+        let syn = Segment {
+            options,
+            ace,
+            ..syn.clone()
+        };
+        let cx = &mut Cx {
+            now,
+            pool: &mut self.pool,
+        };
+        Transmit {
+            cause: Cause::SynCookie,
+            ..Connection::stateless_syn_ack(cx, config, path, initial, &syn)
+        }
+    }
+
+    /// A listener met an ACK. Returns whether it brought a cookie back, and therefore is no
+    /// stranger's.
+    pub(super) fn accept_cookie(
+        &mut self,
+        now: Instant,
+        network: &Network,
+        (listener, flow): (ListenerId, Flow),
+        ack: &Segment,
+    ) -> bool {
+        if !self.listeners.expects_cookie(listener, now) {
+            return false;
+        }
+        let Some((mut syn, cookie)) = stateless::syns_before(ack) else {
+            return false;
+        };
+        let Some(mss) = self.cookies.check(now, &flow, syn.seq, cookie) else {
+            self.counters.cookies_rejected += 1;
+            return false;
+        };
+        let Some(config) = self.listeners.config(listener) else {
+            return false;
+        };
+        if self.slots.len() >= self.connections_max {
+            self.counters.connections_refused += 1;
+            return true;
+        }
+        if self.listeners.is_full(listener) {
+            self.counters.accept_overflows += 1;
+            return self.listeners.overflow(listener) == Overflow::Drop;
+        }
+        if let Some(timestamps) = ack.options.timestamps.filter(|_| config.timestamps) {
+            (syn.options, syn.ace) = syn_cookie::restored(timestamps.echo, &ack.options);
+        }
+        syn.options.mss = Some(mss);
+        let path = self.path(network, flow.remote.address);
+        let mut initial = self.secrets.initial(now, &flow, None);
+        initial.seq = cookie;
+        let cx = &mut Cx {
+            now,
+            pool: &mut self.pool,
+        };
+        let connection = Connection::accept_cookie(cx, (config, path), initial, &syn, ack.clone());
+        self.counters.cookies_accepted += 1;
+        self.counters.passive_opens += 1;
+        self.listeners.begin(listener);
+        self.insert(flow, connection, Owner::Opening(listener));
+        true
+    }
+
+    /// Whether a segment that would complete a handshake must not do so now, since its listener
+    /// has no room for one more, or waits for text.
+    pub(super) fn is_held_back(&mut self, now: Instant, key: Key, segment: &Segment) -> bool {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return false;
+        };
+        let Owner::Opening(listener) = slot.owner else {
+            return false;
+        };
+        if !slot.connection.is_opened_by(segment) {
+            return false;
+        }
+        if let Some(until) = slot.deferred_until.filter(|&until| now < until)
+            && segment.is_empty()
+        {
+            slot.connection.hold_syn_ack(until);
+            self.refile(key);
+            return true;
+        }
+        if !self.listeners.is_full(listener) {
+            return false;
+        }
+        self.counters.accept_overflows += 1;
+        if self.listeners.overflow(listener) == Overflow::Reset {
+            self.with(now, key, Connection::abort);
+        }
+        true
+    }
+
+    /// Hands out the oldest connection that a listener has opened. It may be over already, when
+    /// the peer did not wait; reading tells how.
+    pub(crate) fn accept(&mut self, id: ListenerId) -> Option<super::TcpId> {
+        let key = self.listeners.accept(id)?;
+        let slot = self
+            .slots
+            .get_mut(key)
+            .expect("connections that wait to be accepted stay");
+        slot.owner = Owner::Application;
+        self.file_event(key);
+        Some(super::TcpId(key))
+    }
+
+    /// Ends a listener. Connections that nobody accepted are reset, those that are still opening
+    /// are forgotten; accepted ones live on.
+    pub(crate) fn close_listener(&mut self, now: Instant, id: ListenerId) {
+        if !self.listeners.remove(id) {
+            return;
+        }
+        let owners = [Owner::Opening(id), Owner::Waiting(id)];
+        for key in self.keys_where(|slot| owners.contains(&slot.owner)) {
+            self.let_go(now, key, |connection, cx| match connection.state() {
+                State::SynReceived => connection.forget(),
+                _ => connection.abort(cx),
+            });
+        }
+    }
+}
