@@ -198,6 +198,11 @@ impl Stack {
         self.tcp.accept(listener)
     }
 
+    /// How many connections a listener has for [`Stack::accept`].
+    pub fn acceptable(&self, listener: ListenerId) -> usize {
+        self.tcp.acceptable(listener)
+    }
+
     /// Ends a listener. Connections that were not accepted yet are reset.
     pub fn close_listener(&mut self, now: Instant, listener: ListenerId) {
         self.now = now;

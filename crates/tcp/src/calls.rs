@@ -197,7 +197,7 @@ impl Connection {
     }
 
     /// Everything in order is read: is that the end?
-    fn end_of_stream(&self) -> Result<(), ReadError> {
+    pub(crate) fn end_of_stream(&self) -> Result<(), ReadError> {
         match self.phase {
             _ if self.rcv.fin_taken => Ok(()),
             Phase::Closed(CloseReason::Normal) | Phase::TimeWait(_) => Ok(()),

@@ -41,6 +41,7 @@ mod time_wait;
 mod timeouts;
 mod timer;
 mod timestamps;
+mod waiting;
 
 pub use config::{Config, Cx, Initial, Pacing, Path, RECEIVE_BUFFER_MAX};
 pub use congestion::{

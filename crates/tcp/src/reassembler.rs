@@ -117,6 +117,17 @@ impl Reassembler {
         filled
     }
 
+    /// Copies unread bytes in order into `out` and leaves them unread; returns how many.
+    pub(crate) fn peek(&self, out: &mut [u8]) -> usize {
+        let mut filled = 0;
+        for chunk in &self.ready {
+            let count = chunk.len().min(out.len() - filled);
+            out[filled..filled + count].copy_from_slice(&chunk[..count]);
+            filled += count;
+        }
+        filled
+    }
+
     /// Takes up to `max` unread bytes in order, without a copy; `None` when there are none.
     pub(crate) fn read_chunk(&mut self, max: usize) -> Option<Chunk> {
         let front = self.ready.front_mut().filter(|_| max > 0)?;

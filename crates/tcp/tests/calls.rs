@@ -174,3 +174,46 @@ fn a_slow_reader_gets_everything() {
         script.expect(&format!(". 1:1(0) ack {end} win 20000"));
     }
 }
+
+/// Looking takes nothing: the same bytes come again, and the end shows only when all is read.
+#[test]
+fn a_peek_leaves_everything_unread() {
+    let mut script = Script::established(&Setup::default());
+    script.inject("P. 1:11(10) ack 1");
+    script.inject("P. 11:21(10) ack 1");
+    script.verb("peek", |connection, cx| {
+        let mut seen = [0; 32];
+        assert_eq!(connection.peek(&mut seen[..15]), Ok(15));
+        assert_eq!(connection.peek(&mut seen), Ok(20));
+        assert_eq!(connection.readable(), 20);
+        let mut read = [0; 32];
+        assert_eq!(connection.read(cx, &mut read), Ok(20));
+        assert_eq!(seen, read);
+        assert_eq!(connection.peek(&mut seen), Err(ReadError::WouldBlock));
+        assert_eq!(connection.peek(&mut []), Ok(0));
+    });
+    script.inject("F. 21:21(0) ack 1");
+    script.verb("peek", |connection, _| {
+        assert_eq!(connection.peek(&mut [0; 8]), Ok(0));
+    });
+}
+
+/// What was written waits to be sent, then for its acknowledgment.
+#[test]
+fn what_waits_in_the_send_buffer_is_counted() {
+    let counts = |script: &mut Script| {
+        let mut counts = (0, 0);
+        script.verb("count", |connection, _| {
+            counts = (connection.unacknowledged(), connection.unsent());
+        });
+        counts
+    };
+    let mut script = Script::established(&Setup::default().window(3_000));
+    assert_eq!(counts(&mut script), (0, 0));
+    script.write(5_000);
+    let (unacknowledged, unsent) = counts(&mut script);
+    assert_eq!(unacknowledged, 5_000);
+    assert!((2_000..5_000).contains(&unsent), "{unsent}");
+    let mut opening = Script::in_state(&Setup::default(), SynSent);
+    assert_eq!(counts(&mut opening), (0, 0));
+}

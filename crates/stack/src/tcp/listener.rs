@@ -276,6 +276,13 @@ impl Listeners {
         Some(connection)
     }
 
+    /// How many connections can be accepted.
+    pub(crate) fn waiting(&self, id: ListenerId) -> usize {
+        self.listeners
+            .get(id.0)
+            .map_or(0, |listener| listener.waiting.len())
+    }
+
     /// A listener with one more connection to accept; each connection is told at most once.
     pub(crate) fn poll_event(&mut self) -> Option<ListenerId> {
         let index = self.telling.pop()?;

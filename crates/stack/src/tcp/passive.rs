@@ -189,6 +189,11 @@ impl Tcp {
         Some(super::TcpId(key))
     }
 
+    /// How many connections of a listener wait to be accepted.
+    pub(crate) fn acceptable(&self, id: ListenerId) -> usize {
+        self.listeners.waiting(id)
+    }
+
     /// Ends a listener. Connections that nobody accepted are reset, those that are still opening
     /// are forgotten; accepted ones live on.
     pub(crate) fn close_listener(&mut self, now: Instant, id: ListenerId) {

@@ -63,6 +63,15 @@ impl TcpSocket<'_> {
         self.call(|connection, cx| connection.read(cx, buffer))
     }
 
+    /// Copies received bytes into `buffer` and leaves them unread; `Ok(0)` at the end of the
+    /// stream.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn peek(&self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        self.slot().connection.peek(buffer)
+    }
+
     /// Takes up to `max` received bytes as a view, without a copy; `None` at the end of the
     /// stream.
     ///
@@ -95,6 +104,16 @@ impl TcpSocket<'_> {
     /// Bytes that can be written now; 0 once writing is over.
     pub fn writable(&self) -> usize {
         self.slot().connection.writable()
+    }
+
+    /// Bytes written that the peer has not acknowledged, sent or not.
+    pub fn unacknowledged(&self) -> u64 {
+        self.slot().connection.unacknowledged()
+    }
+
+    /// Bytes written that were never sent.
+    pub fn unsent(&self) -> u64 {
+        self.slot().connection.unsent()
     }
 
     /// How many unread bytes are urgent (RFC 9293 MUST-33); `None` outside urgent mode.

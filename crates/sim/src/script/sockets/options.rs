@@ -1,0 +1,140 @@
+//! `setsockopt` and `getsockopt`: what a program chooses for one socket.
+
+mod get;
+mod set;
+
+use std::time::Duration;
+
+use handfast_packet::Instant;
+use handfast_stack::{Connect, Listen, Stack};
+use handfast_tcp as tcp;
+
+use super::settings::Settings;
+use super::socket::Socket;
+
+/// The value of an option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptionValue {
+    /// A number; switches are 0 and 1.
+    Number(i64),
+    /// `struct linger`.
+    Linger {
+        /// Whether `close` lingers.
+        on: bool,
+        /// For how many seconds.
+        seconds: i64,
+    },
+    /// `struct timeval`.
+    Time(Duration),
+    /// A name, such as that of a congestion controller.
+    Text(String),
+    /// `struct tcp_info`.
+    Info(Box<tcp::Info>),
+}
+
+/// What the program chose. `None` leaves a thing to the settings.
+#[derive(Clone, Debug)]
+pub(super) struct Choices {
+    pub(super) reuse_address: bool,
+    pub(super) send_buffer: Option<usize>,
+    pub(super) receive_buffer: Option<usize>,
+    pub(super) receive_low_water: usize,
+    pub(super) linger: Option<Duration>,
+    pub(super) receive_timeout: Option<Duration>,
+    pub(super) send_timeout: Option<Duration>,
+    pub(super) only_v6: bool,
+    pub(super) nodelay: bool,
+    pub(super) keep_alive: bool,
+    pub(super) keep_idle: Duration,
+    pub(super) keep_interval: Duration,
+    pub(super) keep_count: u8,
+    pub(super) user_timeout: Option<Duration>,
+    pub(super) linger2: Option<Duration>,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) tells_left: bool,
+    /// `TCP_NOOPT`: SYNs without options.
+    pub(super) no_options: bool,
+    /// Numbers that mean nothing to us, kept to be given back: `SO_PRIORITY`, `SO_MARK`.
+    pub(super) kept: Vec<(String, i64)>,
+}
+
+impl Choices {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let config = settings.tcp();
+        Self {
+            reuse_address: false,
+            send_buffer: None,
+            receive_buffer: None,
+            receive_low_water: 1,
+            linger: None,
+            receive_timeout: None,
+            send_timeout: None,
+            only_v6: false,
+            nodelay: false,
+            keep_alive: false,
+            keep_idle: settings.keep_alive_idle,
+            keep_interval: config.keep_alive_interval,
+            keep_count: config.keep_alive_probes,
+            user_timeout: None,
+            linger2: None,
+            connect_timeout: None,
+            tells_left: false,
+            no_options: false,
+            kept: Vec::new(),
+        }
+    }
+
+    /// What a connection has that a listener with these choices accepts.
+    pub(super) fn inherited(&self) -> Self {
+        self.clone()
+    }
+
+    /// What a connection of this socket starts with.
+    pub(super) fn config(&self, settings: &Settings) -> tcp::Config {
+        let mut config = settings.tcp();
+        if let Some(bytes) = self.send_buffer {
+            config.send_buffer = bytes;
+        }
+        if let Some(bytes) = self.receive_buffer {
+            config.receive_buffer = bytes;
+        }
+        config.nagle = !self.nodelay;
+        config.keep_alive = self.keep_alive.then_some(self.keep_idle);
+        config.keep_alive_interval = self.keep_interval;
+        config.keep_alive_probes = self.keep_count;
+        config.user_timeout = self.user_timeout.or(config.user_timeout);
+        config.fin_wait_2 = self.linger2.unwrap_or(config.fin_wait_2);
+        config.connect_timeout = self.connect_timeout.unwrap_or(config.connect_timeout);
+        if self.no_options {
+            config.timestamps = false;
+            config.sack = false;
+            config.window_scaling = false;
+        }
+        config
+    }
+
+    /// For `connect`.
+    pub(super) fn connect(&self, settings: &Settings) -> Connect {
+        Connect {
+            tcp: Some(self.config(settings)),
+            ..Connect::default()
+        }
+    }
+
+    /// For `listen`.
+    pub(super) fn listen(&self, settings: &Settings) -> Listen {
+        Listen {
+            tcp: Some(self.config(settings)),
+            ..Listen::default()
+        }
+    }
+}
+
+impl Socket {
+    /// Tells the connection what can be changed while it lives.
+    pub(super) fn bring_into_force(&self, stack: &mut Stack, now: Instant) {
+        if let Some(mut tcp) = self.tcp(stack, now) {
+            tcp.set_nodelay(self.choices.nodelay);
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The names of settings and what each of them means for our stack.
+
+use std::time::Duration;
+
+use super::{SettingError, Settings};
+
+/// What became of a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It is in force for sockets that begin from now on.
+    Taken,
+    /// It has no meaning here, and the reason why that does no harm.
+    Harmless(&'static str),
+}
+
+/// Prefixes that say no more than whose setting it is.
+const PREFIXES: [&str; 4] = ["proc.sys.", "net.ipv4.", "net.ipv6.", "net.inet."];
+
+/// Settings that change nothing which a peer could see in a script.
+const HARMLESS: &[(&str, &str)] = &[
+    ("tcp.hostcache.purgenow", "each script has a new stack"),
+    ("tcp.hostcache.prune", "each script has a new stack"),
+    ("tcp_no_metrics_save", "each script has a new stack"),
+    ("tcp.syncache.see_other", "changes no packet"),
+    (
+        "tcp_autocorking",
+        "changes only where super-segments are cut",
+    ),
+    (
+        "tcp_min_tso_segs",
+        "changes only where super-segments are cut",
+    ),
+    (
+        "tcp_tso_win_divisor",
+        "changes only where super-segments are cut",
+    ),
+    (
+        "tcp_moderate_rcvbuf",
+        "buffers grow only when there is room",
+    ),
+    ("tcp_mem", "there is no global memory limit"),
+    (
+        "net.core.rmem_max",
+        "the limit of a connection's buffer counts",
+    ),
+    (
+        "net.core.wmem_max",
+        "the limit of a connection's buffer counts",
+    ),
+    (
+        "kern.ipc.maxsockbuf",
+        "the limit of a connection's buffer counts",
+    ),
+    ("tcp.rexmit_slop", "our smallest timeout is rexmit_min"),
+    ("tcp.rexmit_drop_options", "options are never dropped"),
+    ("tcp.path_mtu_discovery", "always on"),
+    (
+        "tcp.v6pmtud_blackhole_mss",
+        "changes nothing without losses of large segments",
+    ),
+    ("tcp.recvbuf_auto", "buffers grow only when there is room"),
+    ("tcp.sendbuf_auto", "buffers grow only when there is room"),
+    ("tcp.tso", "changes only where super-segments are cut"),
+    (
+        "tcp.icmp_may_rst",
+        "ICMP may end a connection that is opening",
+    ),
+    (
+        "ip.tcp_local_port_range",
+        "ports are compared by place, not by value",
+    ),
+    (
+        "ip_local_port_range",
+        "ports are compared by place, not by value",
+    ),
+];
+
+/// Settings of which we have one value only, as each RFC wants it.
+const FIXED: &[(&str, &str, &str)] = &[
+    (
+        "tcp.blackhole",
+        "0",
+        "segments to closed ports are answered with RST",
+    ),
+    (
+        "tcp.insecure_rst",
+        "0",
+        "resets are checked as RFC 5961 wants",
+    ),
+    (
+        "tcp.insecure_syn",
+        "0",
+        "SYNs are checked as RFC 5961 wants",
+    ),
+    ("tcp.drop_synfin", "1", "SYN with FIN is dropped"),
+    (
+        "tcp_dsack",
+        "1",
+        "duplicates are always reported (RFC 2883)",
+    ),
+    ("tcp_window_scaling", "1", "offered always"),
+    ("tcp_abort_on_overflow", "0", "a full queue drops"),
+];
+
+/// Sets one value.
+pub(super) fn apply(
+    settings: &mut Settings,
+    name: &str,
+    value: &str,
+) -> Result<Applied, SettingError> {
+    let dotted = name.trim().trim_start_matches('/').replace('/', ".");
+    let mut short = dotted.as_str();
+    for prefix in PREFIXES {
+        short = short.strip_prefix(prefix).unwrap_or(short);
+    }
+    let taken = match short.split_once('.') {
+        Some(("tcp", name)) => apply_freebsd(settings, name, value),
+        _ => apply_linux(settings, short, value),
+    };
+    match taken {
+        Some(true) => return Ok(Applied::Taken),
+        Some(false) => {
+            return Err(SettingError::Value {
+                name: short.into(),
+                value: value.into(),
+                why: "this value cannot be had",
+            });
+        }
+        None => {}
+    }
+    if let Some((_, wanted, why)) = FIXED.iter().find(|(known, ..)| *known == short) {
+        return if *wanted == value {
+            Ok(Applied::Taken)
+        } else {
+            let (name, value) = (short.into(), value.into());
+            Err(SettingError::Value { name, value, why })
+        };
+    }
+    let harmless = HARMLESS.iter().find(|(known, _)| *known == short);
+    match harmless {
+        Some((_, why)) => Ok(Applied::Harmless(why)),
+        None => Err(SettingError::Unknown(dotted)),
+    }
+}
+
+/// Linux' names. `None`: not known; `Some(false)`: not with this value.
+fn apply_linux(settings: &mut Settings, name: &str, value: &str) -> Option<bool> {
+    let tcp = &mut settings.tcp;
+    let number = value.parse::<u64>().ok();
+    match name {
+        "tcp_timestamps" => tcp.timestamps = number? != 0,
+        "tcp_sack" => tcp.sack = number? != 0,
+        "tcp_window_scaling" => tcp.window_scaling = number? != 0,
+        "tcp_fin_timeout" => tcp.fin_wait_2 = Duration::from_secs(number?),
+        "tcp_keepalive_time" => settings.keep_alive_idle = Duration::from_secs(number?),
+        "tcp_keepalive_intvl" => tcp.keep_alive_interval = Duration::from_secs(number?),
+        "tcp_keepalive_probes" => tcp.keep_alive_probes = u8::try_from(number?).ok()?,
+        "tcp_rmem" => {
+            let [_, initial, most] = triple(value)?;
+            // Half of the memory is reckoned as overhead, as in a fresh Linux socket.
+            settings.receive_buffer = initial;
+            tcp.receive_buffer = (initial / 2).max(most / 2);
+        }
+        "tcp_wmem" => {
+            let [_, initial, most] = triple(value)?;
+            settings.send_buffer = initial;
+            tcp.send_buffer = most;
+        }
+        // One second, doubled each time, until the last try has waited too.
+        "tcp_syn_retries" | "tcp_synack_retries" => {
+            let retries = u32::try_from(number?).ok()?.min(10);
+            tcp.connect_timeout = Duration::from_secs((1 << (retries + 1)) - 1);
+        }
+        "tcp_early_retrans" => return Some(number? == 3),
+        "tcp_recovery" => return Some(number? == 1),
+        "tcp_reordering" => return Some(number? == 3),
+        "tcp_frto" => return Some(number? > 0),
+        "tcp_ecn" => return Some(number? == 0),
+        "tcp_congestion_control" => return Some(value == "reno"),
+        "tcp_slow_start_after_idle" => return Some(number? == 1),
+        "ip_no_pmtu_disc" => return Some(number? == 0),
+        _ => return None,
+    }
+    Some(true)
+}
+
+/// FreeBSD's names, without `net.inet.tcp.`.
+fn apply_freebsd(settings: &mut Settings, name: &str, value: &str) -> Option<bool> {
+    let tcp = &mut settings.tcp;
+    let number = value.parse::<u64>().ok();
+    let millis = || number.map(Duration::from_millis);
+    match name {
+        "rfc1323" => (tcp.timestamps, tcp.window_scaling) = (number? != 0, number? != 0),
+        "sack.enable" => tcp.sack = number? != 0,
+        "recvspace" => {
+            settings.receive_buffer = usize::try_from(number?).ok()?;
+            tcp.receive_buffer = settings.receive_buffer;
+        }
+        "sendspace" => {
+            settings.send_buffer = usize::try_from(number?).ok()?;
+            tcp.send_buffer = settings.send_buffer;
+        }
+        "delacktime" => tcp.delayed_ack = millis()?.min(Duration::from_millis(499)),
+        "keepinit" => tcp.connect_timeout = millis()?,
+        "keepidle" => settings.keep_alive_idle = millis()?,
+        "keepintvl" => tcp.keep_alive_interval = millis()?,
+        "keepcnt" => tcp.keep_alive_probes = u8::try_from(number?).ok()?,
+        "msl" => tcp.time_wait = 2 * millis()?,
+        "rexmit_min" => tcp.rto_min = millis()?,
+        "rexmit_initial" => return Some(number? == 1_000),
+        "ecn.enable" => return Some(matches!(number?, 0 | 2)),
+        _ => return None,
+    }
+    Some(true)
+}
+
+/// `least initial most`.
+fn triple(value: &str) -> Option<[usize; 3]> {
+    let mut numbers = value
+        .trim_matches('"')
+        .split_whitespace()
+        .map(|number| number.parse().ok());
+    Some([numbers.next()??, numbers.next()??, numbers.next()??])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_forms_of_a_name_are_the_same() {
+        for name in [
+            "tcp_sack",
+            "net.ipv4.tcp_sack",
+            "net/ipv4/tcp_sack",
+            "/proc/sys/net/ipv4/tcp_sack",
+            "net.inet.tcp.sack.enable",
+        ] {
+            let mut settings = Settings::linux();
+            assert_eq!(settings.set(name, "0"), Ok(Applied::Taken));
+            assert!(!settings.tcp().sack, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_or_value_is_refused_and_harmless_ones_are_noted() {
+        let mut settings = Settings::linux();
+        let before = settings.tcp();
+        assert!(matches!(
+            settings.set("net.ipv4.tcp_nonsense", "1"),
+            Err(SettingError::Unknown(_))
+        ));
+        assert!(settings.set("net.ipv4.tcp_sack", "maybe").is_err());
+        assert!(settings.set("net.inet.tcp.insecure_rst", "1").is_err());
+        assert_eq!(
+            settings.set("net.inet.tcp.insecure_rst", "0"),
+            Ok(Applied::Taken)
+        );
+        assert_eq!(settings.tcp(), before);
+        assert!(settings.notes().is_empty());
+        assert!(matches!(
+            settings.set("net.ipv4.tcp_autocorking", "0"),
+            Ok(Applied::Harmless(_))
+        ));
+        assert_eq!(settings.notes().len(), 1);
+    }
+
+    #[test]
+    fn retries_become_the_time_that_they_take() {
+        let mut settings = Settings::linux();
+        settings.set("tcp_syn_retries", "2").unwrap();
+        assert_eq!(settings.tcp().connect_timeout, Duration::from_secs(7));
+    }
+}
