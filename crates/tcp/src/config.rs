@@ -59,10 +59,13 @@ pub struct Config {
     pub mtu_probing: MtuProbing,
     /// How long a closed (not half-closed) application waits in FIN-WAIT-2. Default 60 s.
     pub fin_wait_2: Duration,
-    /// How much may be in flight. `Connection::set_controller` takes others. Default Reno.
+    /// How much may be in flight. `Connection::set_controller` takes others. Default CUBIC.
     pub congestion: Algorithm,
     /// Leave slow start before it loses segments, when round trips grow (RFC 9406). Default on.
     pub hystart: bool,
+    /// Keep a window that the application does not fill for five minutes only, and answer a loss
+    /// in this time by what was in use (RFC 7661). Default on.
+    pub window_validation: bool,
     /// Segments in the first window, at least 1; a segment counts for at most 1,460 bytes unless
     /// two of them are more. Default 10 (RFC 6928).
     pub initial_window: u16,
@@ -95,6 +98,7 @@ impl Default for Config {
             fin_wait_2: Duration::from_secs(60),
             congestion: Algorithm::default(),
             hystart: true,
+            window_validation: true,
             initial_window: 10,
             pacing: Pacing::Auto,
             slow_start_after_idle: true,

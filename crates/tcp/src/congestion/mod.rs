@@ -2,13 +2,17 @@
 //! `recovery`, and `connection` carries the news as the plain messages of `message`.
 
 mod arithmetic;
+mod classic;
+mod cubic;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "the sender does not stamp its segments yet")
 )]
 pub(crate) mod delivery_rate;
+mod hystart;
 mod message;
 mod reno;
+mod validation;
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -19,6 +23,7 @@ use handfast_packet::Instant;
 
 use crate::config::Config;
 
+pub(crate) use cubic::Cubic;
 pub use message::{Ack, Cause, Congestion, Lost, RateSample, Sent};
 pub(crate) use reno::Reno;
 
@@ -98,8 +103,10 @@ pub trait CongestionController: fmt::Debug + Send {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// RFC 5681.
-    #[default]
     Reno,
+    /// RFC 9438.
+    #[default]
+    Cubic,
 }
 
 /// What a controller starts with.
@@ -109,6 +116,10 @@ pub(crate) struct Start {
     pub(crate) mss: u16,
     /// Segments in the first window.
     pub(crate) segments: u16,
+    /// RFC 9406.
+    pub(crate) hystart: bool,
+    /// RFC 7661.
+    pub(crate) validation: bool,
 }
 
 impl Start {
@@ -116,6 +127,19 @@ impl Start {
         Self {
             mss,
             segments: config.initial_window,
+            hystart: config.hystart,
+            validation: config.window_validation,
+        }
+    }
+
+    /// Ten segments of `mss` and nothing else.
+    #[cfg(test)]
+    fn plain(mss: u16) -> Self {
+        Self {
+            mss,
+            segments: 10,
+            hystart: false,
+            validation: false,
         }
     }
 
@@ -130,6 +154,7 @@ impl Start {
 #[derive(Debug)]
 pub(crate) enum Controller {
     Reno(Reno),
+    Cubic(Cubic),
     Custom(Box<dyn CongestionController>),
 }
 
@@ -137,6 +162,7 @@ impl Controller {
     pub(crate) fn new(algorithm: Algorithm, start: Start) -> Self {
         match algorithm {
             Algorithm::Reno => Self::Reno(Reno::new(start)),
+            Algorithm::Cubic => Self::Cubic(Cubic::new(start)),
         }
     }
 
@@ -155,6 +181,7 @@ impl Deref for Controller {
     fn deref(&self) -> &Self::Target {
         match self {
             Self::Reno(reno) => reno,
+            Self::Cubic(cubic) => cubic,
             Self::Custom(guest) => &**guest,
         }
     }
@@ -164,6 +191,7 @@ impl DerefMut for Controller {
     fn deref_mut(&mut self) -> &mut Self::Target {
         match self {
             Self::Reno(reno) => reno,
+            Self::Cubic(cubic) => cubic,
             Self::Custom(guest) => &mut **guest,
         }
     }

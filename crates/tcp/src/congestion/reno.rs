@@ -1,127 +1,58 @@
-//! Slow start and congestion avoidance by RFC 5681, with byte counting and the initial window of
-//! RFC 6928.
+//! Congestion avoidance by RFC 5681 with byte counting: one segment more for each window that is
+//! acknowledged.
 
-use core::time::Duration;
+use super::WINDOW_MAX;
+use super::classic::{Adjustment, Classic, Growth};
 
-use handfast_packet::Instant;
+/// Reno behind slow start.
+pub(crate) type Reno = Classic<Additive>;
 
-use super::{Ack, Cause, Congestion, CongestionController, Start, WINDOW_MAX};
-
-/// Reno's two numbers, in bytes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reno {
-    mss: u64,
-    initial: u64,
-    window: u64,
-    slow_start_threshold: u64,
-    /// Bytes acknowledged since the window last grew in congestion avoidance.
+/// Additive increase.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Additive {
+    /// Bytes acknowledged since the window last grew.
     acked: u64,
-    /// Window and threshold before the last reduction.
-    undo: Option<(u64, u64)>,
 }
 
-impl Reno {
-    pub(crate) fn new(start: Start) -> Self {
-        Self {
-            mss: u64::from(start.mss),
-            initial: start.window(),
-            window: start.window(),
-            slow_start_threshold: u64::MAX,
-            acked: 0,
-            undo: None,
-        }
-    }
-}
+impl Adjustment for Additive {
+    const NAME: &'static str = "reno";
+    const AFTER_LOSS: u64 = 50;
+    const AFTER_ECN: u64 = 80;
 
-impl CongestionController for Reno {
-    /// A window that the application does not use must not grow (RFC 7661 in spirit): nothing
-    /// was learnt about the network.
-    fn on_ack(&mut self, ack: &Ack) {
-        if ack.recovering {
-            return;
-        }
-        if self.window < self.slow_start_threshold {
-            if ack.window_limited || 2 * ack.prior_in_flight > self.window {
-                let room = self.slow_start_threshold - self.window;
-                self.window += ack.acked.min(room);
-            }
-        } else if ack.window_limited {
-            self.acked += ack.acked;
-            while self.acked >= self.window {
-                self.acked -= self.window;
-                self.window += self.mss;
-            }
-        }
-        self.window = self.window.min(WINDOW_MAX);
+    /// FlightSize, not the window (RFC 5681 3.1): the window may be larger than the peer's. What
+    /// limited transmit sent beyond the window does not count (RFC 5681 3.2 step 2).
+    fn in_use(window: u64, flight_size: u64) -> u64 {
+        window.min(flight_size)
     }
 
-    /// RFC 5681 3.1 (equation 4) and 3.2 steps 2 and 3. After repeated timeouts for the same
-    /// segment the threshold stays.
-    fn on_congestion(&mut self, congestion: &Congestion) {
-        let repeated = congestion.cause == Cause::Timeout { repeated: true };
-        if !repeated {
-            self.undo = Some((self.window, self.slow_start_threshold));
-            let used = congestion.in_flight.min(self.window);
-            self.slow_start_threshold = (used / 2).max(2 * self.mss);
+    fn grow(&mut self, growth: &Growth) -> u64 {
+        let mut window = growth.window;
+        self.acked += growth.acked.min(WINDOW_MAX);
+        while self.acked >= window {
+            self.acked -= window;
+            window += growth.mss;
         }
-        self.window = match congestion.cause {
-            Cause::Loss | Cause::EcnEcho => self.slow_start_threshold,
-            Cause::Timeout { .. } => self.mss,
-        };
+        window
+    }
+
+    fn on_reduction(&mut self, _window: u64, _timeout: bool) {
         self.acked = 0;
-    }
-
-    /// Fast recovery is over (RFC 6582 3.2 step 3, option 1): avoid a burst.
-    fn on_recovered(&mut self, _now: Instant, in_flight: u64) {
-        self.window = self
-            .slow_start_threshold
-            .min(in_flight.max(self.mss) + self.mss);
-        self.acked = 0;
-    }
-
-    fn on_spurious(&mut self, _now: Instant) {
-        if let Some((window, threshold)) = self.undo.take() {
-            self.window = self.window.max(window);
-            self.slow_start_threshold = self.slow_start_threshold.max(threshold);
-        }
-    }
-
-    fn on_idle_restart(&mut self, _now: Instant, _idle: Duration, _rto: Duration) {
-        self.window = self.window.min(self.initial);
-    }
-
-    fn on_handshake_loss(&mut self) {
-        self.window = self.mss;
-    }
-
-    fn on_mss(&mut self, mss: u16) {
-        self.mss = u64::from(mss);
-        self.window = self.window.max(self.mss);
-    }
-
-    fn window(&self) -> u64 {
-        // The threshold may stem from a time when segments were smaller. With less than a segment
-        // and nothing in flight the sender would wait for ever.
-        self.window.max(self.mss)
-    }
-
-    fn slow_start_threshold(&self) -> u64 {
-        self.slow_start_threshold
-    }
-
-    fn name(&self) -> &'static str {
-        "reno"
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
+    use handfast_packet::Instant;
+
     use super::*;
+    use crate::congestion::{Ack, Cause, Congestion, CongestionController, Start};
 
     const NOW: Instant = Instant::ZERO;
 
     fn reno(mss: u16) -> Reno {
-        Reno::new(Start { mss, segments: 10 })
+        Reno::new(Start::plain(mss))
     }
 
     /// `acked` bytes of `in_flight` that filled the window.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use handfast_tcp::{Config, Path};
+use handfast_tcp::{Algorithm, Config, Path};
 
 use super::ms;
 
@@ -31,6 +31,7 @@ impl Default for Setup {
             timestamps: false,
             sack: false,
             window_scaling: false,
+            congestion: Algorithm::Reno,
             ..Config::default()
         };
         let path = Path {

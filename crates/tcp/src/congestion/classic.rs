@@ -1,0 +1,272 @@
+//! The controllers of one window and one threshold: slow start, congestion avoidance by a rule of
+//! their own, a smaller window for each round trip with a loss (RFC 5681). Reno and CUBIC differ
+//! only in their [`Adjustment`].
+
+use core::fmt;
+use core::time::Duration;
+
+use handfast_packet::Instant;
+
+use super::arithmetic::percent;
+use super::hystart::{HyStart, Pace};
+use super::validation::Validation;
+use super::{Ack, Cause, Congestion, CongestionController, Sent, Start, WINDOW_MAX};
+
+/// What makes one classic controller different from another.
+pub(crate) trait Adjustment: fmt::Debug + Copy + Send + Default {
+    /// A word for logs.
+    const NAME: &'static str;
+    /// What is left of the window after a loss, in percent.
+    const AFTER_LOSS: u64;
+    /// What is left of it after an ECN echo (RFC 8511).
+    const AFTER_ECN: u64;
+
+    /// What the share above is taken of.
+    fn in_use(window: u64, flight_size: u64) -> u64;
+
+    /// The window after an ACK in congestion avoidance.
+    fn grow(&mut self, growth: &Growth) -> u64;
+
+    /// Time passes without a full window: nothing is learnt in it.
+    fn pause(&mut self, now: Instant) {
+        let _ = now;
+    }
+
+    /// The window shrinks from `window`.
+    fn on_reduction(&mut self, window: u64, timeout: bool);
+}
+
+/// An ACK in congestion avoidance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Growth {
+    pub(crate) now: Instant,
+    /// Bytes newly acknowledged.
+    pub(crate) acked: u64,
+    /// The window before.
+    pub(crate) window: u64,
+    pub(crate) mss: u64,
+    pub(crate) srtt: Duration,
+}
+
+/// A classic controller.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Classic<A> {
+    mss: u64,
+    start: Start,
+    pub(super) window: u64,
+    slow_start_threshold: u64,
+    pub(super) adjustment: A,
+    /// Only the first slow start needs it: later ones know a threshold (RFC 9406 4.2).
+    hystart: Option<HyStart>,
+    validation: Option<Validation>,
+    /// Most bytes in flight in this round, and the offset that ends it.
+    peak: u64,
+    round_end: u64,
+    undo: Option<Undo<A>>,
+}
+
+/// What was before the last reduction.
+#[derive(Clone, Copy, Debug)]
+struct Undo<A> {
+    window: u64,
+    slow_start_threshold: u64,
+    adjustment: A,
+}
+
+impl<A: Adjustment> Classic<A> {
+    pub(crate) fn new(start: Start) -> Self {
+        Self {
+            mss: u64::from(start.mss),
+            start,
+            window: start.window(),
+            slow_start_threshold: u64::MAX,
+            adjustment: A::default(),
+            hystart: start.hystart.then(HyStart::default),
+            validation: start.validation.then(Validation::default),
+            peak: 0,
+            round_end: 0,
+            undo: None,
+        }
+    }
+
+    /// Slow start (RFC 5681 3.1): as many bytes as were acknowledged. Returns the bytes that are
+    /// left for congestion avoidance when the threshold is reached.
+    ///
+    /// The limit L of RFC 3465 is not set: with receive offload one ACK stands for many segments.
+    fn slow_start_on(&mut self, ack: &Ack, limited: bool) -> u64 {
+        let pace = match &mut self.hystart {
+            Some(hystart) if ack.acked > 0 => hystart.on_ack(ack),
+            _ => Pace::Full,
+        };
+        let growth = match pace {
+            _ if !limited => 0,
+            Pace::Full => ack.acked,
+            Pace::Divided(divisor) => ack.acked / divisor,
+            Pace::Over => 0,
+        };
+        let room = self.slow_start_threshold - self.window;
+        self.window += growth.min(room);
+        if pace == Pace::Over {
+            self.hystart = None;
+            self.slow_start_threshold = self.window;
+        }
+        growth.saturating_sub(room)
+    }
+
+    /// In slow start, a window of which half was used in the round is used enough: it would not
+    /// have been larger than what doubles from round to round.
+    fn is_limited(&mut self, ack: &Ack) -> bool {
+        self.peak = self.peak.max(ack.prior_in_flight);
+        let half_used = self.slow_start() && self.peak.saturating_mul(2) > self.window;
+        if ack.una >= self.round_end {
+            self.round_end = ack.nxt;
+            self.peak = ack.in_flight;
+        }
+        ack.window_limited || half_used
+    }
+
+    /// RFC 7661: what was not used for minutes is not kept for ever.
+    fn end_validation_period(&mut self, now: Instant) {
+        let Some(validation) = &mut self.validation else {
+            return;
+        };
+        if validation.period_is_over(now, self.window) {
+            let kept = percent(self.window, 75);
+            self.slow_start_threshold = self.slow_start_threshold.max(kept);
+            self.window = self.window.min((self.window / 2).max(self.start.window()));
+        }
+    }
+
+    /// The new threshold (RFC 5681 equation 4 with the share of the adjustment).
+    fn reduced(&mut self, congestion: &Congestion) -> u64 {
+        let share = match congestion.cause {
+            Cause::EcnEcho => A::AFTER_ECN,
+            Cause::Loss | Cause::Timeout { .. } => A::AFTER_LOSS,
+        };
+        let unused = match (&mut self.validation, congestion.cause) {
+            (Some(validation), Cause::Loss | Cause::EcnEcho) => {
+                validation.on_congestion(self.window, congestion.in_flight)
+            }
+            (Some(validation), Cause::Timeout { .. }) => {
+                validation.reset();
+                None
+            }
+            (None, _) => None,
+        };
+        let reduced = match unused {
+            Some(in_use) => in_use / 2,
+            None => percent(A::in_use(self.window, congestion.in_flight), share),
+        };
+        reduced.max(2 * self.mss)
+    }
+}
+
+impl<A: Adjustment> CongestionController for Classic<A> {
+    fn on_sent(&mut self, sent: &Sent) {
+        self.peak = self.peak.max(sent.in_flight.saturating_add(sent.bytes));
+        if sent.in_flight == 0 {
+            self.adjustment.pause(sent.now);
+        }
+        self.end_validation_period(sent.now);
+    }
+
+    fn on_ack(&mut self, ack: &Ack) {
+        let limited = self.is_limited(ack);
+        if let Some(validation) = &mut self.validation {
+            validation.on_ack(ack, self.window);
+        }
+        if ack.recovering || ack.acked == 0 {
+            return;
+        }
+        let mut acked = ack.acked;
+        if self.slow_start() {
+            acked = self.slow_start_on(ack, limited);
+        }
+        if !self.slow_start() {
+            if ack.window_limited && acked > 0 {
+                self.window = self.adjustment.grow(&Growth {
+                    now: ack.now,
+                    acked,
+                    window: self.window,
+                    mss: self.mss,
+                    srtt: ack.srtt.unwrap_or_default(),
+                });
+            } else {
+                self.adjustment.pause(ack.now);
+            }
+        }
+        self.window = self.window.min(WINDOW_MAX);
+    }
+
+    /// RFC 5681 3.1 (equation 4) and 3.2 steps 2 and 3. After repeated timeouts for the same
+    /// segment the threshold stays.
+    fn on_congestion(&mut self, congestion: &Congestion) {
+        self.hystart = None;
+        let timeout = matches!(congestion.cause, Cause::Timeout { .. });
+        if congestion.cause != (Cause::Timeout { repeated: true }) {
+            self.undo = Some(Undo {
+                window: self.window,
+                slow_start_threshold: self.slow_start_threshold,
+                adjustment: self.adjustment,
+            });
+            self.slow_start_threshold = self.reduced(congestion);
+            self.adjustment.on_reduction(self.window, timeout);
+        }
+        self.window = if timeout {
+            self.mss
+        } else {
+            self.slow_start_threshold
+        };
+    }
+
+    fn on_recovered(&mut self, _now: Instant, _in_flight: u64) {
+        if let Some(in_use) = self.validation.as_mut().and_then(Validation::on_recovered) {
+            // RFC 7661 4.4.1: the losses say by how much the path was overrun.
+            self.slow_start_threshold = (in_use / 2).max(self.mss);
+        }
+        self.window = self.slow_start_threshold.min(WINDOW_MAX);
+    }
+
+    fn on_spurious(&mut self, _now: Instant) {
+        if let Some(undo) = self.undo.take() {
+            self.window = self.window.max(undo.window);
+            self.slow_start_threshold = undo.slow_start_threshold;
+            self.adjustment = undo.adjustment;
+        }
+    }
+
+    /// RFC 5681 4.1. The threshold remembers what the path could carry.
+    fn on_idle_restart(&mut self, _now: Instant, _idle: Duration, _rto: Duration) {
+        let kept = percent(self.window, 75);
+        self.slow_start_threshold = self.slow_start_threshold.max(kept);
+        self.window = self.window.min(self.start.window());
+    }
+
+    fn on_handshake_loss(&mut self) {
+        self.window = self.mss;
+    }
+
+    fn on_mss(&mut self, mss: u16) {
+        self.mss = u64::from(mss);
+        self.start.mss = mss;
+        self.window = self.window.max(self.mss);
+    }
+
+    fn window(&self) -> u64 {
+        // The threshold may stem from a time when segments were smaller. With less than a segment
+        // and nothing in flight the sender would wait for ever.
+        self.window.max(self.mss)
+    }
+
+    fn slow_start_threshold(&self) -> u64 {
+        self.slow_start_threshold
+    }
+
+    fn slow_start(&self) -> bool {
+        self.window < self.slow_start_threshold
+    }
+
+    fn name(&self) -> &'static str {
+        A::NAME
+    }
+}

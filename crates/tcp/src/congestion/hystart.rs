@@ -1,0 +1,208 @@
+//! HyStart++ (RFC 9406): leaves slow start when round trips grow, before segments are lost.
+//!
+//! A grown round trip may be noise. So the window first grows slower for some rounds
+//! (Conservative Slow Start); if the round trip falls back in this time, slow start resumes.
+
+use core::time::Duration;
+
+use super::Ack;
+
+/// Bounds of the growth of the round trip that counts (RFC 9406 4.3).
+const MIN_RTT_THRESH: Duration = Duration::from_millis(4);
+const MAX_RTT_THRESH: Duration = Duration::from_millis(16);
+/// Between the bounds, this part of the last round's smallest round trip counts.
+const MIN_RTT_DIVISOR: u32 = 8;
+/// Samples that a round needs before it is judged.
+const N_RTT_SAMPLE: u32 = 8;
+/// How much slower the window grows in CSS.
+const CSS_GROWTH_DIVISOR: u64 = 4;
+/// Rounds of CSS before congestion avoidance, the one in which it began included.
+const CSS_ROUNDS: u32 = 5;
+
+/// What an ACK in slow start may add to the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// All that was acknowledged.
+    Full,
+    /// What is left of it after division by the number.
+    Divided(u64),
+    /// Nothing more: slow start is over.
+    Over,
+}
+
+/// The state of the first slow start.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct HyStart {
+    /// SND.NXT when the round began; the round ends when it is acknowledged.
+    window_end: u64,
+    last_round_min: Option<Duration>,
+    current_round_min: Option<Duration>,
+    samples: u32,
+    css: Option<Css>,
+}
+
+/// Conservative Slow Start.
+#[derive(Clone, Copy, Debug)]
+struct Css {
+    /// The round trip that made us careful.
+    baseline: Duration,
+    rounds: u32,
+}
+
+impl HyStart {
+    /// How the window may grow with this ACK (RFC 9406 4.2).
+    pub(super) fn on_ack(&mut self, ack: &Ack) -> Pace {
+        if let Some(rtt) = ack.rtt {
+            self.samples += 1;
+            self.current_round_min = Some(self.current_round_min.map_or(rtt, |min| min.min(rtt)));
+        }
+        self.judge();
+        let pace = match self.css {
+            None => Pace::Full,
+            Some(_) => Pace::Divided(CSS_GROWTH_DIVISOR),
+        };
+        if ack.una < self.window_end {
+            return pace;
+        }
+        if self.end_round(ack.nxt) {
+            Pace::Over
+        } else {
+            pace
+        }
+    }
+
+    /// Compares the round with the one before, once it has enough samples.
+    fn judge(&mut self) {
+        let (Some(current), Some(last)) = (self.current_round_min, self.last_round_min) else {
+            return;
+        };
+        if self.samples < N_RTT_SAMPLE {
+            return;
+        }
+        match self.css {
+            None => {
+                let margin = (last / MIN_RTT_DIVISOR).clamp(MIN_RTT_THRESH, MAX_RTT_THRESH);
+                if current >= last + margin {
+                    self.css = Some(Css {
+                        baseline: current,
+                        rounds: 0,
+                    });
+                }
+            }
+            // The growth was noise.
+            Some(css) if current < css.baseline => self.css = None,
+            Some(_) => {}
+        }
+    }
+
+    /// Returns whether slow start is over.
+    fn end_round(&mut self, nxt: u64) -> bool {
+        self.window_end = nxt;
+        self.last_round_min = self.current_round_min;
+        self.current_round_min = None;
+        self.samples = 0;
+        match &mut self.css {
+            None => false,
+            Some(css) => {
+                css.rounds += 1;
+                css.rounds >= CSS_ROUNDS
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A round of ten ACKs with this round trip; the pace of the last of them.
+    fn round(hystart: &mut HyStart, una: &mut u64, millis: u64) -> Pace {
+        let end = hystart.window_end.max(*una + 1);
+        let mut pace = Pace::Full;
+        for index in 0..10 {
+            *una = if index == 9 { end } else { *una };
+            pace = hystart.on_ack(&Ack {
+                rtt: Some(Duration::from_millis(millis)),
+                una: *una,
+                nxt: end + 10,
+                ..Ack::default()
+            });
+        }
+        pace
+    }
+
+    fn paces(round_trips: &[u64]) -> alloc::vec::Vec<Pace> {
+        let (mut hystart, mut una) = (HyStart::default(), 0);
+        // The first ACK ends the empty round before the first.
+        let _ = hystart.on_ack(&Ack {
+            nxt: 1,
+            ..Ack::default()
+        });
+        let rounds = round_trips.iter();
+        rounds
+            .map(|&rtt| round(&mut hystart, &mut una, rtt))
+            .collect()
+    }
+
+    const SLOW: Pace = Pace::Divided(CSS_GROWTH_DIVISOR);
+
+    /// RFC 9406 4.3: an eighth of the last round's, at least 4 ms, at most 16 ms.
+    #[test]
+    fn the_growth_that_counts_is_an_eighth_within_bounds() {
+        for (before, after, expected) in [
+            (10, 13, Pace::Full),
+            (10, 14, SLOW),
+            (80, 89, Pace::Full),
+            (80, 90, SLOW),
+            (400, 415, Pace::Full),
+            (400, 416, SLOW),
+        ] {
+            let paces = paces(&[before, after]);
+            assert_eq!(paces, [Pace::Full, expected], "{before} to {after} ms");
+        }
+    }
+
+    /// RFC 9406 4.2: five rounds of CSS, the one in which it began included.
+    #[test]
+    fn five_slower_rounds_and_then_congestion_avoidance() {
+        let paces = paces(&[100, 120, 120, 120, 120, 120]);
+        assert_eq!(paces, [Pace::Full, SLOW, SLOW, SLOW, SLOW, Pace::Over]);
+    }
+
+    /// RFC 9406 4.2: a smaller round trip than the one that began CSS ends it.
+    #[test]
+    fn slow_start_resumes_when_the_round_trip_falls() {
+        let paces = paces(&[100, 120, 119, 119, 119, 119, 119, 119]);
+        assert_eq!(
+            paces[1..],
+            [
+                SLOW,
+                Pace::Full,
+                Pace::Full,
+                Pace::Full,
+                Pace::Full,
+                Pace::Full,
+                Pace::Full
+            ]
+        );
+    }
+
+    #[test]
+    fn a_round_with_few_samples_is_not_judged() {
+        let mut hystart = HyStart::default();
+        let mut nxt = 1;
+        for rtt in [100, 200, 300, 400] {
+            let una = nxt;
+            nxt += 10;
+            for step in 0..7 {
+                let pace = hystart.on_ack(&Ack {
+                    rtt: Some(Duration::from_millis(rtt)),
+                    una: if step == 0 { una } else { una + 1 },
+                    nxt,
+                    ..Ack::default()
+                });
+                assert_eq!(pace, Pace::Full);
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Congestion window validation (RFC 7661): a window that the application did not fill for some
+//! time says little about the path. It is kept for five minutes, but a loss in this time is
+//! answered by what was really in use.
+
+use core::time::Duration;
+
+use handfast_packet::Instant;
+
+use super::Ack;
+
+/// How long an unused window is kept (RFC 7661 section 5).
+const NON_VALIDATED_PERIOD: Duration = Duration::from_secs(300);
+/// The pipeACK sampling period is three round trips, at least this (RFC 7661 4.2).
+const SAMPLING_PERIOD_MIN: Duration = Duration::from_secs(1);
+/// The sampling period is remembered in so many parts.
+const PARTS_MAX: usize = 4;
+const PARTS: u32 = 4;
+
+/// The state of validation for one connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Validation {
+    /// The largest amount that was acknowledged in a round trip, for each part of the sampling
+    /// period, newest first; `None` until the first measurement.
+    parts: Option<[u64; PARTS_MAX]>,
+    part_began: Instant,
+    srtt: Duration,
+    /// Bytes acknowledged in this round, and the offset that ends it; `None` outside a round.
+    round: Option<(u64, u64)>,
+    /// When the window was last used enough.
+    validated_at: Option<Instant>,
+    /// A reduction of an unused window: what was in use, less what was lost since.
+    reduced: Option<u64>,
+}
+
+impl Validation {
+    /// An ACK of new data.
+    pub(super) fn on_ack(&mut self, ack: &Ack, window: u64) {
+        if ack.recovering {
+            // RFC 7661 4.2: no samples while losses are repaired.
+            self.reduced = self.reduced.map(|in_use| in_use.saturating_sub(ack.lost));
+            self.round = None;
+            return;
+        }
+        if let Some(srtt) = ack.srtt {
+            self.srtt = srtt;
+        }
+        match &mut self.round {
+            None => self.round = Some((0, ack.nxt)),
+            Some((acked, end)) => {
+                *acked += ack.acked;
+                if ack.una >= *end {
+                    let sample = *acked;
+                    self.round = Some((0, ack.nxt));
+                    self.sample(ack.now, sample);
+                }
+            }
+        }
+        self.age(ack.now);
+        if self.is_validated(window) {
+            self.validated_at = Some(ack.now);
+        }
+    }
+
+    /// pipeACK: the most that was acknowledged in a round trip of the sampling period; `None`
+    /// while undefined.
+    pub(super) fn pipe_ack(&self) -> Option<u64> {
+        self.parts.and_then(|parts| parts.into_iter().max())
+    }
+
+    /// Whether at least half of the window was in use lately (RFC 7661 4.3).
+    pub(super) fn is_validated(&self, window: u64) -> bool {
+        self.pipe_ack()
+            .is_none_or(|pipe_ack| pipe_ack >= window / 2)
+    }
+
+    /// Whether the window was unused for [`NON_VALIDATED_PERIOD`]. Once told, it is told again
+    /// only after another period.
+    pub(super) fn period_is_over(&mut self, now: Instant, window: u64) -> bool {
+        self.age(now);
+        let since = *self.validated_at.get_or_insert(now);
+        let over = !self.is_validated(window) && now - since > NON_VALIDATED_PERIOD;
+        if over {
+            self.validated_at = Some(now);
+        }
+        over
+    }
+
+    /// Congestion while the window was not validated: what was in use, of which half remains
+    /// (RFC 7661 4.4.1). `None` in the validated phase, where the standard rules hold.
+    pub(super) fn on_congestion(&mut self, window: u64, flight_size: u64) -> Option<u64> {
+        let in_use = match self.pipe_ack() {
+            Some(pipe_ack) if !self.is_validated(window) => Some(pipe_ack.max(flight_size)),
+            _ => None,
+        };
+        // A window that is in flight as a whole is used, whatever was before.
+        self.reduced = in_use.filter(|&in_use| in_use < window);
+        self.reduced
+    }
+
+    /// Losses are repaired: what was in use less what was lost, if an unused window had been
+    /// reduced.
+    pub(super) fn on_recovered(&mut self) -> Option<u64> {
+        let reduced = self.reduced.take();
+        self.reset();
+        reduced
+    }
+
+    /// pipeACK is undefined until the next measurement.
+    pub(super) fn reset(&mut self) {
+        *self = Self {
+            validated_at: self.validated_at,
+            srtt: self.srtt,
+            ..Self::default()
+        };
+    }
+
+    fn sample(&mut self, now: Instant, sample: u64) {
+        self.age(now);
+        let parts = self.parts.get_or_insert_with(|| {
+            self.part_began = now;
+            [0; PARTS_MAX]
+        });
+        parts[0] = parts[0].max(sample);
+    }
+
+    /// Drops the parts that are older than the sampling period.
+    fn age(&mut self, now: Instant) {
+        let Some(parts) = &mut self.parts else {
+            return;
+        };
+        let part_len = self.srtt.saturating_mul(3).max(SAMPLING_PERIOD_MIN) / PARTS;
+        for _ in 0..PARTS_MAX {
+            if now - self.part_began < part_len {
+                return;
+            }
+            parts.rotate_right(1);
+            parts[0] = 0;
+            self.part_began += part_len;
+        }
+        self.part_began = now;
+    }
+}
