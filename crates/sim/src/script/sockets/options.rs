@@ -51,6 +51,10 @@ pub(super) struct Choices {
     pub(super) user_timeout: Option<Duration>,
     pub(super) linger2: Option<Duration>,
     pub(super) connect_timeout: Option<Duration>,
+    pub(super) syn_retries: Option<u8>,
+    /// `TCP_DEFER_ACCEPT`.
+    pub(super) defer: Option<Duration>,
+    pub(super) congestion: tcp::Algorithm,
     pub(super) tells_left: bool,
     /// `TCP_NOOPT`: SYNs without options.
     pub(super) no_options: bool,
@@ -78,6 +82,9 @@ impl Choices {
             user_timeout: None,
             linger2: None,
             connect_timeout: None,
+            syn_retries: None,
+            defer: None,
+            congestion: config.congestion,
             tells_left: false,
             no_options: false,
             kept: Vec::new(),
@@ -86,7 +93,10 @@ impl Choices {
 
     /// What a connection has that a listener with these choices accepts.
     pub(super) fn inherited(&self) -> Self {
-        self.clone()
+        Self {
+            defer: None,
+            ..self.clone()
+        }
     }
 
     /// What a connection of this socket starts with.
@@ -105,6 +115,8 @@ impl Choices {
         config.user_timeout = self.user_timeout.or(config.user_timeout);
         config.fin_wait_2 = self.linger2.unwrap_or(config.fin_wait_2);
         config.connect_timeout = self.connect_timeout.unwrap_or(config.connect_timeout);
+        config.syn_retries = self.syn_retries.or(config.syn_retries);
+        config.congestion = self.congestion;
         if self.no_options {
             config.timestamps = false;
             config.sack = false;
@@ -124,6 +136,10 @@ impl Choices {
     /// For `listen`.
     pub(super) fn listen(&self, settings: &Settings) -> Listen {
         Listen {
+            half_open: settings.half_open,
+            cookies: settings.cookies,
+            overflow: settings.overflow,
+            defer: self.defer,
             tcp: Some(self.config(settings)),
             ..Listen::default()
         }

@@ -10,6 +10,7 @@ use handfast_stack as stack;
 use handfast_tcp as tcp;
 
 pub use names::Applied;
+pub(super) use names::algorithm;
 
 /// Whose habits the machine has, where kernels differ in what their calls return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,12 @@ pub struct Settings {
     pub(super) send_buffer: usize,
     /// Idle time before keep-alive probes of a socket that wants them.
     pub(super) keep_alive_idle: Duration,
+    /// What listeners do under a flood.
+    pub(super) cookies: stack::SynCookies,
+    /// What happens when the queue of a listener is full.
+    pub(super) overflow: stack::Overflow,
+    /// Most connections of a listener that are opening.
+    pub(super) half_open: usize,
     /// The names that were set and have no meaning here, with the reason why that does no harm.
     notes: Vec<String>,
 }
@@ -77,6 +84,9 @@ impl Settings {
             receive_buffer: 131_072,
             send_buffer: 16_384,
             keep_alive_idle: Duration::from_secs(7_200),
+            cookies: stack::SynCookies::OnOverflow,
+            overflow: stack::Overflow::Drop,
+            half_open: stack::BACKLOG,
             notes: Vec::new(),
         }
         .with(&[

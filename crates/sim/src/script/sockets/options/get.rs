@@ -104,6 +104,11 @@ impl Socket {
                 let time = choices.user_timeout.unwrap_or_default();
                 i64::try_from(time.as_millis()).ok()?
             }
+            "TCP_DEFER_ACCEPT" => choices.defer.map_or(0, seconds),
+            "TCP_CONGESTION" => {
+                let name = format!("{:?}", choices.congestion).to_lowercase();
+                return Some(OptionValue::Text(name));
+            }
             "TCP_MAXSEG" => info.map_or(536, |info| info.effective_mss.into()),
             "TCP_INFO" => return info.map(|info| OptionValue::Info(Box::new(info))),
             _ => return None,

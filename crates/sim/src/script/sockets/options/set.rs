@@ -6,6 +6,7 @@ use handfast_packet::Instant;
 
 use super::super::call::Fd;
 use super::super::errno::Errno;
+use super::super::settings::algorithm;
 use super::super::socket::{Role, Socket};
 use super::super::{Attempt, Sockets, Stop};
 use super::OptionValue;
@@ -114,12 +115,22 @@ impl Socket {
                 choices.linger2 = Some(seconds_of(seconds)?);
             }
             "TCP_SYNCNT" => {
-                let retries = u32::try_from(number(value)?).unwrap_or(0);
+                let retries = u8::try_from(number(value)?).unwrap_or(0);
                 if !(1..=127).contains(&retries) {
                     return Err(Errno::EINVAL.into());
                 }
-                let seconds = (1u64 << (retries.min(10) + 1)) - 1;
-                choices.connect_timeout = Some(Duration::from_secs(seconds));
+                choices.syn_retries = Some(retries);
+            }
+            "TCP_DEFER_ACCEPT" => choices.defer = defer(number(value)?),
+            "TCP_CONGESTION" if !fresh => {
+                let why = "of a connection cannot be changed";
+                return Err(Stop::Unsupported(format!("{name} {why}")));
+            }
+            "TCP_CONGESTION" => {
+                let OptionValue::Text(name) = value else {
+                    return Err(Errno::EINVAL.into());
+                };
+                choices.congestion = algorithm(name).ok_or(Errno::ENOENT)?;
             }
             "TCP_INFO" => return Err(Errno::ENOPROTOOPT.into()),
             _ => return Err(unknown("IPPROTO_TCP", name)),
@@ -148,6 +159,14 @@ impl Socket {
         self.choices.kept.push((name.into(), value));
         Ok(())
     }
+}
+
+/// Linux reckons in resends of the SYN-ACK: one second, doubled each time, at least as long as was
+/// asked for.
+fn defer(seconds: i64) -> Option<Duration> {
+    let seconds = u64::try_from(seconds).ok().filter(|&seconds| seconds > 0)?;
+    let period = (seconds + 1).checked_next_power_of_two()? - 1;
+    Some(Duration::from_secs(period))
 }
 
 pub(super) fn unknown(level: &str, name: &str) -> Stop {

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use handfast_stack::{Overflow, SynCookies};
+use handfast_tcp::{Algorithm, MtuProbing};
+
 use super::{SettingError, Settings};
 
 /// What became of a setting.
@@ -99,7 +102,6 @@ const FIXED: &[(&str, &str, &str)] = &[
         "duplicates are always reported (RFC 2883)",
     ),
     ("tcp_window_scaling", "1", "offered always"),
-    ("tcp_abort_on_overflow", "0", "a full queue drops"),
 ];
 
 /// Sets one value.
@@ -166,18 +168,41 @@ fn apply_linux(settings: &mut Settings, name: &str, value: &str) -> Option<bool>
             settings.send_buffer = initial;
             tcp.send_buffer = most;
         }
-        // One second, doubled each time, until the last try has waited too.
-        "tcp_syn_retries" | "tcp_synack_retries" => {
-            let retries = u32::try_from(number?).ok()?.min(10);
-            tcp.connect_timeout = Duration::from_secs((1 << (retries + 1)) - 1);
+        "tcp_syn_retries" => tcp.syn_retries = Some(retries(number?, &mut tcp.connect_timeout)?),
+        "tcp_synack_retries" => {
+            tcp.syn_ack_retries = Some(retries(number?, &mut tcp.connect_timeout)?);
+        }
+        "tcp_syncookies" => {
+            settings.cookies = match number? {
+                0 => SynCookies::Off,
+                1 => SynCookies::OnOverflow,
+                _ => SynCookies::Always,
+            };
+        }
+        "tcp_abort_on_overflow" => {
+            settings.overflow = match number? {
+                0 => Overflow::Drop,
+                _ => Overflow::Reset,
+            };
+        }
+        "tcp_max_syn_backlog" => settings.half_open = usize::try_from(number?).ok()?,
+        "tcp_mtu_probing" => {
+            tcp.mtu_probing = match number? {
+                0 => MtuProbing::Off,
+                1 => MtuProbing::BlackHole,
+                _ => MtuProbing::Always,
+            };
         }
         "tcp_early_retrans" => return Some(number? == 3),
         "tcp_recovery" => return Some(number? == 1),
         "tcp_reordering" => return Some(number? == 3),
         "tcp_frto" => return Some(number? > 0),
         "tcp_ecn" => return Some(number? == 0),
-        "tcp_congestion_control" => return Some(value == "reno"),
-        "tcp_slow_start_after_idle" => return Some(number? == 1),
+        "tcp_congestion_control" => match algorithm(value) {
+            Some(algorithm) => tcp.congestion = algorithm,
+            None => return Some(false),
+        },
+        "tcp_slow_start_after_idle" => tcp.slow_start_after_idle = number? != 0,
         "ip_no_pmtu_disc" => return Some(number? == 0),
         _ => return None,
     }
@@ -202,6 +227,19 @@ fn apply_freebsd(settings: &mut Settings, name: &str, value: &str) -> Option<boo
         }
         "delacktime" => tcp.delayed_ack = millis()?.min(Duration::from_millis(499)),
         "keepinit" => tcp.connect_timeout = millis()?,
+        "syncookies" => {
+            settings.cookies = match number? {
+                0 => SynCookies::Off,
+                _ => SynCookies::OnOverflow,
+            };
+        }
+        "syncookies_only" if number? != 0 => settings.cookies = SynCookies::Always,
+        "syncookies_only" => {}
+        "cc.algorithm" => match algorithm(value) {
+            Some(algorithm) => tcp.congestion = algorithm,
+            None => return Some(false),
+        },
+        "initcwnd_segments" => tcp.initial_window = u16::try_from(number?).ok()?.max(1),
         "keepidle" => settings.keep_alive_idle = millis()?,
         "keepintvl" => tcp.keep_alive_interval = millis()?,
         "keepcnt" => tcp.keep_alive_probes = u8::try_from(number?).ok()?,
@@ -212,6 +250,23 @@ fn apply_freebsd(settings: &mut Settings, name: &str, value: &str) -> Option<boo
         _ => return None,
     }
     Some(true)
+}
+
+/// Our controller of this name.
+pub(in super::super) fn algorithm(name: &str) -> Option<Algorithm> {
+    match name.trim_matches('"') {
+        "reno" | "newreno" => Some(Algorithm::Reno),
+        "cubic" => Some(Algorithm::Cubic),
+        _ => None,
+    }
+}
+
+/// A number of retries, for which `time` must suffice: one second, doubled each time, until the
+/// last try has waited too.
+fn retries(number: u64, time: &mut Duration) -> Option<u8> {
+    let retries = u8::try_from(number).ok().filter(|&retries| retries < 32)?;
+    *time = (*time).max(Duration::from_secs(1 << (retries + 1)));
+    Some(retries)
 }
 
 /// `least initial most`.
@@ -266,9 +321,20 @@ mod tests {
     }
 
     #[test]
-    fn retries_become_the_time_that_they_take() {
+    fn retries_have_the_time_that_they_take() {
         let mut settings = Settings::linux();
-        settings.set("tcp_syn_retries", "2").unwrap();
-        assert_eq!(settings.tcp().connect_timeout, Duration::from_secs(7));
+        settings.set("tcp_syn_retries", "9").unwrap();
+        assert_eq!(settings.tcp().syn_retries, Some(9));
+        assert!(settings.tcp().connect_timeout > Duration::from_secs(1_023));
+        assert!(settings.set("tcp_syn_retries", "300").is_err());
+    }
+
+    #[test]
+    fn a_controller_that_is_not_there_is_refused() {
+        let mut settings = Settings::linux();
+        settings.set("tcp_congestion_control", "reno").unwrap();
+        assert_eq!(settings.tcp().congestion, Algorithm::Reno);
+        assert!(settings.set("tcp_congestion_control", "vegas").is_err());
+        assert_eq!(settings.tcp().congestion, Algorithm::Reno);
     }
 }
