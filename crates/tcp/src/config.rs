@@ -9,6 +9,7 @@ use handfast_packet::tcp::SeqNumber;
 use crate::timestamps;
 
 use crate::congestion::Algorithm;
+use crate::ecn::EcnMode;
 use crate::mtu_probe::MtuProbing;
 
 /// Largest receive buffer: the largest window that RFC 7323 can express.
@@ -59,6 +60,15 @@ pub struct Config {
     pub mtu_probing: MtuProbing,
     /// How long a closed (not half-closed) application waits in FIN-WAIT-2. Default 60 s.
     pub fin_wait_2: Duration,
+    /// Feedback of congestion marks. Default [`EcnMode::Passive`], as in Linux.
+    pub ecn: EcnMode,
+    /// SYNs with an offer of ECN that are sent after the first, before one without is tried, as
+    /// some middlebox may drop them (RFC 3168 6.1.1.1, RFC 9768 3.1.4.1); `None` never gives the
+    /// offer up, and does not look for mangled bits either (Linux' `tcp_ecn_fallback` 0).
+    /// Default 1.
+    pub ecn_fallback: Option<u8>,
+    /// Send AccECN options where Accurate ECN was agreed on (RFC 9768 3.2.3). Default on.
+    pub accecn_option: bool,
     /// How much may be in flight. `Connection::set_controller` takes others. Default CUBIC.
     pub congestion: Algorithm,
     /// Leave slow start before it loses segments, when round trips grow (RFC 9406). Default on.
@@ -96,6 +106,9 @@ impl Default for Config {
             time_wait: Duration::from_secs(60),
             mtu_probing: MtuProbing::BlackHole,
             fin_wait_2: Duration::from_secs(60),
+            ecn: EcnMode::default(),
+            ecn_fallback: Some(1),
+            accecn_option: true,
             congestion: Algorithm::default(),
             hystart: true,
             window_validation: true,

@@ -15,6 +15,7 @@ use handfast_packet::tcp::SeqNumber;
 use crate::close::Close;
 use crate::config::{Config, Cx, Initial, Path};
 use crate::congestion::{Controller, Start};
+use crate::ecn::Ecn;
 use crate::event::{CloseReason, Event, IcmpError, Info, State};
 use crate::events::EventSet;
 use crate::mtu_probe::MtuProbe;
@@ -67,6 +68,7 @@ pub struct Connection {
     pub(crate) window_scaling: bool,
     /// Both sides sent timestamps.
     pub(crate) timestamps: Option<TimestampState>,
+    pub(crate) ecn: Ecn,
     pub(crate) recovery: Recovery,
     pub(crate) congestion: Controller,
     pub(crate) rtt: RttEstimator,
@@ -103,6 +105,7 @@ impl Connection {
     ) -> Self {
         let phase = Phase::SynReceived { passive: true };
         let mut connection = Self::new(cx, config, path, initial, phase);
+        connection.ecn.on_syn(syn);
         connection.take_syn(syn);
         connection.watch_peer(cx.now);
         connection
@@ -122,6 +125,7 @@ impl Connection {
             sack: false,
             window_scaling: false,
             timestamps: None,
+            ecn: Ecn::new(&config),
             recovery: Recovery::new(),
             congestion: Controller::new(config.congestion, Start::new(&config, snd.mss)),
             rtt: RttEstimator::new(config.rto_min),
@@ -261,6 +265,7 @@ impl Connection {
             effective_mss: self.snd.mss,
             in_flight: self.recovery.in_flight(self.snd.una, self.snd.nxt),
             bytes_received: self.rcv.data.next() - crate::seq::Offset::FIRST,
+            ecn: self.ecn.info(),
             ..self.info
         }
     }

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::ecn::EcnInfo;
+
 /// The eleven states of RFC 9293 3.3.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
@@ -149,4 +151,6 @@ pub struct Info {
     pub duplicate_acks: u64,
     /// Wire segments that came out of order.
     pub out_of_order: u64,
+    /// Congestion marks.
+    pub ecn: EcnInfo,
 }

@@ -40,9 +40,14 @@ impl Connection {
             (Control::Rst, None) => {}
             // Fourth: SYN, with an ACK of ours: the connection is open.
             (Control::Syn, Some(ack)) => {
+                let marked = self.ecn.on_syn_ack(&segment);
                 self.take_syn(&segment);
                 self.sample_handshake(&segment);
                 self.establish(cx, ack);
+                if marked {
+                    // A mark on our SYN counts like its loss.
+                    self.congestion.on_handshake_loss();
+                }
                 self.snd
                     .set_window(u64::from(segment.window), Offset::ZERO, ack);
                 self.acks.owe(Cause::HandshakeAck);
@@ -50,6 +55,7 @@ impl Connection {
             }
             // Fourth: SYN alone: simultaneous open.
             (Control::Syn, None) => {
+                self.ecn.on_syn(&segment);
                 self.take_syn(&segment);
                 self.phase = Phase::SynReceived { passive: false };
                 self.recovery.resend_all(self.snd.una, self.snd.nxt);

@@ -14,6 +14,7 @@ mod close;
 mod config;
 mod congestion;
 mod connection;
+mod ecn;
 mod error;
 mod event;
 mod events;
@@ -49,6 +50,7 @@ pub use congestion::{
     Sent,
 };
 pub use connection::Connection;
+pub use ecn::{EcnBytes, EcnFeedback, EcnInfo, EcnMode};
 pub use error::{ReadError, WriteError};
 pub use event::{CloseReason, Event, IcmpError, Info, State};
 pub use metrics::Metrics;

@@ -129,7 +129,13 @@ impl Connection {
 
     /// Bytes of options in every segment.
     pub(crate) fn options_len(&self) -> u16 {
-        if self.timestamps.is_some() { 12 } else { 0 }
+        let timestamps = if self.timestamps.is_some() { 12 } else { 0 };
+        let accecn = if self.ecn.sends_options() {
+            crate::ecn::OPTION_LEN
+        } else {
+            0
+        };
+        timestamps + accecn
     }
 }
 

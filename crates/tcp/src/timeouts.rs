@@ -47,6 +47,7 @@ impl Connection {
                 in_flight: nxt - una,
                 nxt: nxt.get(),
             });
+            self.ecn.on_reduction(nxt);
         }
         self.path_mtu.on_timeout(una);
         self.recovery.on_timeout(una, nxt);

@@ -32,6 +32,7 @@ impl Connection {
         if ack < self.snd.una {
             return true;
         }
+        let before = self.snd.una;
         let duplicate = self.is_duplicate(ack, segment);
         self.update_window(cx, seq, ack, segment);
         if ack > self.snd.una {
@@ -39,6 +40,9 @@ impl Connection {
         } else if duplicate {
             self.duplicate_ack_arrives(cx);
         }
+        let sacked = !segment.options.sack.as_slice().is_empty();
+        let news = self.echoes(self.snd.una - before, sacked);
+        self.answer_echoes(cx.now, news);
         self.finish_close(cx.now);
         true
     }
@@ -168,6 +172,7 @@ impl Connection {
                 in_flight: nxt - una,
                 nxt: nxt.get(),
             });
+            self.ecn.on_reduction(nxt);
         }
     }
 

@@ -27,7 +27,12 @@ impl Connection {
             // It lies before the peer's SYN: an old duplicate of another incarnation.
             return self.reject(cx, None, &segment);
         };
-        if self.is_answer_to_simultaneous_open(seq, &segment) {
+        if self.is_syn_again(seq, &segment) {
+            return self.syn_again_arrives(cx, &segment);
+        }
+        let opening = matches!(self.phase, Phase::SynReceived { .. });
+        let answer = self.is_answer_to_simultaneous_open(seq, &segment);
+        if answer {
             // RFC 9293 figure 8: the SYN in it is known, the ACK and the window are news.
             segment.control = Control::None;
             seq = Offset::FIRST;
@@ -50,6 +55,7 @@ impl Connection {
         }
         self.heard_at = cx.now;
         self.keep_alive_probes = 0;
+        self.echo_arrives(&segment, opening);
         self.remember_timestamp(seq, &segment);
         // Second to fourth: RST, (security), SYN.
         match segment.control {
@@ -61,6 +67,7 @@ impl Connection {
         if !self.ack_arrives(cx, seq, &segment) || !matches!(self.phase, Phase::Synchronized) {
             return;
         }
+        self.mark_arrives(&segment, opening && !answer);
         if let Some(pointer) = segment.urgent {
             self.urgent_arrives(seq, pointer);
         }
@@ -89,7 +96,10 @@ impl Connection {
                 self.acks.owe_for_duplicate((seq.max(Offset::FIRST), end));
             }
             // A SYN gets its challenge wherever it lies (RFC 9293 3.10.7.4, fourth step), limited.
-            _ if segment.control == Control::Syn => self.acks.challenge(cx.now),
+            _ if segment.control == Control::Syn => {
+                self.syn_ack_again_arrives(seq, segment);
+                self.acks.challenge(cx.now);
+            }
             _ if !segment.is_empty() => self.acks.owe(Cause::ChallengeAck),
             // Two confused ends could otherwise answer each other's empty segments for ever.
             _ => self.acks.challenge(cx.now),

@@ -73,14 +73,20 @@ impl AckPolicy {
 
     /// An ACK to somebody who may be an attacker: limited in number (RFC 5961 section 7).
     pub(crate) fn challenge(&mut self, now: Instant) {
+        if self.allows_challenge(now) {
+            self.owe(Cause::ChallengeAck);
+        }
+    }
+
+    /// Whether such an answer may go now; one that goes counts.
+    pub(crate) fn allows_challenge(&mut self, now: Instant) -> bool {
         if now - self.challenges_since >= CHALLENGE_PERIOD {
             self.challenges_since = now;
             self.challenges = 0;
         }
-        if self.challenges < CHALLENGES_MAX {
-            self.challenges += 1;
-            self.owe(Cause::ChallengeAck);
-        }
+        let allows = self.challenges < CHALLENGES_MAX;
+        self.challenges += u8::from(allows);
+        allows
     }
 
     /// Text arrived. Returns whether the ACK for it may wait for the timer.

@@ -48,7 +48,8 @@ impl Connection {
     }
 
     fn poll_synchronized(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
-        if let Some(cause) = self.acks.pure_ack_owed() {
+        let owed = self.acks.owed().filter(|_| self.handshake_ack_is_due());
+        if let Some(cause) = self.acks.pure_ack_owed().or(owed) {
             return Some(self.pure_ack(cx.now, cause));
         }
         if let Some(transmit) = self.lost_data(cx) {

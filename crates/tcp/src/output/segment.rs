@@ -45,24 +45,27 @@ impl Connection {
             self.info.retransmissions += 1;
         }
         let seq = self.snd.space.wire(Offset::ZERO);
-        Transmit {
+        let mut transmit = Transmit {
             control: Control::Syn,
             options,
             ..Transmit::bare(seq, ack, window, cause)
-        }
+        };
+        self.mark_syn(&mut transmit);
+        transmit
     }
 
     /// A segment with as much of `piece` as the buffer can show at once.
     pub(super) fn segment(&mut self, cx: &mut Cx<'_>, piece: Piece, cause: Cause) -> Transmit {
         let Piece { at, text, fin } = piece;
-        let wanted = usize::try_from(text).expect("at most one super-segment");
+        let whole = usize::try_from(text).expect("at most one super-segment");
+        let wanted = self.uncut(whole);
         let mut payload = self.snd.buffer.view(at, wanted, cx.pool);
         let mss = usize::from(self.snd.mss);
         if payload.len() < wanted && payload.len() > mss {
             // The text lies in too many pieces: whole segments now, the rest in the next one.
             payload.truncate(payload.len() / mss * mss);
         }
-        let complete = payload.len() == wanted;
+        let complete = payload.len() == whole;
         let push = !payload.is_empty() && at + payload.len() as u64 == self.snd.buffer.end();
         let mut transmit = self.bare(at, cx.now, cause);
         if fin && complete {
@@ -70,6 +73,10 @@ impl Connection {
         }
         transmit.push = push;
         transmit.payload = payload;
+        let probe = matches!(cause, Cause::WindowProbe(_));
+        if at >= self.snd.nxt && !transmit.payload.is_empty() && !probe {
+            self.mark_fresh(&mut transmit);
+        }
         self.on_ack_sent(false);
         transmit
     }
@@ -85,6 +92,7 @@ impl Connection {
             };
             transmit.options.sack = self.acks.sack_blocks(&self.rcv, room);
         }
+        self.mark_pure_ack(&mut transmit);
         self.on_ack_sent(true);
         transmit
     }
@@ -95,14 +103,16 @@ impl Connection {
         let window = self.rcv.announce(false);
         let ack = self.rcv.space.wire(self.rcv.nxt());
         let seq = self.snd.space.wire(at);
-        Transmit {
+        let mut transmit = Transmit {
             options: TcpOptions {
                 timestamps,
                 ..TcpOptions::default()
             },
             segment_len: self.snd.mss,
             ..Transmit::bare(seq, Some(ack), window, cause)
-        }
+        };
+        self.mark(&mut transmit);
+        transmit
     }
 
     pub(super) fn on_ack_sent(&mut self, pure: bool) {

@@ -364,6 +364,13 @@ impl Script {
         transmit
     }
 
+    /// The next segment that was sent, whatever it is.
+    #[track_caller]
+    pub fn expect_any(&mut self) -> Transmit {
+        let next = self.outbox.pop_front();
+        next.unwrap_or_else(|| self.fail("nothing was sent, expected something"))
+    }
+
     /// The next segments carry exactly these bytes of our stream, in order, however they are cut.
     #[track_caller]
     pub fn expect_bytes(&mut self, from: i64, end: i64) {

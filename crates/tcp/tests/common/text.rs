@@ -3,9 +3,13 @@
 //!
 //! Numbers count from the SYN of their direction (the SYN is 0). Instead of a number a name with
 //! an optional distance may stand: see [`Names`]. `wire 4` says that a received segment stands
-//! for four on the wire.
+//! for four on the wire. `E`, `W` and `A` among the flags are ECE, CWR and AE, behind S, F or R;
+//! in front of all may stand the ECN field: `[noecn]`, `[ect0]`, `[ect1]` or `[ce]`. AccECN
+//! counters are `ECN e1b 1 ceb 0 e0b 1`, in their order on the wire.
 
-use handfast_packet::tcp::{Ace, SackBlock, SeqNumber, TcpOptions, Timestamps};
+use handfast_packet::tcp::{
+    AccEcn, AccEcnOrder, Ace, SackBlock, SeqNumber, TcpOptions, Timestamps,
+};
 use handfast_tcp::{Control, Segment, Transmit};
 
 use super::{Script, text_at};
@@ -47,6 +51,7 @@ impl Names {
 
 /// A segment in words: its clauses by name.
 struct Clauses<'a> {
+    field: Option<Ecn>,
     flags: &'a str,
     range: Option<(&'a str, &'a str)>,
     words: Vec<(&'a str, &'a str)>,
@@ -72,7 +77,8 @@ fn split(text: &str) -> Clauses<'_> {
         }
         None => (text, None),
     };
-    let mut words = head.split_whitespace();
+    let mut words = head.split_whitespace().peekable();
+    let field = words.next_if(|word| word.starts_with('[')).map(field);
     let flags = words.next().expect("flags come first");
     let mut words: Vec<_> = words.collect();
     let range = (!words.is_empty() && words[0].contains(':')).then(|| {
@@ -82,11 +88,70 @@ fn split(text: &str) -> Clauses<'_> {
     assert!(words.len() % 2 == 0, "clauses are pairs: {text:?}");
     let words = words.chunks(2).map(|pair| (pair[0], pair[1])).collect();
     Clauses {
+        field,
         flags,
         range,
         words,
         options,
     }
+}
+
+const FIELDS: [(&str, Ecn); 4] = [
+    ("[noecn]", Ecn::NotEct),
+    ("[ect0]", Ecn::Ect0),
+    ("[ect1]", Ecn::Ect1),
+    ("[ce]", Ecn::Ce),
+];
+
+fn field(word: &str) -> Ecn {
+    let found = FIELDS.iter().find(|(name, _)| *name == word);
+    found.unwrap_or_else(|| panic!("ECN field {word:?}")).1
+}
+
+fn field_name(field: Ecn) -> &'static str {
+    let found = FIELDS.iter().find(|(_, named)| *named == field);
+    found.expect("all four have names").0
+}
+
+const ACE: [(char, Ace); 3] = [
+    ('E', Ace::ECE),
+    ('W', Ace::CWR),
+    ('A', Ace::from_bits(0b100)),
+];
+
+fn ace(flags: &str) -> Ace {
+    let set = ACE.iter().filter(|(letter, _)| flags.contains(*letter));
+    set.fold(Ace::ZERO, |ace, (_, bit)| ace.union(*bit))
+}
+
+/// Counters in the order of the wire.
+fn accecn(words: &[&str]) -> AccEcn {
+    let value = |name| {
+        let at = words.iter().position(|word| *word == name);
+        at.map_or(0, |at| words[at + 1].parse().expect("a counter"))
+    };
+    let order = if words.first() == Some(&"e1b") {
+        AccEcnOrder::Ect1First
+    } else {
+        AccEcnOrder::Ect0First
+    };
+    AccEcn::new(order, value("e0b"), value("ceb"), value("e1b")).truncated((words.len() / 2) as u8)
+}
+
+fn describe_accecn(option: &AccEcn) -> String {
+    let counters = [
+        ("e0b", option.ect0()),
+        ("ceb", option.ce()),
+        ("e1b", option.ect1()),
+    ];
+    let mut words: Vec<_> = counters
+        .iter()
+        .filter_map(|(name, value)| Some(format!("{name} {}", (*value)?)))
+        .collect();
+    if option.order() == AccEcnOrder::Ect1First {
+        words.reverse();
+    }
+    format!("ECN {}", words.join(" "))
 }
 
 fn control(flags: &str) -> Control {
@@ -134,8 +199,8 @@ impl Script {
             payload: Chunk::from(text_at(from + i64::from(clauses.flags.contains('S')), len)),
             received_at: self.now,
             wire_segments: 1,
-            ecn: Ecn::NotEct,
-            ace: Ace::ZERO,
+            ecn: clauses.field.unwrap_or_default(),
+            ace: ace(clauses.flags),
         };
         for (word, value) in clauses.words {
             let number = self.names.number(value);
@@ -164,6 +229,7 @@ impl Script {
             ["mss", value] => options.mss = Some(value.parse().expect("an MSS")),
             ["wscale", value] => options.window_scale = Some(value.parse().expect("a shift")),
             ["sackOK"] => options.sack_permitted = true,
+            ["ECN", ref words @ ..] => options.accecn = Some(accecn(words)),
             ["TS", "val", value, "ecr", echo] => {
                 let number = |text: &str| text.parse().expect("a timestamp");
                 options.timestamps = Some(Timestamps {
@@ -188,7 +254,7 @@ impl Script {
 
     /// The whole of what we sent, as text.
     pub fn describe(&self, transmit: &Transmit) -> String {
-        let everything = "S 0:0(0) ack 0 win 0 <>";
+        let everything = "[noecn] S 0:0(0) ack 0 win 0 <>";
         let mut text = self.in_terms_of(transmit, &split(everything), transmit.ack.is_some());
         if let Some(urgent) = transmit.urgent {
             text += &format!(" urg {urgent}");
@@ -205,7 +271,10 @@ impl Script {
     }
 
     fn normalize(&self, clauses: &Clauses<'_>) -> String {
-        let mut text = clauses.flags.to_string();
+        let mut text = clauses
+            .field
+            .map_or(String::new(), |field| format!("{} ", field_name(field)));
+        text += clauses.flags;
         if let Some((from, rest)) = clauses.range {
             let (end, len) = rest.split_once('(').expect("(len)");
             text += &format!(
@@ -226,16 +295,24 @@ impl Script {
     /// `transmit` as text, with those clauses that `clauses` has.
     fn in_terms_of(&self, transmit: &Transmit, clauses: &Clauses<'_>, ack: bool) -> String {
         let since = |seq: SeqNumber, first: u32| seq.0.wrapping_sub(first).cast_signed();
-        let mut text = String::new();
+        let mut text = clauses
+            .field
+            .map_or(String::new(), |_| format!("{} ", field_name(transmit.ecn)));
+        let before = text.len();
         text += match transmit.control {
             Control::None => "",
             Control::Syn => "S",
             Control::Fin => "F",
             Control::Rst => "R",
         };
+        for (letter, bit) in ACE {
+            if transmit.ace.contains(bit) {
+                text.push(letter);
+            }
+        }
         text += if transmit.push { "P" } else { "" };
         text += if transmit.ack.is_some() { "." } else { "" };
-        if text.is_empty() {
+        if text.len() == before {
             text += "-";
         }
         if clauses.range.is_some() {
@@ -266,6 +343,7 @@ impl Script {
                 .timestamps
                 .map(|ts| format!("TS val {} ecr {}", ts.value, ts.echo)),
         );
+        words.extend(options.accecn.as_ref().map(describe_accecn));
         words.extend(options.window_scale.map(|shift| format!("wscale {shift}")));
         if !options.sack.as_slice().is_empty() {
             let edge = |seq: SeqNumber| seq.0.wrapping_sub(self.irs).cast_signed();
