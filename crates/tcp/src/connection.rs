@@ -18,6 +18,7 @@ use crate::congestion::{Controller, Start};
 use crate::ecn::Ecn;
 use crate::event::{CloseReason, Event, IcmpError, Info, State};
 use crate::events::EventSet;
+use crate::fast_open::FastOpenState;
 use crate::mtu_probe::MtuProbe;
 use crate::output::AckPolicy;
 use crate::path_mtu::PathMtu;
@@ -83,6 +84,7 @@ pub struct Connection {
     pub(crate) keep_alive_due: bool,
     /// R1 was reached or exceeded, and nobody was told yet that the path may be bad.
     pub(crate) advises_against_path: bool,
+    pub(crate) fast_open: FastOpenState,
     pub(crate) info: Info,
 }
 
@@ -95,7 +97,8 @@ impl Connection {
     }
 
     /// Passive OPEN that met a SYN (RFC 9293 3.10.7.2): the first `poll_transmit` gives the
-    /// SYN-ACK. Text in the SYN is left to the peer to send again.
+    /// SYN-ACK. Text in the SYN is left to the peer to send again, unless
+    /// [`Connection::answer_fast_open`] takes it.
     pub fn accept(
         cx: &mut Cx<'_>,
         config: Config,
@@ -137,6 +140,7 @@ impl Connection {
             keep_alive_probes: 0,
             keep_alive_due: false,
             advises_against_path: false,
+            fast_open: FastOpenState::default(),
             info: Info::default(),
             snd,
             config,
@@ -187,7 +191,9 @@ impl Connection {
     /// An ICMP error quoted a segment of ours with this sequence number.
     ///
     /// Ignored unless the number is in flight (RFC 5927 4.1). A hard error ends a connection that
-    /// is still opening; later it counts as soft, as RFC 5461 advises and Linux does.
+    /// is still opening, and any error one that the peer is opening: it is a stranger's, and if it
+    /// is in earnest its SYN comes again (RFC 5461 section 4). Later all of them count as soft, as
+    /// RFC 5461 advises and Linux does.
     pub fn on_icmp(&mut self, cx: &mut Cx<'_>, error: IcmpError, seq: SeqNumber) {
         let _ = cx;
         if !self.covers(seq) {
@@ -197,6 +203,7 @@ impl Connection {
             Phase::SynSent | Phase::SynReceived { .. } if error == IcmpError::Hard => {
                 self.end(CloseReason::Unreachable);
             }
+            Phase::SynReceived { passive: true } => self.end(CloseReason::Unreachable),
             Phase::Closed(_) | Phase::TimeWait(_) => {}
             _ => self.events.add(Event::SoftError),
         }

@@ -40,10 +40,15 @@ impl Connection {
             (Control::Rst, None) => {}
             // Fourth: SYN, with an ACK of ours: the connection is open.
             (Control::Syn, Some(ack)) => {
+                if !self.echoes_our_clock(&segment) {
+                    let wire = self.snd.space.wire(ack);
+                    self.reply = Some(Transmit::reset(wire, None, Cause::ProtocolError));
+                    return;
+                }
                 let marked = self.ecn.on_syn_ack(&segment);
                 self.take_syn(&segment);
                 self.sample_handshake(&segment);
-                self.establish(cx, ack);
+                self.establish(cx);
                 if marked {
                     // A mark on our SYN counts like its loss.
                     self.congestion.on_handshake_loss();
@@ -51,6 +56,7 @@ impl Connection {
                 self.snd
                     .set_window(u64::from(segment.window), Offset::ZERO, ack);
                 self.acks.owe(Cause::HandshakeAck);
+                self.syn_text_acknowledged(cx, ack, &segment);
                 self.text_arrives(cx, Offset::FIRST, segment);
             }
             // Fourth: SYN alone: simultaneous open.
@@ -58,11 +64,41 @@ impl Connection {
                 self.ecn.on_syn(&segment);
                 self.take_syn(&segment);
                 self.phase = Phase::SynReceived { passive: false };
-                self.recovery.resend_all(self.snd.una, self.snd.nxt);
+                self.recovery.resend_all(self.snd.una, Offset::FIRST);
             }
             // Fifth: neither SYN nor RST.
             (Control::None | Control::Fin, _) => {}
         }
+    }
+
+    /// What became of the text in our SYN: what the SYN-ACK does not acknowledge is sent again at
+    /// once (RFC 7413 4.2.1).
+    fn syn_text_acknowledged(&mut self, cx: &mut Cx<'_>, ack: Offset, syn_ack: &Segment) {
+        self.fast_open_answered(cx.now, ack, syn_ack);
+        let nxt = self.snd.nxt;
+        if ack > Offset::FIRST {
+            self.new_ack_arrives(cx, ack, syn_ack);
+        }
+        if ack < nxt {
+            self.recovery.resend_all(ack, nxt);
+        }
+    }
+
+    /// Whether the timestamp that a SYN-ACK echoes can be one of ours: another is the answer to
+    /// somebody else's SYN (RFC 7323 5.8 leaves the test to us; Linux does it).
+    fn echoes_our_clock(&self, syn_ack: &Segment) -> bool {
+        let Some(theirs) = syn_ack.options.timestamps.filter(|ts| ts.echo != 0) else {
+            return true;
+        };
+        let Some(began) = self.snd.waiting_since.filter(|_| self.config.timestamps) else {
+            return true;
+        };
+        let offset = self.initial.timestamp_offset;
+        let (first, last) = (
+            timestamps::clock(began, offset),
+            timestamps::clock(syn_ack.received_at, offset),
+        );
+        !timestamps::is_older(theirs.echo, first) && !timestamps::is_older(last, theirs.echo)
     }
 
     /// Learns from the peer's SYN: its numbers, its options, its window.
@@ -86,19 +122,28 @@ impl Connection {
         self.renew_mss();
     }
 
-    /// Our SYN is acknowledged: ESTABLISHED.
-    pub(crate) fn establish(&mut self, cx: &mut Cx<'_>, ack: Offset) {
+    /// Our SYN is acknowledged: ESTABLISHED. Text that went with it, or early behind it, is not
+    /// touched.
+    pub(crate) fn establish(&mut self, cx: &mut Cx<'_>) {
         let handshake_lost = self.recovery.timeouts() > 0;
+        let early = self.is_early();
         self.phase = Phase::Synchronized;
-        self.snd.una = ack;
-        self.recovery = crate::recovery::Recovery::new();
-        let start = Start::new(&self.config, self.snd.mss);
-        self.congestion.restart(self.config.congestion, start);
+        self.snd.una = Offset::FIRST;
+        if !early {
+            self.recovery = crate::recovery::Recovery::new();
+            let start = Start::new(&self.config, self.snd.mss);
+            self.congestion.restart(self.config.congestion, start);
+        }
         if handshake_lost {
             self.congestion.on_handshake_loss();
         }
-        self.timers.stop(Timer::Retransmit);
-        self.unwatch_peer();
+        if self.snd.outstanding() > 0 {
+            self.timers.set(Timer::Retransmit, cx.now + self.rtt.rto());
+            self.watch_peer(cx.now);
+        } else {
+            self.timers.stop(Timer::Retransmit);
+            self.unwatch_peer();
+        }
         self.heard_at = cx.now;
         self.arm_keep_alive(cx.now);
         self.events.add(Event::Connected);
@@ -125,6 +170,7 @@ impl Connection {
             mss: Some(self.path.receive_mss),
             ..Default::default()
         };
+        options.fast_open = self.fast_open_option();
         options.sack_permitted = if answering { self.sack } else { config.sack };
         let scales = if answering {
             self.window_scaling

@@ -40,7 +40,7 @@ impl Connection {
         let mut connection = Self::accept(cx, config, path, initial, syn);
         let _sent_long_ago = connection.poll_transmit(cx);
         connection.snd.timed = None;
-        connection.establish(cx, Offset::FIRST);
+        connection.establish(cx);
         let window = u64::from(ack.window) << connection.snd.window_shift;
         let (at, una) = (Offset::FIRST, connection.snd.una);
         connection.snd.set_window(window, at, una);

@@ -4,6 +4,7 @@ use crate::config::Cx;
 use crate::congestion::{self, Congestion};
 use crate::connection::{Connection, Phase};
 use crate::event::{CloseReason, Event};
+use crate::seq::Offset;
 use crate::timer::Timer;
 use handfast_packet::cause::Cause;
 
@@ -35,7 +36,8 @@ impl Connection {
         if self.opened_in_vain() {
             return self.end(CloseReason::TimedOut);
         }
-        if matches!(self.phase, Phase::Synchronized) {
+        let opening = !matches!(self.phase, Phase::Synchronized);
+        if !opening {
             if self.snd.window == 0 {
                 // Nothing was lost: the peer shut its window on what is out. Probe it instead.
                 return self.window_probe_expires(cx);
@@ -50,7 +52,9 @@ impl Connection {
             self.ecn.on_reduction(nxt);
         }
         self.path_mtu.on_timeout(una);
-        self.recovery.on_timeout(una, nxt);
+        // Of what goes with or behind a SYN, the SYN alone is sent again (RFC 7413 4.2).
+        let lost = if opening { Offset::FIRST } else { nxt };
+        self.recovery.on_timeout(una, lost);
         self.rtt.backoff();
         self.snd.timed = None;
         self.info.timeouts += 1;

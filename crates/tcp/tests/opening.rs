@@ -73,7 +73,7 @@ fn only_an_ack_of_our_syn_in_the_window_opens() {
         (". 5:9(4) ack 1", true),
         (". 1:1(0) ack 0", false),
         (". 1:1(0) ack 2", false),
-        (". 1:1(0)", false),
+        ("P 1:2(1)", false),
         ("R. 1:1(0) ack 1", false),
         ("S. 0:0(0) ack 1", false),
         (". 0:0(0) ack 1", false),

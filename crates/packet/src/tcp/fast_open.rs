@@ -44,16 +44,19 @@ impl FastOpen {
         })
     }
 
+    /// The same under an experimental kind, or under kind 34.
+    #[must_use]
+    pub const fn with_experiment(self, experiment: bool) -> Self {
+        Self { experiment, ..self }
+    }
+
     /// What `option` says; `None` when it is another option, or its length is impossible, which is
     /// taken as if there were none.
     pub(super) fn from_option(option: &TcpOption<'_>) -> Option<Self> {
         let TcpOption::FastOpen { cookie, experiment } = option else {
             return None;
         };
-        Some(Self {
-            experiment: experiment.is_some(),
-            ..Self::new(cookie)?
-        })
+        Some(Self::new(cookie)?.with_experiment(experiment.is_some()))
     }
 
     /// The cookie; empty in a request.
@@ -128,10 +131,7 @@ mod tests {
                     window_scale: Some(7),
                     sack_permitted: true,
                     timestamps: Some(Timestamps { value: 1, echo: 2 }),
-                    fast_open: Some(FastOpen {
-                        experiment,
-                        ..FastOpen::new(&cookie).unwrap()
-                    }),
+                    fast_open: FastOpen::new(&cookie).map(|it| it.with_experiment(experiment)),
                     ..TcpOptions::default()
                 };
                 let mut field = vec![0; options.len()];

@@ -121,6 +121,17 @@ impl TcpSocket<'_> {
         self.slot().connection.urgent()
     }
 
+    /// How many bytes, with those that are written already, the SYN can carry (RFC 7413); 0 when
+    /// it is out, or carries none.
+    pub fn fast_open_room(&self) -> usize {
+        self.slot().connection.fast_open_room()
+    }
+
+    /// Whether text went with a SYN, in either direction, and all of it was taken.
+    pub fn syn_text_taken(&self) -> bool {
+        self.slot().connection.syn_text_taken()
+    }
+
     /// The state by its RFC name.
     pub fn state(&self) -> State {
         self.slot().connection.state()

@@ -33,7 +33,7 @@ impl Connection {
             return true;
         }
         let before = self.snd.una;
-        let duplicate = self.is_duplicate(ack, segment);
+        let duplicate = !opening && self.is_duplicate(ack, segment);
         self.update_window(cx, seq, ack, segment);
         if ack > self.snd.una {
             self.new_ack_arrives(cx, ack, segment);
@@ -60,8 +60,13 @@ impl Connection {
             self.reply = Some(Transmit::reset(wire, None, Cause::ProtocolError));
             return false;
         };
+        let early = self.is_early();
         self.sample_handshake(segment);
-        self.establish(cx, ack);
+        self.establish(cx);
+        if !early && ack < self.snd.nxt {
+            // A simultaneous open: the text of our SYN was not taken.
+            self.recovery.resend_all(ack, self.snd.nxt);
+        }
         let window = u64::from(segment.window) << self.snd.window_shift;
         self.snd.set_window(window, seq, ack);
         true
@@ -111,7 +116,7 @@ impl Connection {
         }
     }
 
-    fn new_ack_arrives(&mut self, cx: &Cx<'_>, ack: Offset, segment: &Segment) {
+    pub(crate) fn new_ack_arrives(&mut self, cx: &Cx<'_>, ack: Offset, segment: &Segment) {
         let (before, nxt) = (self.snd.una, self.snd.nxt);
         let in_flight = self.recovery.in_flight(before, nxt);
         self.sample_rtt(ack, segment);

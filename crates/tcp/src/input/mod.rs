@@ -35,8 +35,8 @@ impl Connection {
         if answer {
             // RFC 9293 figure 8: the SYN in it is known, the ACK and the window are news.
             segment.control = Control::None;
+            self.acks.owe_for_duplicate((seq, Offset::FIRST));
             seq = Offset::FIRST;
-            self.acks.owe(Cause::HandshakeAck);
         }
         if !self.passes_paws(cx, &segment) {
             return;

@@ -40,8 +40,15 @@ impl Connection {
     }
 
     fn poll_handshake(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
-        if self.snd.nxt == Offset::ZERO || self.recovery.next_lost().is_some() {
+        let first = self.snd.nxt == Offset::ZERO;
+        if first && self.syn_waits() {
+            return None;
+        }
+        if first || self.recovery.next_lost().is_some() {
             return Some(self.syn(cx));
+        }
+        if self.is_early() {
+            return self.poll_synchronized(cx);
         }
         let cause = self.acks.owed()?;
         Some(self.pure_ack(cx.now, cause))

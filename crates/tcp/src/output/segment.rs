@@ -23,7 +23,7 @@ pub(super) struct Piece {
 
 impl Connection {
     /// The SYN of an active open, or the SYN-ACK of the other kinds.
-    pub(super) fn syn(&mut self, cx: &Cx<'_>) -> Transmit {
+    pub(super) fn syn(&mut self, cx: &mut Cx<'_>) -> Transmit {
         let answering = matches!(self.phase, Phase::SynReceived { .. });
         let first = self.snd.nxt == Offset::ZERO;
         let cause = match (self.recovery.timeouts(), answering) {
@@ -31,10 +31,12 @@ impl Connection {
             (0, true) => Cause::Accept,
             (count, _) => Cause::TimeoutRetransmit(count),
         };
+        let text = self.syn_text(cx);
         let options = self.syn_options(cx.now);
+        self.fast_open_sent();
         let ack = answering.then(|| self.rcv.space.wire(self.rcv.nxt()));
         let window = self.rcv.announce(true);
-        self.snd.nxt = Offset::FIRST;
+        self.snd.nxt = self.snd.nxt.max(Offset::FIRST + text.len() as u64);
         self.snd.timed = first.then_some((Offset::FIRST, cx.now));
         self.recovery.on_resent(Offset::FIRST);
         self.timers.set(Timer::Retransmit, cx.now + self.rtt.rto());
@@ -48,6 +50,8 @@ impl Connection {
         let mut transmit = Transmit {
             control: Control::Syn,
             options,
+            segment_len: u16::try_from(text.len()).expect("less than an MSS"),
+            payload: text,
             ..Transmit::bare(seq, ack, window, cause)
         };
         self.mark_syn(&mut transmit);

@@ -20,7 +20,7 @@ use handfast_packet::buf::Pool;
 use handfast_packet::cause::Cause;
 use handfast_packet::tcp::SeqNumber;
 use handfast_tcp::{
-    CloseReason, Connection, Cx, Event, Initial, ReadError, Segment, State, Transmit,
+    CloseReason, Connection, Control, Cx, Event, Initial, ReadError, Segment, State, Transmit,
 };
 pub use setup::Setup;
 pub use text::Names;
@@ -74,17 +74,38 @@ const START: Instant = Instant::from_secs(100);
 impl Script {
     /// An active open: the SYN waits to be expected.
     pub fn connect(setup: &Setup) -> Self {
+        Self::connect_with(setup, 0, |_| {})
+    }
+
+    /// An active open that is prepared, and for which `len` bytes are written, before the SYN.
+    pub fn connect_with(setup: &Setup, len: usize, prepare: impl FnOnce(&mut Connection)) -> Self {
         let mut pool = Pool::default();
         let mut cx = Cx {
             now: START,
             pool: &mut pool,
         };
-        let connection = Connection::connect(&mut cx, setup.config, setup.path, initial());
-        Self::new(setup, connection, pool)
+        let mut connection = Connection::connect(&mut cx, setup.config, setup.path, initial());
+        prepare(&mut connection);
+        if len > 0 {
+            let taken = connection.write(&mut cx, &text_at(1, len));
+            assert_eq!(taken, Ok(len));
+        }
+        let mut script = Self::new(setup, connection, pool);
+        script.written += len as i64;
+        script
     }
 
     /// A passive open that met the SYN `syn`: the SYN-ACK waits to be expected.
     pub fn accept(setup: &Setup, syn: &str) -> Self {
+        Self::accept_with(setup, syn, |_, _, _| {})
+    }
+
+    /// A passive open that is prepared before the SYN-ACK.
+    pub fn accept_with(
+        setup: &Setup,
+        syn: &str,
+        prepare: impl FnOnce(&mut Connection, &mut Cx<'_>, &Segment),
+    ) -> Self {
         let segment = Self::connect(setup).segment(syn);
         let mut pool = Pool::default();
         let mut cx = Cx {
@@ -92,7 +113,9 @@ impl Script {
             pool: &mut pool,
         };
         let initial = initial();
-        let connection = Connection::accept(&mut cx, setup.config, setup.path, initial, &segment);
+        let mut connection =
+            Connection::accept(&mut cx, setup.config, setup.path, initial, &segment);
+        prepare(&mut connection, &mut cx, &segment);
         let mut script = Self::new(setup, connection, pool);
         script.log.insert(0, format!("{:>9} < {syn}", "0"));
         script
@@ -509,6 +532,8 @@ impl Script {
         let len = transmit.payload.len();
         if len > 0 {
             let from = i64::from(transmit.seq.0.wrapping_sub(self.iss).cast_signed());
+            // The text of a SYN stands behind it.
+            let from = from + i64::from(transmit.control == Control::Syn);
             if transmit.payload.to_vec() != text_at(from, len) {
                 self.fail("other bytes than the application wrote were sent");
             }
@@ -516,7 +541,7 @@ impl Script {
                 self.fail("text needs a segment length");
             }
         }
-        let (Some(ack), handfast_tcp::Control::None) = (transmit.ack, transmit.control) else {
+        let (Some(ack), Control::None) = (transmit.ack, transmit.control) else {
             return;
         };
         // The right edge of the window never moves left (RFC 9293 SHLD-14).

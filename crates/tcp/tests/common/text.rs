@@ -8,7 +8,7 @@
 //! counters are `ECN e1b 1 ceb 0 e0b 1`, in their order on the wire.
 
 use handfast_packet::tcp::{
-    AccEcn, AccEcnOrder, Ace, SackBlock, SeqNumber, TcpOptions, Timestamps,
+    AccEcn, AccEcnOrder, Ace, FastOpen, SackBlock, SeqNumber, TcpOptions, Timestamps,
 };
 use handfast_tcp::{Control, Segment, Transmit};
 
@@ -230,6 +230,17 @@ impl Script {
             ["wscale", value] => options.window_scale = Some(value.parse().expect("a shift")),
             ["sackOK"] => options.sack_permitted = true,
             ["ECN", ref words @ ..] => options.accecn = Some(accecn(words)),
+            ["FO", ref cookie @ ..] => {
+                let digits = cookie.concat();
+                let pairs = digits.as_bytes().chunks(2);
+                let bytes: Vec<u8> = pairs
+                    .map(|pair| {
+                        let pair = std::str::from_utf8(pair).expect("digits");
+                        u8::from_str_radix(pair, 16).expect("a cookie in hexadecimal")
+                    })
+                    .collect();
+                options.fast_open = FastOpen::new(&bytes);
+            }
             ["TS", "val", value, "ecr", echo] => {
                 let number = |text: &str| text.parse().expect("a timestamp");
                 options.timestamps = Some(Timestamps {
@@ -345,6 +356,11 @@ impl Script {
         );
         words.extend(options.accecn.as_ref().map(describe_accecn));
         words.extend(options.window_scale.map(|shift| format!("wscale {shift}")));
+        words.extend(options.fast_open.map(|fast_open| {
+            let digits = fast_open.cookie().iter().map(|byte| format!("{byte:02x}"));
+            let digits: String = digits.collect();
+            format!("FO {digits}").trim_end().to_string()
+        }));
         if !options.sack.as_slice().is_empty() {
             let edge = |seq: SeqNumber| seq.0.wrapping_sub(self.irs).cast_signed();
             let blocks = options.sack.as_slice().iter();
