@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use handfast_stack::{Overflow, SynCookies};
-use handfast_tcp::{Algorithm, MtuProbing};
+use handfast_tcp::{Algorithm, EcnMode, MtuProbing};
 
 use super::{SettingError, Settings};
 
@@ -197,7 +197,9 @@ fn apply_linux(settings: &mut Settings, name: &str, value: &str) -> Option<bool>
         "tcp_recovery" => return Some(number? == 1),
         "tcp_reordering" => return Some(number? == 3),
         "tcp_frto" => return Some(number? > 0),
-        "tcp_ecn" => return Some(number? == 0),
+        "tcp_ecn" => tcp.ecn = EcnMode::from_linux(u8::try_from(number?).ok()?)?,
+        "tcp_ecn_option" => tcp.accecn_option = number? != 0,
+        "tcp_ecn_fallback" => tcp.ecn_fallback = (number? != 0).then_some(1),
         "tcp_congestion_control" => match algorithm(value) {
             Some(algorithm) => tcp.congestion = algorithm,
             None => return Some(false),
@@ -246,7 +248,17 @@ fn apply_freebsd(settings: &mut Settings, name: &str, value: &str) -> Option<boo
         "msl" => tcp.time_wait = 2 * millis()?,
         "rexmit_min" => tcp.rto_min = millis()?,
         "rexmit_initial" => return Some(number? == 1_000),
-        "ecn.enable" => return Some(matches!(number?, 0 | 2)),
+        "ecn.enable" => {
+            tcp.ecn = match number? {
+                0 => EcnMode::Off,
+                1 => EcnMode::Classic,
+                2 => EcnMode::Passive,
+                3 => EcnMode::Accurate,
+                4 => EcnMode::AccuratePassive,
+                _ => return Some(false),
+            };
+        }
+        "ecn.maxretries" => tcp.ecn_fallback = Some(u8::try_from(number?).ok()?),
         _ => return None,
     }
     Some(true)
