@@ -68,12 +68,12 @@ impl Connection {
     /// After the ACK of a segment was found acceptable: takes its own mark. `opened` when it has
     /// opened the connection.
     pub(crate) fn mark_arrives(&mut self, segment: &Segment, opened: bool) {
-        let sent_options = self.ecn.sends_options();
-        if opened && self.ecn.on_opened(segment) {
-            self.congestion.on_handshake_loss();
-        }
-        if self.ecn.sends_options() && !sent_options {
-            self.renew_mss();
+        if opened {
+            let before = self.ecn.sends_options();
+            if self.ecn.on_opened(segment) {
+                self.congestion.on_handshake_loss();
+            }
+            self.make_room_for_options(before);
         }
         let waits = self.rcv.nxt() > self.rcv.last_ack || !segment.payload.is_empty();
         if self.ecn.on_segment(segment, waits) {
@@ -85,7 +85,8 @@ impl Connection {
     /// What the ACK under way, which delivered `bytes` anew, tells of marks. `sacked` when some of
     /// them by SACK. Asked once for each segment, when SND.UNA has moved.
     pub(crate) fn echoes(&mut self, bytes: u64, sacked: bool) -> EcnNews {
-        self.ecn.on_ack(&EcnAck {
+        let before = self.ecn.sends_options();
+        let news = self.ecn.on_ack(&EcnAck {
             una: self.snd.una,
             progress: bytes > 0 || sacked,
             acked: Acked {
@@ -93,7 +94,16 @@ impl Connection {
                 mss: u64::from(self.snd.mss),
                 sent: self.info.segments_sent,
             },
-        })
+        });
+        self.make_room_for_options(before);
+        news
+    }
+
+    /// Every segment has an option from now on: less text fits in.
+    fn make_room_for_options(&mut self, before: bool) {
+        if self.ecn.sends_options() && !before {
+            self.renew_mss();
+        }
     }
 
     /// Answers the first echo of a window of data as a loss would be answered (RFC 3168 6.1.2).
