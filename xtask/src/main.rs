@@ -1,12 +1,14 @@
 //! The project's own checks: `cargo xtask ci` runs all of them, `cargo xtask tidy` the house rules
-//! that no tool of the toolchain knows, `cargo xtask limits` writes `docs/limits.md`. What each rule is for stands in `CONTRIBUTING.md`.
+//! that no tool of the toolchain knows, `cargo xtask limits` writes `docs/limits.md`, `cargo xtask rfc`
+//! holds `docs/conformance.tsv` against the sources. What each rule is for stands in `CONTRIBUTING.md`.
 
+mod rfc;
 mod tidy;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-const USAGE: &str = "usage: cargo xtask ci [--skip-tests] | tidy | limits";
+const USAGE: &str = "usage: cargo xtask ci [--skip-tests] | tidy | limits | rfc [--run]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -16,6 +18,8 @@ fn main() -> ExitCode {
         ["ci", "--skip-tests"] => ci(false),
         ["tidy"] => tidy::check(&root()),
         ["limits"] => tidy::write_limits(&root()),
+        ["rfc"] => rfc::check(&root()),
+        ["rfc", "--run"] => rfc::check_and_run(&root()),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -32,6 +36,8 @@ fn ci(with_tests: bool) -> Result<(), String> {
     cargo("formatting", &["fmt", "--all", "--check"], &[])?;
     step("house rules");
     tidy::check(&root())?;
+    step("conformance");
+    rfc::check(&root())?;
     let clippy = [
         "clippy",
         "--workspace",
@@ -62,6 +68,8 @@ fn ci(with_tests: bool) -> Result<(), String> {
     if with_tests {
         cargo("tests", &["test", "--workspace"], &[])?;
     }
+    step("the tests that the table of conformance cites");
+    rfc::check_and_run(&root())?;
     println!("xtask: all checks passed");
     Ok(())
 }

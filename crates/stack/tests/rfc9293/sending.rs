@@ -22,6 +22,7 @@ both_families!(
     keep_alives_come_when_idle_and_one_lost_kills_nobody,
     the_last_segment_pushes_and_nothing_waits_for_ever,
     text_leaves_in_segments_as_large_as_possible,
+    tcp_is_never_fragmented,
 );
 
 fn mss(mss: u16) -> TcpOptions {
@@ -280,4 +281,20 @@ fn text_leaves_in_segments_as_large_as_possible(family: Family) {
             .iter()
             .all(|sent| !sent.has(SYN) || sent.payload.is_empty())
     );
+}
+
+/// RFC 8900 section 6, RFC 8021, RFC 6864: a segment is a packet, and routers may not cut it.
+fn tcp_is_never_fragmented(family: Family) {
+    let (mut peer, id) = Peer::established(family);
+    peer.write(id, &pattern(50_000));
+    peer.take_all(50_000);
+    assert!(peer.log.len() > 30);
+    for sent in &peer.log {
+        assert!(sent.packet.len() <= usize::from(MTU));
+        match family {
+            // Only the bit that forbids fragments is set.
+            Family::V4 => assert_eq!(sent.packet[6..8], [0x40, 0]),
+            Family::V6 => assert_eq!(sent.packet[6], 6, "TCP follows at once"),
+        }
+    }
 }
