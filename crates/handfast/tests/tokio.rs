@@ -239,7 +239,7 @@ async fn a_shutdown_resets_what_is_still_open_and_wakes_who_waits() {
 #[tokio::test]
 async fn what_was_written_is_delivered_after_the_last_handle_has_gone() {
     let (client, peer, _listener, mut ours, mut theirs) = pair().await;
-    let bytes = pattern(3 << 20);
+    let bytes = pattern(200_000);
     ours.write_all(&bytes).await.unwrap();
     drop((ours, client));
     let mut received = Vec::new();

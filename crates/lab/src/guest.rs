@@ -204,7 +204,8 @@ impl Guest {
             hardware,
             ..options.config
         };
-        config.tcp.receive_buffer = window;
+        config.tcp.receive_buffer = config.tcp.receive_buffer.min(window);
+        config.tcp.receive_buffer_max = window;
         let net = Net::start(device, config)?;
         Ok(Self { net, hardware })
     }
@@ -219,12 +220,13 @@ impl Guest {
     }
 }
 
-/// The receive buffer of a connection in the lab: no peer may have more under way to us than half
+/// The largest receive buffer of a connection in the lab: no peer may have more under way to us than half
 /// the capture buffer holds. Round trips take microseconds here, so a large window gains nothing,
 /// and on a machine with a small `net.core.rmem_max` it would overflow the capture buffer, which is
 /// how the article's program lost its packets.
 pub fn window_for(socket: &PacketSocket, wanted: &handfast::tcp::Config) -> usize {
-    wanted.receive_buffer.min(socket.receive_buffer() / 2)
+    let wanted = wanted.receive_buffer.max(wanted.receive_buffer_max);
+    wanted.min(socket.receive_buffer() / 2)
 }
 
 /// The prefix of length 0 in the family of `address`.

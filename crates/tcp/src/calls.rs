@@ -6,7 +6,7 @@ use handfast_packet::buf::Chunk;
 use handfast_packet::cause::Cause;
 use handfast_packet::tcp::SeqNumber;
 
-use crate::config::{Config, Cx};
+use crate::config::Cx;
 use crate::congestion::{CongestionController, Controller};
 use crate::connection::{Connection, Phase};
 use crate::error::{ReadError, WriteError};
@@ -22,7 +22,8 @@ impl Connection {
     /// [`WriteError::WouldBlock`] when there is no room at all; `Event::Writable` follows.
     pub fn write(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) -> Result<usize, WriteError> {
         self.may_write()?;
-        let taken = self.snd.buffer.write(bytes, cx.pool);
+        let room = bytes.len().min(self.write_room());
+        let taken = self.snd.buffer.write(&bytes[..room], cx.pool);
         self.note_written(taken, bytes.len())
     }
 
@@ -32,7 +33,8 @@ impl Connection {
     /// Those of [`Self::write`].
     pub fn write_chunk(&mut self, cx: &mut Cx<'_>, chunk: Chunk) -> Result<usize, WriteError> {
         self.may_write()?;
-        let len = chunk.len();
+        let (len, mut chunk) = (chunk.len(), chunk);
+        chunk.truncate(self.write_room());
         let taken = self.snd.buffer.push_chunk(chunk, cx.pool);
         self.note_written(taken, len)
     }
@@ -43,13 +45,15 @@ impl Connection {
     /// [`ReadError::WouldBlock`] when nothing has arrived; `Event::Readable` follows.
     /// [`ReadError::Closed`] when the connection ended without a FIN and all is read.
     pub fn read(&mut self, cx: &mut Cx<'_>, buffer: &mut [u8]) -> Result<usize, ReadError> {
-        let _ = cx;
         if buffer.is_empty() {
             return Ok(0);
         }
         match self.rcv.data.read(buffer) {
             0 => self.end_of_stream().map(|()| 0),
-            count => Ok(count),
+            count => {
+                self.rcv.on_read(cx.now, self.rtt.srtt());
+                Ok(count)
+            }
         }
     }
 
@@ -59,10 +63,12 @@ impl Connection {
     /// # Errors
     /// Those of [`Self::read`].
     pub fn read_chunk(&mut self, cx: &mut Cx<'_>, max: usize) -> Result<Option<Chunk>, ReadError> {
-        let _ = cx;
         match self.rcv.data.read_chunk(max.max(1)) {
             None => self.end_of_stream().map(|()| None),
-            chunk => Ok(chunk),
+            chunk => {
+                self.rcv.on_read(cx.now, self.rtt.srtt());
+                Ok(chunk)
+            }
         }
     }
 
@@ -127,22 +133,12 @@ impl Connection {
         self.end(CloseReason::Aborted);
     }
 
-    /// Turns Nagle's algorithm off (`true`) or on (RFC 9293 MUST-17).
-    pub fn set_nodelay(&mut self, nodelay: bool) {
-        self.config.nagle = !nodelay;
-    }
-
     /// Replaces the congestion controller by the caller's own; it hears the segment size at once
     /// and every event from now on. Best before the connection is established: a controller that
     /// comes later knows nothing of what is in flight.
     pub fn set_controller(&mut self, mut controller: Box<dyn CongestionController>) {
         controller.on_mss(self.snd.mss);
         self.congestion = Controller::Custom(controller);
-    }
-
-    /// The choices in force.
-    pub fn config(&self) -> &Config {
-        &self.config
     }
 
     /// Bytes that can be read now.
@@ -153,7 +149,7 @@ impl Connection {
     /// Bytes that can be written now; 0 once writing is over.
     pub fn writable(&self) -> usize {
         if self.may_write().is_ok() {
-            self.snd.buffer.room()
+            self.write_room()
         } else {
             0
         }

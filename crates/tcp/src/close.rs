@@ -60,6 +60,11 @@ impl Close {
         self.local != Local::Open
     }
 
+    /// Whether the peer has acknowledged our FIN.
+    pub(crate) fn is_local_acknowledged(self) -> bool {
+        self.local == Local::Acknowledged
+    }
+
     /// Whether both directions are done and the RFC's TIME-WAIT or CLOSED follows.
     pub(crate) fn is_complete(self) -> bool {
         self.remote && self.local == Local::Acknowledged

@@ -18,11 +18,22 @@ pub const RECEIVE_BUFFER_MAX: usize = 1 << 30;
 /// Choices for one connection. All of them have defaults that suit a general-purpose host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Bytes that may wait unsent or unacknowledged. Default 4 MiB.
+    /// Bytes that may wait unsent or unacknowledged, at first. Default 256 KiB.
     pub send_buffer: usize,
-    /// Bytes that may wait unread; sets the window scale. Default 4 MiB, at most
-    /// [`RECEIVE_BUFFER_MAX`].
+    /// How far the send buffer may grow with the congestion window. One that is not larger than
+    /// `send_buffer` keeps it as it is. Default 16 MiB.
+    pub send_buffer_max: usize,
+    /// Not-sent low-water mark: writing is possible only while fewer bytes than this wait to be
+    /// sent for the first time, however much waits for its acknowledgment. `None` (default) sets
+    /// no such limit.
+    pub unsent_low_water: Option<usize>,
+    /// Bytes that may wait unread, at first: the largest window of the first round trips. Default
+    /// 256 KiB, at most [`RECEIVE_BUFFER_MAX`].
     pub receive_buffer: usize,
+    /// How far the receive buffer may grow with what the application reads in a round trip; sets
+    /// the window scale. One that is not larger than `receive_buffer` keeps it as it is. Default
+    /// 15 MiB (scale 8), at most [`RECEIVE_BUFFER_MAX`].
+    pub receive_buffer_max: usize,
     /// Offer timestamps (RFC 7323). Default on.
     pub timestamps: bool,
     /// Offer selective acknowledgments (RFC 2018). Default on.
@@ -88,8 +99,11 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            send_buffer: 4 << 20,
-            receive_buffer: 4 << 20,
+            send_buffer: 256 << 10,
+            send_buffer_max: 16 << 20,
+            unsent_low_water: None,
+            receive_buffer: 256 << 10,
+            receive_buffer_max: 15 << 20,
             timestamps: true,
             sack: true,
             window_scaling: true,

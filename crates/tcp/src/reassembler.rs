@@ -2,20 +2,18 @@
 //!
 //! The first bytes to arrive win where segments overlap. How far text may reach (the window) is
 //! decided by the caller. Memory follows the bytes held, not the segments that brought them: see
-//! [`store`].
+//! [`TextQueue`].
 
 use alloc::collections::VecDeque;
 
-use handfast_packet::buf::{Chunk, LARGE, MEDIUM, Pool, SMALL};
+use handfast_packet::buf::{Chunk, LARGE, Pool};
 
 use crate::seq::Offset;
+use crate::text_queue::{TextQueue, WASTE_MAX};
 
 /// Most separate ranges beyond a hole. Real losses make a few; more is an attack on our memory,
 /// and what would create another range is dropped, as RFC 2018 section 8 permits.
 pub(crate) const OUT_OF_ORDER_RANGES_MAX: usize = 1_024;
-
-/// A view must use at least one part in this many of the memory that it keeps alive.
-pub(crate) const WASTE_MAX: usize = 4;
 
 /// What one insertion did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +32,7 @@ pub(crate) struct Inserted {
 #[derive(Debug)]
 pub(crate) struct Reassembler {
     /// In order and unread.
-    ready: VecDeque<Chunk>,
+    ready: TextQueue,
     readable: usize,
     /// Behind the last byte in order.
     next: Offset,
@@ -47,14 +45,14 @@ pub(crate) struct Reassembler {
 struct Run {
     start: Offset,
     end: Offset,
-    chunks: VecDeque<Chunk>,
+    text: TextQueue,
 }
 
 impl Reassembler {
     /// Nothing received yet; the first byte expected is `next`.
     pub(crate) fn new(next: Offset) -> Self {
         Self {
-            ready: VecDeque::new(),
+            ready: TextQueue::default(),
             readable: 0,
             next,
             early: VecDeque::new(),
@@ -102,49 +100,53 @@ impl Reassembler {
 
     /// Copies unread bytes in order into `out`; returns how many.
     pub(crate) fn read(&mut self, out: &mut [u8]) -> usize {
-        let mut filled = 0;
-        while let (Some(front), true) = (self.ready.front_mut(), filled < out.len()) {
-            let count = front.len().min(out.len() - filled);
-            out[filled..filled + count].copy_from_slice(&front[..count]);
-            filled += count;
-            if count == front.len() {
-                self.ready.pop_front();
-            } else {
-                front.advance(count);
-            }
-        }
-        self.readable -= filled;
-        filled
+        let count = self.ready.read(out);
+        self.readable -= count;
+        count
     }
 
     /// Copies unread bytes in order into `out` and leaves them unread; returns how many.
     pub(crate) fn peek(&self, out: &mut [u8]) -> usize {
-        let mut filled = 0;
-        for chunk in &self.ready {
-            let count = chunk.len().min(out.len() - filled);
-            out[filled..filled + count].copy_from_slice(&chunk[..count]);
-            filled += count;
-        }
-        filled
+        self.ready.peek(out)
     }
 
     /// Takes up to `max` unread bytes in order, without a copy; `None` when there are none.
     pub(crate) fn read_chunk(&mut self, max: usize) -> Option<Chunk> {
-        let front = self.ready.front_mut().filter(|_| max > 0)?;
-        let chunk = if front.len() > max {
-            let head = front.slice(0..max);
-            front.advance(max);
-            head
-        } else {
-            self.ready.pop_front().expect("there is a front")
-        };
+        let chunk = self.ready.take(max)?;
         self.readable -= chunk.len();
         Some(chunk)
     }
 
+    /// Makes room when views keep more than `limit` bytes of memory alive, or a few blocks: what
+    /// is held loosely is copied closer together. No byte of text is given up.
+    ///
+    /// Afterwards the memory is at most about twice the text, so with a limit of twice the
+    /// window each byte is copied a few times at most, whatever pieces the peer cuts.
+    pub(crate) fn collapse(&mut self, limit: usize, pool: &mut Pool) {
+        let limit = limit.max(2 * LARGE);
+        let beyond = self
+            .early
+            .back()
+            .map_or(0, |run| length(self.next, run.end));
+        // What lies beyond holes wastes no more than this, so counting it can often be spared.
+        if self.ready.memory() + beyond * WASTE_MAX <= limit || self.memory() <= limit {
+            return;
+        }
+        self.ready.collapse(pool);
+        for run in &mut self.early {
+            run.text.collapse(pool);
+        }
+    }
+
+    /// Bytes of memory that the text keeps alive: whole blocks.
+    pub(crate) fn memory(&self) -> usize {
+        let early = self.early.iter().map(|run| run.text.memory());
+        self.ready.memory() + early.sum::<usize>()
+    }
+
     /// Forgets all text: nobody will read it.
     pub(crate) fn discard(&mut self) {
-        self.ready = VecDeque::new();
+        self.ready = TextQueue::default();
         self.readable = 0;
         self.early = VecDeque::new();
     }
@@ -179,7 +181,7 @@ impl Reassembler {
     fn append(&mut self, text: Chunk, pool: &mut Pool) {
         self.next += text.len() as u64;
         self.readable += text.len();
-        store(&mut self.ready, text, pool);
+        self.ready.push(text, pool);
     }
 
     /// Puts a piece where nothing is yet: behind the text in order, at either end of a run, or as
@@ -195,7 +197,7 @@ impl Reassembler {
         if touches_left {
             let left = &mut self.early[index];
             left.end += len;
-            store(&mut left.chunks, piece, pool);
+            left.text.push(piece, pool);
             self.join_with_next(index, pool);
             return len;
         }
@@ -207,18 +209,18 @@ impl Reassembler {
         {
             Some(right) => {
                 right.start = at;
-                store_front(&mut right.chunks, piece, pool);
+                right.text.push_front(piece, pool);
             }
             None if full => return 0,
             None => {
-                let mut chunks = VecDeque::new();
-                store(&mut chunks, piece, pool);
+                let mut text = TextQueue::default();
+                text.push(piece, pool);
                 self.early.insert(
                     index,
                     Run {
                         start: at,
                         end: at + len,
-                        chunks,
+                        text,
                     },
                 );
             }
@@ -240,7 +242,7 @@ impl Reassembler {
                 .expect("the run was found above");
             let left = &mut self.early[index];
             left.end = right.end;
-            join(&mut left.chunks, right.chunks, pool);
+            left.text.join(right.text, pool);
         }
     }
 
@@ -253,7 +255,7 @@ impl Reassembler {
         assert_eq!(run.start, self.next, "runs never overlap what is in order");
         self.readable += length(run.start, run.end);
         self.next = run.end;
-        join(&mut self.ready, run.chunks, pool);
+        self.ready.join(run.text, pool);
         true
     }
 }
@@ -261,84 +263,6 @@ impl Reassembler {
 /// The distance of two offsets of which both lie in one segment or in one window.
 fn length(from: Offset, to: Offset) -> usize {
     usize::try_from(to - from).expect("windows are below 2^30 bytes")
-}
-
-/// Whether a view keeps much more memory alive than it shows.
-pub(crate) fn is_wasteful(chunk: &Chunk) -> bool {
-    chunk.len() * WASTE_MAX < chunk.true_size().max(SMALL)
-}
-
-/// The block size in which `len` bytes, or the first of them, waste little.
-pub(crate) fn block_for(len: usize) -> usize {
-    [LARGE, MEDIUM]
-        .into_iter()
-        .find(|&size| len >= size / WASTE_MAX)
-        .unwrap_or(SMALL)
-}
-
-/// Adds a view at the end of a queue.
-///
-/// A view that wastes memory is copied: together with the view before it when both are small, or
-/// into blocks that fit. So a flood of tiny segments costs a few times its bytes, and never a
-/// block for each segment.
-fn store(queue: &mut VecDeque<Chunk>, chunk: Chunk, pool: &mut Pool) {
-    if !is_wasteful(&chunk) {
-        queue.push_back(chunk);
-    } else if let Some(last) = queue
-        .back_mut()
-        .filter(|last| last.len() + chunk.len() <= MEDIUM)
-    {
-        *last = concatenate(last, &chunk, pool);
-    } else {
-        let mut rest = &chunk[..];
-        while !rest.is_empty() {
-            let (head, tail) = rest.split_at(rest.len().min(block_for(rest.len())));
-            queue.push_back(pool.copy_from(head));
-            rest = tail;
-        }
-    }
-}
-
-/// Adds a view at the front of a queue, as [`store`] does at its end.
-fn store_front(queue: &mut VecDeque<Chunk>, chunk: Chunk, pool: &mut Pool) {
-    if !is_wasteful(&chunk) {
-        queue.push_front(chunk);
-    } else if let Some(first) = queue
-        .front_mut()
-        .filter(|next| next.len() + chunk.len() <= MEDIUM)
-    {
-        *first = concatenate(&chunk, first, pool);
-    } else {
-        let mut copies = VecDeque::new();
-        store(&mut copies, chunk, pool);
-        copies.append(queue);
-        *queue = copies;
-    }
-}
-
-/// Puts `right` behind `left`; the shorter of the two is moved.
-fn join(left: &mut VecDeque<Chunk>, mut right: VecDeque<Chunk>, pool: &mut Pool) {
-    if let Some(first) = right.pop_front() {
-        store(left, first, pool);
-    }
-    if left.len() >= right.len() {
-        left.append(&mut right);
-    } else {
-        while let Some(last) = left.pop_back() {
-            right.push_front(last);
-        }
-        core::mem::swap(left, &mut right);
-    }
-}
-
-/// A copy of two views in one block; together they have at most [`LARGE`] bytes.
-pub(crate) fn concatenate(left: &Chunk, right: &Chunk, pool: &mut Pool) -> Chunk {
-    let (middle, len) = (left.len(), left.len() + right.len());
-    let mut block = pool.take(len);
-    let bytes = block.bytes_mut();
-    bytes[..middle].copy_from_slice(left);
-    bytes[middle..len].copy_from_slice(right);
-    pool.freeze(block, 0..len)
 }
 
 #[cfg(test)]

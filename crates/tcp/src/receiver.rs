@@ -1,9 +1,14 @@
 //! The receive half of the TCB: RCV.NXT, RCV.WND, the peer's FIN and urgent pointer.
 
+use core::time::Duration;
+
+use handfast_packet::Instant;
+use handfast_packet::buf::Pool;
 use handfast_packet::tcp::SeqNumber;
 
 use crate::config::{Config, RECEIVE_BUFFER_MAX};
 use crate::reassembler::Reassembler;
+use crate::receive_tuning::ReceiveTuning;
 use crate::seq::{Offset, SeqSpace};
 
 /// Largest shift that RFC 7323 2.3 allows.
@@ -32,12 +37,18 @@ pub(crate) struct Receiver {
     pub(crate) largest_segment: u16,
     /// RCV.UP: the offset behind the urgent data.
     pub(crate) urgent: Option<Offset>,
+    /// Text that may wait unread.
     capacity: u64,
+    pub(crate) tuning: ReceiveTuning,
 }
+
+/// How many times the capacity the text may keep alive as memory before it is copied together.
+const MEMORY_SHARE_MAX: u64 = 2;
 
 impl Receiver {
     pub(crate) fn new(config: &Config) -> Self {
         let capacity = config.receive_buffer.clamp(1, RECEIVE_BUFFER_MAX) as u64;
+        let most = config.receive_buffer_max.min(RECEIVE_BUFFER_MAX) as u64;
         Self {
             space: SeqSpace {
                 initial: SeqNumber(0),
@@ -52,7 +63,42 @@ impl Receiver {
             largest_segment: 536,
             urgent: None,
             capacity,
+            tuning: ReceiveTuning::new(capacity, most),
         }
+    }
+
+    /// Bytes that may wait unread.
+    pub(crate) fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// The application chose a size: it stays. What was announced already stays too (RFC 9293
+    /// SHLD-14).
+    pub(crate) fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity.clamp(1, RECEIVE_BUFFER_MAX) as u64;
+        self.tuning.stop();
+    }
+
+    /// The application read: perhaps the buffer may grow. It does not while the text at hand
+    /// wastes so much memory that a larger window would invite more of the same.
+    pub(crate) fn on_read(&mut self, now: Instant, srtt: Option<Duration>) {
+        if !self.tuning.is_on() {
+            return;
+        }
+        let (position, segment) = (self.read_position(), u64::from(self.largest_segment));
+        let wanted = self.tuning.on_read((now, srtt), position, segment);
+        let fits = self.data.memory() as u64 <= self.capacity;
+        if let Some(wanted) = wanted.filter(|&wanted| fits && wanted > self.capacity) {
+            self.capacity = wanted;
+        }
+    }
+
+    /// Text was taken in: what it keeps alive stays in proportion to the buffer. The window is
+    /// not made smaller for it.
+    pub(crate) fn collapse(&mut self, pool: &mut Pool) {
+        let limit = self.capacity * MEMORY_SHARE_MAX;
+        self.data
+            .collapse(usize::try_from(limit).unwrap_or(usize::MAX), pool);
     }
 
     /// RCV.NXT.
@@ -70,10 +116,12 @@ impl Receiver {
         self.data.next().get() - self.data.readable() as u64
     }
 
-    /// The shift to offer in our SYN: the smallest that can express the buffer.
+    /// The shift to offer in our SYN: the smallest that can express the buffer, as large as it
+    /// may ever be.
     pub(crate) fn wanted_shift(&self) -> u8 {
+        let largest = self.capacity.max(self.tuning.most());
         (0..WINDOW_SHIFT_MAX)
-            .find(|&shift| self.capacity >> shift <= u64::from(u16::MAX))
+            .find(|&shift| largest >> shift <= u64::from(u16::MAX))
             .unwrap_or(WINDOW_SHIFT_MAX)
     }
 

@@ -8,8 +8,8 @@ use core::fmt;
 
 use handfast_packet::buf::{BlockMut, Chunk, MEDIUM, PAYLOAD_MAX, Payload, Pool};
 
-use crate::reassembler::{block_for, concatenate, is_wasteful};
 use crate::seq::Offset;
+use crate::text_queue::{block_for, concatenate, is_wasteful};
 
 /// Send buffer of one connection.
 ///
@@ -141,6 +141,16 @@ impl SendBuffer {
     /// Bytes kept.
     pub(crate) fn len(&self) -> usize {
         count(self.start, self.end)
+    }
+
+    /// Bytes that it may keep.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// From now on at most `capacity` bytes may be kept; what is too much already stays.
+    pub(crate) fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity;
     }
 
     /// Bytes that can still be written.

@@ -89,14 +89,14 @@ fn simultaneous_open_with_a_lost_syn_ack() {
 
 #[test]
 fn our_syn_offers_what_the_config_says() {
-    const FULL: &str = "mss 1460,sackOK,TS val 100000 ecr 0,wscale 7";
+    const FULL: &str = "mss 1460,sackOK,TS val 100000 ecr 0,wscale 8";
     type Change = fn(&mut Config);
     let rows: &[(Change, &str, u16)] = &[
         (|_| {}, FULL, 65_535),
-        (|c| c.timestamps = false, "mss 1460,sackOK,wscale 7", 65_535),
+        (|c| c.timestamps = false, "mss 1460,sackOK,wscale 8", 65_535),
         (
             |c| c.sack = false,
-            "mss 1460,TS val 100000 ecr 0,wscale 7",
+            "mss 1460,TS val 100000 ecr 0,wscale 8",
             65_535,
         ),
         (
@@ -105,17 +105,17 @@ fn our_syn_offers_what_the_config_says() {
             65_535,
         ),
         (
-            |c| c.receive_buffer = 1 << 30,
+            |c| c.receive_buffer_max = 1 << 30,
             "mss 1460,sackOK,TS val 100000 ecr 0,wscale 14",
             65_535,
         ),
         (
-            |c| c.receive_buffer = 65_535,
+            |c| (c.receive_buffer, c.receive_buffer_max) = (65_535, 0),
             "mss 1460,sackOK,TS val 100000 ecr 0,wscale 0",
             65_535,
         ),
         (
-            |c| c.receive_buffer = 9_000,
+            |c| (c.receive_buffer, c.receive_buffer_max) = (9_000, 0),
             "mss 1460,sackOK,TS val 100000 ecr 0,wscale 0",
             9_000,
         ),
@@ -133,12 +133,12 @@ fn a_syn_ack_answers_what_the_syn_offered() {
         ("mss 1000", "mss 1460"),
         ("", "mss 1460"),
         ("mss 1000,sackOK", "mss 1460,sackOK"),
-        ("mss 1000,wscale 3", "mss 1460,wscale 7"),
-        ("mss 1000,wscale 0", "mss 1460,wscale 7"),
+        ("mss 1000,wscale 3", "mss 1460,wscale 8"),
+        ("mss 1000,wscale 0", "mss 1460,wscale 8"),
         ("mss 1000,TS val 77 ecr 0", "mss 1460,TS val 100000 ecr 77"),
         (
             "mss 1000,sackOK,TS val 77 ecr 0,wscale 2",
-            "mss 1460,sackOK,TS val 100000 ecr 77,wscale 7",
+            "mss 1460,sackOK,TS val 100000 ecr 77,wscale 8",
         ),
     ] {
         let mut script = Script::accept(&everything(), &format!("S 0:0(0) <{offer}>"));
@@ -216,8 +216,11 @@ fn our_window_is_scaled_after_the_handshake() {
     script.expect("S 0:0(0) win 65535");
     script.inject("S. 0:0(0) ack 1 <mss 1460,wscale 0>");
     let ack = script.expect(". 1:1(0) ack 1");
-    let window = u64::from(ack.window) << 7;
-    assert!(((4 << 20) - 128..=4 << 20).contains(&window), "{window}");
+    let window = u64::from(ack.window) << 8;
+    assert!(
+        ((256 << 10) - 256..=256 << 10).contains(&window),
+        "{window}"
+    );
 }
 
 /// RFC 9293 MUST-23 and 3.8.3: at least three minutes of trying; RFC 6298: each time-out is twice

@@ -53,7 +53,8 @@ pub(super) fn setting(plan: &Plan, lab: &Lab) -> Result<Setting, Failure> {
         .home()
         .run(|| PacketSocket::open(HOME_INTERFACE, &PacketOptions::default()));
     let device = device.map_err(|error| Failure::new(code::FAILED, error.to_string()))?;
-    let receive_buffer = guest::window_for(&device, &handfast::tcp::Config::default());
+    let tcp = handfast::tcp::Config::default();
+    let window = guest::window_for(&device, &tcp);
     let name = |address: IpAddr, name: &str| (address, name.to_owned());
     Ok(Setting {
         device: Box::new(device),
@@ -74,8 +75,9 @@ pub(super) fn setting(plan: &Plan, lab: &Lab) -> Result<Setting, Failure> {
         ],
         claim: ClaimTimings::fast(),
         tcp: handfast::tcp::Config {
-            receive_buffer,
-            ..handfast::tcp::Config::default()
+            receive_buffer: tcp.receive_buffer.min(window),
+            receive_buffer_max: window,
+            ..tcp
         },
         says_claim: false,
     })

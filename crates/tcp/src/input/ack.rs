@@ -6,7 +6,7 @@ use handfast_packet::tcp::SeqNumber;
 use crate::config::Cx;
 use crate::congestion::{self, Ack, Congestion};
 use crate::connection::{Connection, Phase};
-use crate::event::{Event, State};
+use crate::event::State;
 use crate::recovery::AckOutcome;
 use crate::segment::{Control, Segment, Transmit};
 use crate::seq::Offset;
@@ -211,14 +211,6 @@ impl Connection {
         let first = segment.options.sack.as_slice().first();
         let right = first.and_then(|block| self.snd.space.offset(block.right, ack));
         right.is_some_and(|right| right <= ack)
-    }
-
-    /// The application wants to write and there is room worth telling.
-    fn tell_writer(&mut self) {
-        if self.snd.writer_waits && self.snd.buffer.room() >= self.config.send_buffer / 4 {
-            self.snd.writer_waits = false;
-            self.events.add(Event::Writable);
-        }
     }
 
     /// Nobody reads any more: do not wait for ever for the peer's FIN.

@@ -35,6 +35,7 @@ impl Connection {
             .fin
             .map_or(self.rcv.right_edge, |fin| fin.min(self.rcv.right_edge));
         let len = segment.payload.len() as u64;
+        let echo = segment.options.timestamps.map(|theirs| theirs.echo);
         let mut text = segment.payload;
         let share = len.div_ceil(u64::from(wire_segments));
         let share = u16::try_from(share).unwrap_or(u16::MAX);
@@ -47,6 +48,8 @@ impl Connection {
         }
         let before = self.rcv.data.next();
         let inserted = self.rcv.data.insert(seq, text, cx.pool);
+        self.rcv.collapse(cx.pool);
+        self.measure_round_trip(cx.now, (share, echo));
         if self.rcv.data.next() > before {
             self.events.add(Event::Readable);
         }

@@ -36,6 +36,7 @@ impl Connection {
         }?;
         self.info.segments_sent += wire_segments(&transmit);
         self.note_size(&transmit);
+        self.tell_writer();
         Some(transmit)
     }
 

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use handfast_packet::buf::{MEDIUM, SMALL};
 use proptest::prelude::*;
 
 use super::*;
@@ -79,13 +80,7 @@ fn read_all(reassembler: &mut Reassembler) -> Vec<u8> {
 
 /// Memory that is kept alive.
 fn true_size(reassembler: &Reassembler) -> usize {
-    let runs = reassembler.early.iter().flat_map(|run| &run.chunks);
-    reassembler
-        .ready
-        .iter()
-        .chain(runs)
-        .map(Chunk::true_size)
-        .sum()
+    reassembler.memory()
 }
 
 #[test]
@@ -369,5 +364,34 @@ proptest! {
         let rest = read_all(&mut reassembler);
         let expected: Vec<u8> = model.bytes[model.read..model.next].iter().flatten().copied().collect();
         prop_assert_eq!(rest, expected);
+    }
+}
+
+/// However the peer cuts its text and wherever it lies, memory stays within twice the window once
+/// it is collapsed, and nothing is lost.
+#[test]
+fn collapsing_bounds_the_memory_of_a_flood_of_tiny_segments() {
+    const WINDOW: usize = 400_000;
+    for (len, block, gap) in [
+        (1, LARGE, 1),
+        (60, MEDIUM, 1),
+        (530, MEDIUM, 1),
+        (530, MEDIUM, 2),
+        (LARGE / 4 + 1, LARGE, 1),
+    ] {
+        let (mut pool, mut reassembler) = (Pool::default(), Reassembler::new(Offset::FIRST));
+        let (mut at, mut held, mut peak) = (Offset::FIRST, 0, 0);
+        while at.get() < WINDOW as u64 - (gap * len) as u64 {
+            let mut space = pool.take(block);
+            space.bytes_mut()[..len].fill(7);
+            let text = pool.freeze(space, 0..len);
+            held += reassembler.insert(at, text, &mut pool).new_bytes;
+            at += (gap * len) as u64;
+            reassembler.collapse(2 * WINDOW, &mut pool);
+            peak = peak.max(reassembler.memory());
+        }
+        assert!(peak <= 2 * WINDOW, "{len} of {block}: {peak}");
+        let ranges = reassembler.ranges().map(|(from, to)| to - from);
+        assert_eq!(ranges.sum::<u64>() + reassembler.readable() as u64, held);
     }
 }

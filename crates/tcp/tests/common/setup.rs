@@ -28,6 +28,8 @@ impl Default for Setup {
         let config = Config {
             send_buffer: 100_000,
             receive_buffer: 20_000,
+            send_buffer_max: 0,
+            receive_buffer_max: 0,
             timestamps: false,
             sack: false,
             window_scaling: false,

@@ -251,6 +251,8 @@ impl World {
         let config = Config {
             send_buffer: plan.send_buffer,
             receive_buffer: plan.receive_buffer,
+            send_buffer_max: 0,
+            receive_buffer_max: 0,
             timestamps: plan.timestamps,
             sack: plan.sack,
             window_scaling: plan.window_scaling,

@@ -103,10 +103,10 @@ impl Choices {
     pub(super) fn config(&self, settings: &Settings) -> tcp::Config {
         let mut config = settings.tcp();
         if let Some(bytes) = self.send_buffer {
-            config.send_buffer = bytes;
+            (config.send_buffer, config.send_buffer_max) = (bytes, 0);
         }
         if let Some(bytes) = self.receive_buffer {
-            config.receive_buffer = bytes;
+            (config.receive_buffer, config.receive_buffer_max) = (bytes, 0);
         }
         config.nagle = !self.nodelay;
         config.keep_alive = self.keep_alive.then_some(self.keep_idle);

@@ -161,7 +161,7 @@ fn apply_linux(settings: &mut Settings, name: &str, value: &str) -> Option<bool>
             let [_, initial, most] = triple(value)?;
             // Half of the memory is reckoned as overhead, as in a fresh Linux socket.
             settings.receive_buffer = initial;
-            tcp.receive_buffer = (initial / 2).max(most / 2);
+            (tcp.receive_buffer, tcp.receive_buffer_max) = (initial / 2, most);
         }
         "tcp_wmem" => {
             let [_, initial, most] = triple(value)?;
@@ -221,7 +221,7 @@ fn apply_freebsd(settings: &mut Settings, name: &str, value: &str) -> Option<boo
         "sack.enable" => tcp.sack = number? != 0,
         "recvspace" => {
             settings.receive_buffer = usize::try_from(number?).ok()?;
-            tcp.receive_buffer = settings.receive_buffer;
+            (tcp.receive_buffer, tcp.receive_buffer_max) = (settings.receive_buffer, 0);
         }
         "sendspace" => {
             settings.send_buffer = usize::try_from(number?).ok()?;
