@@ -271,6 +271,16 @@ fn a_zeroed_first_count_ends_both_capability_and_heed_rfc_9768_3_2_2_4() {
 }
 
 #[test]
+fn a_first_count_that_went_round_to_zero_is_believed() {
+    let mut script = server(Setup::default());
+    script.write(3 * 988);
+    script.expect_bytes(1, 2_965);
+    script.inject(". 1:1(0) ack 2965 <ECN e0b 1 ceb 2964 e1b 1>");
+    let info = script.connection.info().ecn;
+    assert_eq!((info.delivered_ce, info.capable), (3, true));
+}
+
+#[test]
 fn marks_on_what_we_sent_shrink_the_window_once_for_each_window() {
     let mut script = server(Setup::default());
     script.write(3 * 988);

@@ -9,6 +9,7 @@ mod world;
 
 use std::time::Duration;
 
+use handfast_tcp::EcnMode;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use world::{Outcome, Plan, World};
@@ -18,45 +19,49 @@ const FAULTS: Duration = Duration::from_secs(20);
 /// From the end of the faults to the end of everything: a few backed-off timeouts of a minute.
 const LIVENESS: Duration = Duration::from_secs(600);
 
-fn plan() -> impl Strategy<Value = Plan> {
-    let side = || {
-        let buffer = prop_oneof![Just(600), Just(3_000), 1_000..70_000_usize, Just(300_000)];
-        let options = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-        let mss = prop_oneof![Just(1_460_u16), 100..1_500_u16];
-        let gso = prop_oneof![Just(0_u32), Just(64_000), 2_000..20_000_u32];
-        let bytes = prop_oneof![Just(0), Just(1), 1..5_000_usize, 1..150_000_usize];
-        (
-            buffer.clone(),
-            buffer,
-            options,
-            mss,
-            gso,
-            bytes,
-            any::<u32>(),
-            1..20_000_usize,
+fn side() -> impl Strategy<Value = world::SidePlan> {
+    let buffer = prop_oneof![Just(600), Just(3_000), 1_000..70_000_usize, Just(300_000)];
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let ecn = (0..6_u8).prop_map(|value| EcnMode::from_linux(value).expect("below 6"));
+    let options = (flags, ecn);
+    let mss = prop_oneof![Just(1_460_u16), 100..1_500_u16];
+    let gso = prop_oneof![Just(0_u32), Just(64_000), 2_000..20_000_u32];
+    let bytes = prop_oneof![Just(0), Just(1), 1..5_000_usize, 1..150_000_usize];
+    (
+        buffer.clone(),
+        buffer,
+        options,
+        mss,
+        gso,
+        bytes,
+        any::<u32>(),
+        1..20_000_usize,
+    )
+        .prop_map(
+            |(send, receive, ((ts, sack, scale, nagle), ecn), mss, gso, bytes, iss, gulp)| {
+                world::SidePlan {
+                    send_buffer: send,
+                    receive_buffer: receive,
+                    timestamps: ts,
+                    sack,
+                    window_scaling: scale,
+                    ecn,
+                    nagle,
+                    mss,
+                    max_gso: gso,
+                    bytes,
+                    iss,
+                    gulp,
+                }
+            },
         )
-            .prop_map(
-                |(send, receive, (ts, sack, scale, nagle), mss, gso, bytes, iss, gulp)| {
-                    world::SidePlan {
-                        send_buffer: send,
-                        receive_buffer: receive,
-                        timestamps: ts,
-                        sack,
-                        window_scaling: scale,
-                        nagle,
-                        mss,
-                        max_gso: gso,
-                        bytes,
-                        iss,
-                        gulp,
-                    }
-                },
-            )
-    };
+}
+
+fn plan() -> impl Strategy<Value = Plan> {
     let percent = || prop_oneof![2 => Just(0_u32), 2 => 0..5_u32, 1 => 0..30_u32];
     let delay = prop_oneof![Just(0_u64), 1..30_u64, 50..300_u64];
     (
-        (any::<u64>(), 0..90_u32, any::<bool>()),
+        (any::<u64>(), 0..90_u32, any::<bool>(), percent()),
         side(),
         side(),
         percent(),
@@ -66,7 +71,16 @@ fn plan() -> impl Strategy<Value = Plan> {
         0..40_u64,
     )
         .prop_map(
-            |((seed, batch, path_changes), mut a, mut b, loss, duplicate, merge, delay, jitter)| {
+            |(
+                (seed, batch, path_changes, mark),
+                mut a,
+                mut b,
+                loss,
+                duplicate,
+                merge,
+                delay,
+                jitter,
+            )| {
                 // No application is so slow that its thousand steps do not suffice.
                 let least = a.bytes.max(b.bytes) / 1_000 + 1;
                 (a.gulp, b.gulp) = (a.gulp.max(least), b.gulp.max(least));
@@ -75,6 +89,7 @@ fn plan() -> impl Strategy<Value = Plan> {
                     sides: [a, b],
                     loss,
                     duplicate,
+                    mark: mark * 3,
                     merge: merge * 3,
                     delay: Duration::from_millis(delay),
                     jitter: Duration::from_millis(jitter),

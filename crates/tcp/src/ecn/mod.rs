@@ -25,6 +25,8 @@ pub(crate) use wiring::EcnNews;
 
 /// Bytes of the AccECN option with all counters and its padding.
 pub(crate) const OPTION_LEN: u16 = 12;
+/// Marks after which the first count of three bits is 0.
+const MARKS_TO_ZERO: u64 = 3;
 
 /// The state of one connection.
 #[derive(Clone, Copy, Debug)]
@@ -208,14 +210,14 @@ impl Ecn {
     ///
     /// Only a pure ACK speaks the language of the handshake (RFC 9768 3.2.2.1, table 4). Zero says
     /// that the peer does no ECN, whatever we believed.
-    fn on_opened(&mut self, ack: &Segment) -> bool {
+    fn on_opened(&mut self, ack: &Segment, sent: u64) -> bool {
         if self.feedback != EcnFeedback::Accurate {
             return false;
         }
         self.meet_option(ack.options.accecn);
         let pure = ack.is_empty() && ack.options.sack.as_slice().is_empty();
         if !pure || ack.control != Control::None {
-            self.test_for_zero(ack.ace);
+            self.test_for_zero(ack.ace, sent);
             return false;
         }
         if ack.ace == Ace::ZERO {
@@ -246,9 +248,11 @@ impl Ecn {
         }
     }
 
-    /// The first count cannot be 0: it begins with 5 (RFC 9768 3.2.2.4).
-    fn test_for_zero(&mut self, ace: Ace) {
-        if core::mem::take(&mut self.untested) && ace == Ace::ZERO {
+    /// The first count begins with 5: it cannot be 0 as long as `sent`, all packets that we sent
+    /// with our SYN among them, are too few to bear the marks in between (RFC 9768 3.2.2.4).
+    fn test_for_zero(&mut self, ace: Ace, sent: u64) {
+        let first = core::mem::take(&mut self.untested);
+        if first && ace == Ace::ZERO && sent <= MARKS_TO_ZERO {
             self.distrust();
         }
     }
@@ -376,7 +380,7 @@ impl Ecn {
 
     fn accurate_news(&mut self, arrival: &Arrival, ack: &EcnAck) -> EcnNews {
         self.meet_option(arrival.option);
-        self.test_for_zero(arrival.ace);
+        self.test_for_zero(arrival.ace, ack.acked.sent);
         // Neither more data nor a newer timestamp: it may be older than one that came before
         // (RFC 9768 A.1).
         if !self.heeds || !(ack.progress || arrival.newer) {

@@ -70,7 +70,7 @@ impl Connection {
     pub(crate) fn mark_arrives(&mut self, segment: &Segment, opened: bool) {
         if opened {
             let before = self.ecn.sends_options();
-            if self.ecn.on_opened(segment) {
+            if self.ecn.on_opened(segment, self.info.segments_sent) {
                 self.congestion.on_handshake_loss();
             }
             self.make_room_for_options(before);

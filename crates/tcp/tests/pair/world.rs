@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use handfast_packet::Instant;
 use handfast_packet::buf::Pool;
-use handfast_packet::tcp::SeqNumber;
+use handfast_packet::ip::Ecn;
+use handfast_packet::tcp::{Ace, SeqNumber};
 use handfast_tcp::{
-    CloseReason, Config, Connection, Control, Cx, Initial, Path, ReadError, Segment, State,
-    Transmit,
+    CloseReason, Config, Connection, Control, Cx, EcnMode, Initial, Path, ReadError, Segment,
+    State, Transmit,
 };
 
 /// No side sends more than this at one moment.
@@ -24,6 +25,7 @@ pub struct SidePlan {
     pub timestamps: bool,
     pub sack: bool,
     pub window_scaling: bool,
+    pub ecn: EcnMode,
     pub nagle: bool,
     pub mss: u16,
     pub max_gso: u32,
@@ -41,6 +43,8 @@ pub struct Plan {
     /// Percent of the wire segments.
     pub loss: u32,
     pub duplicate: u32,
+    /// Percent of the ECN-capable wire segments that are marked.
+    pub mark: u32,
     /// Percent of the super-segments that arrive as one.
     pub merge: u32,
     pub delay: Duration,
@@ -256,6 +260,7 @@ impl World {
             timestamps: plan.timestamps,
             sack: plan.sack,
             window_scaling: plan.window_scaling,
+            ecn: plan.ecn,
             nagle: plan.nagle,
             ..Config::default()
         };
@@ -438,6 +443,9 @@ impl World {
                 .len()
                 .div_ceil(usize::from(transmit.segment_len.max(1)))
                 .max(1);
+            let faulty = self.faulty();
+            let capable = transmit.ecn != Ecn::NotEct;
+            let marked = capable && faulty && self.percent(self.plan.mark);
             let segment = Segment {
                 seq: SeqNumber(transmit.seq.0.wrapping_add(range.start as u32)),
                 ack: transmit.ack,
@@ -453,10 +461,14 @@ impl World {
                 payload: bytes[range].to_vec().into(),
                 received_at: self.now,
                 wire_segments: wire as u16,
-                ecn: transmit.ecn,
-                ace: transmit.ace,
+                ecn: if marked { Ecn::Ce } else { transmit.ecn },
+                ace: if index == 0 {
+                    transmit.ace
+                } else {
+                    // As all devices that cut: CWR stays on the first piece only.
+                    Ace::from_bits(transmit.ace.bits() & !Ace::CWR.bits())
+                },
             };
-            let faulty = self.faulty();
             if faulty && self.percent(self.plan.loss) {
                 continue;
             }
