@@ -6,6 +6,7 @@ use handfast_packet::ethernet::EthernetAddress;
 use handfast_tcp as tcp;
 
 use crate::link::ClaimTimings;
+use crate::tcp::FastOpenKeys;
 
 /// Default of [`Config::connections_max`].
 pub const CONNECTIONS_MAX: usize = 65_536;
@@ -34,6 +35,11 @@ pub struct Config {
     pub connections_max: usize,
     /// Most entries in TIME-WAIT; the oldest makes room. Default [`TIME_WAIT_MAX`].
     pub time_wait_max: usize,
+    /// Keys for Fast Open cookies; `None` (default) draws them from the seed and changes them
+    /// twice a day.
+    pub fast_open_keys: Option<FastOpenKeys>,
+    /// Remember round-trip times of peers for the next connection to them (RFC 9040). Default on.
+    pub share_metrics: bool,
 }
 
 impl Default for Config {
@@ -47,6 +53,8 @@ impl Default for Config {
             ephemeral_ports: 49_152..=u16::MAX,
             connections_max: CONNECTIONS_MAX,
             time_wait_max: TIME_WAIT_MAX,
+            fast_open_keys: None,
+            share_metrics: true,
         }
     }
 }

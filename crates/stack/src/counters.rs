@@ -34,7 +34,9 @@ pub struct TcpCounters {
     pub backlog_overflows: u64,
     /// Handshakes that completed while no more connections could wait to be accepted.
     pub accept_overflows: u64,
-    /// SYNs answered with a cookie.
+    /// Connections opened early, by a Fast Open cookie (RFC 7413).
+    pub early_opens: u64,
+    /// SYNs answered with a SYN cookie.
     pub cookies_sent: u64,
     /// Connections opened by a cookie that came back.
     pub cookies_accepted: u64,

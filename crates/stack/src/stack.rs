@@ -10,6 +10,7 @@ use core::net::{IpAddr, SocketAddr};
 use handfast_packet::Instant;
 use handfast_packet::buf::{Capabilities, RxBatch, TxBatch};
 use handfast_packet::ip::Cidr;
+use handfast_packet::tcp::FastOpen;
 use handfast_tcp::IcmpError;
 
 use crate::config::Config;
@@ -207,6 +208,12 @@ impl Stack {
     pub fn close_listener(&mut self, now: Instant, listener: ListenerId) {
         self.now = now;
         self.tcp.close_listener(now, listener);
+    }
+
+    /// The Fast Open cookie that we give to `remote` when it talks to `local` of ours (RFC 7413
+    /// 4.1.2).
+    pub fn fast_open_cookie(&self, now: Instant, local: IpAddr, remote: IpAddr) -> FastOpen {
+        self.tcp.fast_open_cookie(now, local, remote)
     }
 
     /// The address and port of a listener; `None` when it was closed.

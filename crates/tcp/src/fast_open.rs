@@ -60,6 +60,8 @@ pub enum FastOpenOutcome {
         cookie: Option<FastOpen>,
         /// It gave no cookie to who asked for one, or took none of the text (RFC 7413 4.1.3.1).
         refused: bool,
+        /// The SYN had been sent again, bare: nobody knows which of them is answered.
+        resent: bool,
     },
     /// The SYN with the option or with text was not answered in time.
     Lost,
@@ -217,8 +219,8 @@ impl Connection {
         // A cookie that nobody asked for is not kept.
         let cookie = syn_ack.options.fast_open.filter(|_| state.asked);
         let cookie = cookie.filter(|cookie| !cookie.is_request());
-        // Of a SYN that was sent again nobody knows which copy is answered.
-        let in_vain = state.offered && (ack == Offset::FIRST || !text);
+        let resent = !state.offered;
+        let in_vain = !resent && (ack == Offset::FIRST || !text);
         let refused = in_vain && cookie.is_none();
         let mss = syn_ack.options.mss;
         self.tell_fast_open(
@@ -227,6 +229,7 @@ impl Connection {
                 mss,
                 cookie,
                 refused,
+                resent,
             },
         );
     }

@@ -61,6 +61,7 @@ fn a_request_carries_no_text_and_brings_a_cookie() {
         mss: Some(900),
         cookie,
         refused: false,
+        resent: false,
     };
     assert_eq!(outcome(&mut script), Some(answered));
     assert_eq!(outcome(&mut script), None, "told once");
@@ -160,7 +161,11 @@ fn a_syn_that_is_sent_again_is_bare() {
     script.expect("P. 1:101(100) ack 1");
     assert!(matches!(
         outcome(&mut script),
-        Some(FastOpenOutcome::Answered { refused: false, .. })
+        Some(FastOpenOutcome::Answered {
+            refused: false,
+            resent: true,
+            ..
+        })
     ));
 }
 

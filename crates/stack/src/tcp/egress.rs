@@ -88,6 +88,7 @@ impl Tcp {
 
     /// The next thing that a connection sends; connections that have nothing leave the list.
     fn next_of_senders(&mut self, now: Instant) -> Option<(Flow, Transmit)> {
+        self.now = now;
         while let Some(index) = self.senders.pop() {
             let key = self
                 .slots

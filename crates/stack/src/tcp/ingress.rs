@@ -100,6 +100,9 @@ impl Tcp {
 
     /// What is known about the way to `remote` has changed.
     pub(crate) fn on_path(&mut self, now: Instant, network: &Network, remote: IpAddr) {
+        if let Some(metrics) = &mut self.metrics {
+            metrics.forget(remote);
+        }
         let path = self.path(network, remote);
         for key in self.keys_where(|slot| slot.flow.remote.address == remote) {
             self.with(now, key, |connection, cx| connection.on_path(cx, path));

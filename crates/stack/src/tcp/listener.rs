@@ -17,6 +17,7 @@ use handfast_tcp as tcp;
 
 use super::ListenerId;
 use super::demux::{Endpoint, Keyed};
+use super::fast_open::FastOpenListen;
 use super::index_queue::IndexQueue;
 use super::slab::{Key, Slab};
 
@@ -46,6 +47,11 @@ pub struct Listen {
     /// for a peer that says nothing (`TCP_DEFER_ACCEPT` in Linux); afterwards its next ACK counts.
     /// `None` (default) waits for nothing.
     pub defer: Option<Duration>,
+    /// Let peers with a cookie in before the handshake is complete, with the text of their SYN
+    /// (RFC 7413). The text of a SYN that is duplicated in the network may then be delivered once
+    /// more to another connection, so that only what may be done twice shall be asked for so
+    /// early. `None` (default) does not.
+    pub fast_open: Option<FastOpenListen>,
     /// For the accepted connections; `None` takes [`crate::Config::tcp`].
     pub tcp: Option<tcp::Config>,
 }
@@ -81,6 +87,7 @@ impl Default for Listen {
             overflow: Overflow::default(),
             cookies: SynCookies::default(),
             defer: None,
+            fast_open: None,
             tcp: None,
         }
     }
@@ -120,6 +127,11 @@ struct Listener {
     waiting: VecDeque<Key>,
     /// How many of the waiting ones the application was not told about.
     untold: usize,
+    /// Early connections, waiting or accepted, whose handshake is not complete.
+    early: usize,
+    /// Until when early connections that were reset still count (RFC 7413 5.1): otherwise
+    /// somebody with one good cookie could forge the source of any number.
+    early_resets: VecDeque<Instant>,
 }
 
 impl Listeners {
@@ -153,6 +165,8 @@ impl Listeners {
             cookies_until: None,
             waiting: VecDeque::new(),
             untold: 0,
+            early: 0,
+            early_resets: VecDeque::new(),
         });
         self.by_local.insert(local, key);
         Some(ListenerId(key))
@@ -263,6 +277,35 @@ impl Listeners {
         listener.waiting.push_back(connection);
         listener.untold += 1;
         self.telling.push(id.0.index);
+    }
+
+    /// The choices of Fast Open, if there is room for one more early connection.
+    pub(crate) fn early_room(&mut self, id: ListenerId, now: Instant) -> Option<FastOpenListen> {
+        let listener = self.listeners.get_mut(id.0)?;
+        let options = listener.options.fast_open?;
+        while listener.early_resets.front().is_some_and(|&end| end <= now) {
+            listener.early_resets.pop_front();
+        }
+        let count = listener.early + listener.early_resets.len();
+        (count < options.pending).then_some(options)
+    }
+
+    /// A connection was opened early and can be accepted.
+    pub(crate) fn add_early(&mut self, id: ListenerId, connection: Key) {
+        if let Some(listener) = self.listeners.get_mut(id.0) {
+            listener.early += 1;
+            // `complete` takes it out of the opening ones, where it never was.
+            listener.opening += 1;
+        }
+        self.complete(id, connection);
+    }
+
+    /// An early connection is early no more; one that was reset counts until the given time.
+    pub(crate) fn end_early(&mut self, id: ListenerId, reset_until: Option<Instant>) {
+        if let Some(listener) = self.listeners.get_mut(id.0) {
+            listener.early -= 1;
+            listener.early_resets.extend(reset_until);
+        }
     }
 
     /// Takes the oldest connection that can be accepted.

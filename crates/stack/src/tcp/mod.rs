@@ -13,6 +13,7 @@
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 
 use handfast_packet::Instant;
 use handfast_packet::buf::{Capabilities, Pool, PoolLimits};
@@ -25,12 +26,14 @@ use crate::rng::SeedRng;
 
 mod demux;
 mod egress;
+mod fast_open;
 mod index_queue;
 mod ingress;
 mod isn;
 mod listener;
 mod open;
 mod passive;
+mod peer_cache;
 mod ports;
 mod slab;
 mod socket;
@@ -39,9 +42,11 @@ mod time_wait;
 
 use demux::{Demux, Flow};
 use egress::Replies;
+use fast_open::{CookieBaker, CookieCache};
 use index_queue::IndexQueue;
 use isn::Secrets;
 use listener::Listeners;
+use peer_cache::{Peer, PeerCache};
 use ports::Ports;
 use slab::{Key, Slab};
 use syn_cookie::CookieJar;
@@ -50,8 +55,10 @@ use time_wait::TimeWaits;
 use crate::wheel::Wheel;
 
 pub use egress::{REPLIES_MAX, TURNS_MAX};
+pub use fast_open::{FastOpenConnect, FastOpenKeys, FastOpenListen};
 pub use listener::{BACKLOG, BACKLOG_MAX, LISTENERS_MAX, Listen, Overflow, SynCookies};
 pub use open::Connect;
+pub use peer_cache::PEERS_MAX;
 pub use socket::TcpSocket;
 pub use syn_cookie::COOKIE_AGE_MAX;
 
@@ -68,6 +75,12 @@ pub struct ListenerId(Key);
 /// what is left out is told at the next timeout.
 const SUSPECTS_MAX: usize = 64;
 
+/// How long the figures of a connection serve those after it; paths change.
+const METRICS_LIFE: Duration = Duration::from_secs(3_600);
+/// How long an early connection that was reset counts as pending: as long as a SYN-ACK would have
+/// been sent again.
+const EARLY_RESET_LIFE: Duration = Duration::from_secs(60);
+
 /// All of TCP but the layers below.
 #[derive(Debug)]
 pub(crate) struct Tcp {
@@ -81,6 +94,12 @@ pub(crate) struct Tcp {
     ports: Ports,
     secrets: Secrets,
     cookies: CookieJar,
+    baker: CookieBaker,
+    cookie_cache: CookieCache,
+    /// What connections have learnt, for those after them; `None` when nobody wants it.
+    metrics: Option<PeerCache<tcp::Metrics>>,
+    /// The time of the latest verb.
+    now: Instant,
     wheel: Wheel,
     /// Connections that may have something to send, in the order of their turns.
     senders: IndexQueue,
@@ -111,6 +130,8 @@ struct Slot {
     last_sent: Option<SeqNumber>,
     /// Until then only text completes the handshake.
     deferred_until: Option<Instant>,
+    /// The listener for which it counts as early.
+    early: Option<ListenerId>,
 }
 
 /// A connection that is opening has nothing allocated behind it, so this is what it costs; times
@@ -146,6 +167,12 @@ impl Tcp {
             ports: Ports::new(config.ephemeral_ports.clone(), random),
             secrets: Secrets::new(random),
             cookies: CookieJar::new(random),
+            baker: CookieBaker::new(config.fast_open_keys, random),
+            cookie_cache: CookieCache::new(random),
+            metrics: config
+                .share_metrics
+                .then(|| PeerCache::new(random.key(), METRICS_LIFE)),
+            now: Instant::ZERO,
             wheel: Wheel::new(),
             senders: IndexQueue::new(),
             tellers: IndexQueue::new(),
@@ -277,6 +304,7 @@ impl Tcp {
             event: None,
             last_sent: None,
             deferred_until: None,
+            early: None,
         };
         let key = self.slots.insert(slot);
         self.demux.insert(flow, key);
@@ -286,6 +314,7 @@ impl Tcp {
 
     /// Calls a verb of a connection and files the connection anew; nothing when it is gone.
     fn with(&mut self, now: Instant, key: Key, verb: impl FnOnce(&mut Connection, &mut Cx<'_>)) {
+        self.now = now;
         if let Some(slot) = self.slots.get_mut(key) {
             let pool = &mut self.pool;
             verb(&mut slot.connection, &mut Cx { now, pool });
@@ -303,6 +332,7 @@ impl Tcp {
     /// Reads what a connection has become and wants, and files it accordingly.
     fn file(&mut self, key: Key) {
         self.file_owner(key);
+        self.file_fast_open(key);
         let Some(slot) = self.slots.get_mut(key) else {
             return;
         };
@@ -310,6 +340,9 @@ impl Tcp {
         if !slot.unlisted && (time_wait.is_some() || slot.connection.close_reason().is_some()) {
             slot.unlisted = true;
             self.demux.remove(&slot.flow, key);
+            if let (Some(cache), Some(metrics)) = (&mut self.metrics, slot.connection.metrics()) {
+                cache.set(self.now, Peer::from(&slot.flow), metrics);
+            }
             if let Some(entry) = time_wait {
                 let evicted = self.time_waits.insert(slot.flow, entry);
                 self.counters.time_waits_evicted += u64::from(evicted);
@@ -340,6 +373,25 @@ impl Tcp {
                 slot.owner = Owner::Waiting(listener);
                 self.listeners.complete(listener, key);
             }
+        }
+    }
+
+    /// What Fast Open taught a client goes into the cache; an early connection that has opened or
+    /// failed counts no more, but one that was reset does for a while.
+    fn file_fast_open(&mut self, key: Key) {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        if let Some(news) = slot.connection.take_fast_open_news() {
+            self.cookie_cache.learn(&slot.flow, news);
+        }
+        if slot.connection.is_early() {
+            return;
+        }
+        if let Some(listener) = slot.early.take() {
+            let reset = slot.connection.close_reason() == Some(tcp::CloseReason::Reset);
+            let until = reset.then(|| self.now + EARLY_RESET_LIFE);
+            self.listeners.end_early(listener, until);
         }
     }
 

@@ -8,7 +8,9 @@ use handfast_packet::buf::PAYLOAD_MAX;
 use handfast_tcp::{self as tcp, Connection, Cx, Path};
 
 use super::demux::{Endpoint, Flow};
+use super::fast_open::FastOpenConnect;
 use super::listener::{LISTENERS_MAX, Listen};
+use super::peer_cache::Peer;
 use super::{ListenerId, Owner, Tcp, TcpId};
 use crate::error::{ConnectError, ListenError};
 use crate::ip::is_host;
@@ -21,6 +23,12 @@ pub struct Connect {
     pub local: Option<IpAddr>,
     /// Our port; `None` and 0 choose by RFC 6056 from [`crate::Config::ephemeral_ports`].
     pub local_port: Option<u16>,
+    /// Try Fast Open (RFC 7413): text in the SYN, for servers that gave us a cookie. The text may
+    /// be delivered twice when the network duplicates the SYN, so it must be something that may be
+    /// done twice. Default off.
+    pub fast_open: FastOpenConnect,
+    /// With Fast Open, send text without a cookie: for servers that are known to take it.
+    pub fast_open_cookieless: bool,
     /// `None` takes [`crate::Config::tcp`].
     pub tcp: Option<tcp::Config>,
 }
@@ -47,7 +55,16 @@ impl Tcp {
             now,
             pool: &mut self.pool,
         };
-        let connection = Connection::connect(cx, config, path, initial);
+        let mut connection = Connection::connect(cx, config, path, initial);
+        if options.fast_open != FastOpenConnect::Off
+            && let Some(offer) =
+                self.cookie_cache
+                    .offer(now, &flow, options.fast_open_cookieless, path.send_mss)
+        {
+            let waits = options.fast_open == FastOpenConnect::WithFirstWrite;
+            connection.offer_fast_open(offer, waits);
+        }
+        self.seed(now, &flow, &mut connection);
         self.counters.active_opens += 1;
         Ok(TcpId(self.insert(flow, connection, Owner::Application)))
     }
@@ -86,6 +103,15 @@ impl Tcp {
     /// The address and port of a listener.
     pub(crate) fn listener_local(&self, id: ListenerId) -> Option<SocketAddr> {
         self.listeners.local(id).map(SocketAddr::from)
+    }
+
+    /// Hands on what earlier connections have learnt of the peer (RFC 9040).
+    pub(super) fn seed(&mut self, now: Instant, flow: &Flow, connection: &mut Connection) {
+        self.now = now;
+        let metrics = self.metrics.as_ref();
+        if let Some(metrics) = metrics.and_then(|cache| cache.get(now, Peer::from(flow))) {
+            connection.seed(metrics);
+        }
     }
 
     /// What the way to `remote` allows, by what is known now.

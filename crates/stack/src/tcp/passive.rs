@@ -1,12 +1,15 @@
 //! Connections that others open: which SYN gets a connection, which a cookie and which nothing;
 //! and which ACK completes a handshake.
 
+use core::net::IpAddr;
+
 use handfast_packet::Instant;
 use handfast_packet::cause::Cause;
-use handfast_packet::tcp::Ace;
-use handfast_tcp::{self as tcp, Connection, Cx, Path, Segment, State, Transmit, stateless};
+use handfast_packet::tcp::{Ace, FastOpen};
+use handfast_tcp::{self as tcp, Connection, Cx, Path, Segment, Transmit, stateless};
 
-use super::demux::Flow;
+use super::demux::{Endpoint, Flow};
+use super::fast_open::Answer;
 use super::listener::Admission;
 use super::syn_cookie::{self, COOKIE_LIFE};
 use super::{Key, ListenerId, Overflow, Owner, Tcp};
@@ -52,17 +55,53 @@ impl Tcp {
     ) {
         let after = self.time_waits.remove(&flow).map(|entry| entry.next_seq());
         let initial = self.secrets.initial(now, &flow, after);
+        let answer = self.fast_open_answer(now, (listener, &flow), syn);
         let cx = &mut Cx {
             now,
             pool: &mut self.pool,
         };
-        let connection = Connection::accept(cx, config, path, initial, syn);
+        let mut connection = Connection::accept(cx, config, path, initial, syn);
+        let early = answer.is_some_and(|answer| answer.early);
+        if let Some(Answer { cookie, early }) = answer {
+            connection.answer_fast_open(cx, syn, cookie, early);
+        }
+        self.seed(now, &flow, &mut connection);
         self.counters.passive_opens += 1;
+        if early {
+            self.counters.early_opens += 1;
+            let key = self.insert(flow, connection, Owner::Waiting(listener));
+            self.listeners.add_early(listener, key);
+            let slot = self.slots.get_mut(key).expect("inserted just now");
+            slot.early = Some(listener);
+            return;
+        }
         self.listeners.begin(listener);
         let key = self.insert(flow, connection, Owner::Opening(listener));
         let deadline = self.listeners.defer(listener).map(|defer| now + defer);
         let slot = self.slots.get_mut(key).expect("inserted just now");
         slot.deferred_until = deadline;
+    }
+
+    /// What Fast Open makes of a SYN; `None` when the listener has no part in it.
+    fn fast_open_answer(
+        &mut self,
+        now: Instant,
+        (listener, flow): (ListenerId, &Flow),
+        syn: &Segment,
+    ) -> Option<Answer> {
+        let options = self.listeners.early_room(listener, now)?;
+        let said = (syn.options.fast_open, !syn.payload.is_empty());
+        Some(self.baker.answer(now, flow, said, options.cookieless))
+    }
+
+    /// See [`crate::Stack::fast_open_cookie`].
+    pub(crate) fn fast_open_cookie(&self, now: Instant, local: IpAddr, remote: IpAddr) -> FastOpen {
+        let end = |address| Endpoint { address, port: 0 };
+        let flow = Flow {
+            local: end(local),
+            remote: end(remote),
+        };
+        self.baker.cookie(now, &flow)
     }
 
     /// The SYN-ACK with a cookie.
@@ -200,12 +239,11 @@ impl Tcp {
         if !self.listeners.remove(id) {
             return;
         }
-        let owners = [Owner::Opening(id), Owner::Waiting(id)];
-        for key in self.keys_where(|slot| owners.contains(&slot.owner)) {
-            self.let_go(now, key, |connection, cx| match connection.state() {
-                State::SynReceived => connection.forget(),
-                _ => connection.abort(cx),
-            });
+        for key in self.keys_where(|slot| slot.owner == Owner::Opening(id)) {
+            self.let_go(now, key, |connection, _| connection.forget());
+        }
+        for key in self.keys_where(|slot| slot.owner == Owner::Waiting(id)) {
+            self.let_go(now, key, Connection::abort);
         }
     }
 }

@@ -164,6 +164,7 @@ impl TcpSocket<'_> {
 
     fn call<T>(&mut self, verb: impl FnOnce(&mut Connection, &mut Cx<'_>) -> T) -> T {
         self.touched = true;
+        self.tcp.now = self.now;
         let slot = self
             .tcp
             .slots

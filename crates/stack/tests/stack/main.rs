@@ -4,6 +4,7 @@
 mod connections;
 mod ecn;
 mod errors;
+mod fast_open;
 mod flood;
 mod frames;
 mod listeners;
