@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use handfast_device::ImpairSpec;
 use handfast_packet::ip::Cidr;
 
+use crate::drill::DrillArgs;
+
 /// Most fetches of one command: the figures of each are kept.
 pub(crate) const FETCHES_MAX: u32 = 1_000_000;
 /// Most fetches at the same time.
@@ -31,6 +33,11 @@ pub(crate) enum Command {
     Get(Box<GetArgs>),
     /// List the lessons, or run one.
     Lab(LabArgs),
+    /// Run packetdrill scripts against our stack in virtual time.
+    ///
+    /// Exit codes: 0 every script passed, or just the listed ones did not; 1 something else;
+    /// 2 usage.
+    Drill(DrillArgs),
 }
 
 const EXIT_CODES: &str = "\
@@ -297,7 +304,7 @@ mod tests {
             .chain(line.split_whitespace());
         match CommandLine::try_parse_from(words)?.command {
             Command::Get(args) => Ok(*args),
-            Command::Lab(_) => panic!("the line begins with get"),
+            Command::Lab(_) | Command::Drill(_) => panic!("the line begins with get"),
         }
     }
 

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod drill;
 mod failure;
 mod fetch;
 mod get;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let wants_lab = match &line.command {
         Command::Get(args) => matches!(args.scene_and_url(), Ok((SceneKind::Lab, _))),
         Command::Lab(args) => args.name.is_some(),
+        Command::Drill(_) => false,
     };
     // While the process still has one thread: only then the kernel lets it change its namespaces.
     if wants_lab && let Err(error) = handfast_lab::enter() {
@@ -39,5 +41,6 @@ fn main() -> ExitCode {
     ExitCode::from(match line.command {
         Command::Get(args) => get::run(*args),
         Command::Lab(args) => lesson::run(&args),
+        Command::Drill(args) => drill::run(&args),
     })
 }

@@ -11,7 +11,7 @@ use handfast_packet::Instant;
 use handfast_packet::buf::{Capabilities, RxBatch, TxBatch};
 use handfast_packet::ip::Cidr;
 use handfast_packet::tcp::FastOpen;
-use handfast_tcp::IcmpError;
+use handfast_tcp::{IcmpError, State};
 
 use crate::config::Config;
 use crate::counters::Counters;
@@ -255,6 +255,11 @@ impl Stack {
     /// Connections in TIME-WAIT.
     pub fn time_wait_count(&self) -> usize {
         self.tcp.time_wait_len()
+    }
+
+    /// Connections in a state. Looks at all of them: for displays and tests.
+    pub fn tcp_count_in(&self, state: State) -> usize {
+        self.tcp.count_in(state)
     }
 
     /// Whether `address` is ours and may be used.

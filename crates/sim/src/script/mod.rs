@@ -7,6 +7,7 @@
 mod ast;
 mod lexer;
 mod parser;
+pub mod runner;
 pub mod sockets;
 
 pub use ast::{

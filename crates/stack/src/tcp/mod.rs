@@ -294,6 +294,16 @@ impl Tcp {
         self.time_waits.len()
     }
 
+    pub(crate) fn count_in(&self, state: State) -> usize {
+        match state {
+            State::TimeWait => self.time_waits.len(),
+            _ => {
+                let is_in = |slot: &Slot| slot.connection.state() == state;
+                self.keys_where(is_in).len()
+            }
+        }
+    }
+
     /// Makes room for a connection; the caller has checked the limit.
     fn insert(&mut self, flow: Flow, connection: Connection, owner: Owner) -> Key {
         let slot = Slot {

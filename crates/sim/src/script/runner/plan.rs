@@ -1,0 +1,165 @@
+//! What a script is run with: its `--name=value` lines and the caller's choices become one plan.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use handfast_packet::ip::Cidr;
+
+use super::Stop;
+use crate::script::ast::{Action, Script, Setting};
+use crate::script::sockets::Family;
+
+/// How packets are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// As a Linux-shaped stack would send them: options in their order, windows exact.
+    Strict,
+    /// Options as a set, windows only as far as they are zero: for scripts of other systems.
+    Relaxed,
+}
+
+/// Choices for a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// How to compare; `None` chooses by the settings that the script names.
+    pub mode: Option<Mode>,
+    /// Compare the PSH flag too.
+    pub strict_psh: bool,
+    /// How far a time may be off; `None` is what the script says, or [`TOLERANCE`].
+    pub tolerance: Option<Duration>,
+    /// Values of names that scripts use and do not define, such as cookies and ICMP codes.
+    pub definitions: BTreeMap<String, String>,
+}
+
+/// How far a time may be off when nobody says anything, as in packetdrill.
+pub const TOLERANCE: Duration = Duration::from_millis(4);
+
+/// Which IP packets a script is about, and which sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IpVersion {
+    V4,
+    V6,
+    /// IPv6 sockets that talk IPv4.
+    Mapped,
+}
+
+/// A plan.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) version: IpVersion,
+    pub(super) mode: Mode,
+    pub(super) strict_psh: bool,
+    pub(super) tolerance: Duration,
+    pub(super) local: Cidr,
+    pub(super) remote: IpAddr,
+    /// Port that `bind` gets when the script names none.
+    pub(super) bind_port: u16,
+    /// Port that `connect` gets when the script names none.
+    pub(super) connect_port: u16,
+    pub(super) mtu: u16,
+    /// How long one tick of the stack's timestamps takes; `None` does not look at them.
+    pub(super) tick: Option<Duration>,
+    /// A call with another result is only noted.
+    pub(super) forgives_calls: bool,
+    pub(super) definitions: BTreeMap<String, String>,
+}
+
+impl Plan {
+    pub(super) fn new(script: &Script, options: &Options) -> Result<Self, Stop> {
+        let version = match value(script, "ip_version") {
+            None | Some("ipv4") => IpVersion::V4,
+            Some("ipv6") => IpVersion::V6,
+            Some("ipv4-mapped-ipv6" | "ipv4_mapped_ipv6") => IpVersion::Mapped,
+            Some(other) => return Err(Stop::unsupported(1, format!("--ip_version={other}"))),
+        };
+        let (local, remote) = match version {
+            IpVersion::V6 => ("fd3d:fa7b:d17d::1/48", "2001:db8::1"),
+            _ => ("192.168.0.1/16", "192.0.2.1"),
+        };
+        let mode = if speaks_freebsd(script) {
+            Mode::Relaxed
+        } else {
+            Mode::Strict
+        };
+        let mut plan = Self {
+            version,
+            mode: options.mode.unwrap_or(mode),
+            strict_psh: options.strict_psh,
+            tolerance: TOLERANCE,
+            local: local.parse().expect("a constant address"),
+            remote: remote.parse().expect("a constant address"),
+            bind_port: 8_080,
+            connect_port: 8_080,
+            mtu: 1_500,
+            tick: None,
+            forgives_calls: false,
+            definitions: options.definitions.clone(),
+        };
+        for setting in &script.settings {
+            plan.apply(setting)?;
+        }
+        plan.tolerance = options.tolerance.unwrap_or(plan.tolerance);
+        Ok(plan)
+    }
+
+    fn apply(&mut self, setting: &Setting) -> Result<(), Stop> {
+        let text = setting.value.as_str();
+        let wrong = || {
+            let what = format!("--{}={text}", setting.name);
+            Stop::unsupported(setting.line, what)
+        };
+        let micros = || text.parse().map(Duration::from_micros).map_err(|_| wrong());
+        match setting.name.as_str() {
+            "tolerance_usecs" => self.tolerance = micros()?,
+            "tcp_ts_tick_usecs" => self.tick = Some(micros()?).filter(|tick| !tick.is_zero()),
+            "mtu" => self.mtu = text.parse().map_err(|_| wrong())?,
+            "bind_port" => self.bind_port = text.parse().map_err(|_| wrong())?,
+            "connect_port" => self.connect_port = text.parse().map_err(|_| wrong())?,
+            "local_ip" => {
+                let address: IpAddr = text.parse().map_err(|_| wrong())?;
+                self.local = Cidr::new(address, self.local.prefix_len).ok_or_else(wrong)?;
+            }
+            "remote_ip" => {
+                let address = text.split('/').next().unwrap_or_default();
+                self.remote = address.parse().map_err(|_| wrong())?;
+            }
+            "non_fatal" => self.forgives_calls = text.contains("syscall"),
+            "define" | "D" => {
+                let (name, value) = text.split_once('=').ok_or_else(wrong)?;
+                let name = name.to_owned();
+                // What the caller defines goes before what the script does.
+                self.definitions
+                    .entry(name)
+                    .or_insert_with(|| value.trim_matches('"').to_owned());
+            }
+            // They say how the original finds its interfaces, or tune what we have not got.
+            "ip_version" | "mss" | "speed" | "gateway_ip" | "netmask_ip" | "verbose"
+            | "dry_run" | "send_omit_free" | "tcp_ts_ecr_scaled" | "tolerance_percent"
+            | "init_scripts" => {}
+            _ => return Err(wrong()),
+        }
+        Ok(())
+    }
+
+    /// The family of a socket for which the script names none.
+    pub(super) fn family(&self) -> Family {
+        match self.version {
+            IpVersion::V4 => Family::V4,
+            IpVersion::V6 | IpVersion::Mapped => Family::V6,
+        }
+    }
+}
+
+fn value<'a>(script: &'a Script, name: &str) -> Option<&'a str> {
+    let setting = script.settings.iter().rfind(|setting| setting.name == name);
+    setting.map(|setting| setting.value.as_str())
+}
+
+/// Whether a script sets FreeBSD's settings.
+pub(super) fn speaks_freebsd(script: &Script) -> bool {
+    script.steps.iter().any(|step| {
+        matches!(&step.action, Action::Command(text)
+            if text.contains("net.inet.") || text.contains("net.inet6.") || text.contains("kern.ipc."))
+    })
+}
