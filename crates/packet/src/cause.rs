@@ -41,6 +41,8 @@ pub enum Cause {
     ChallengeAck,
     /// Resent after duplicate ACKs (RFC 5681 3.2, RFC 6582).
     FastRetransmit,
+    /// A tail loss probe: nobody answered for two round trips (RFC 8985 7.3).
+    LossProbe,
     /// Resent because the retransmission timer ran out; the number counts expiries (RFC 6298).
     TimeoutRetransmit(u8),
     /// Resent because the peer or the path refused it before: its window was shut, or the
@@ -104,6 +106,7 @@ impl fmt::Display for Cause {
             Self::DuplicateData => "ack: data was already here",
             Self::WindowUpdate => "window update",
             Self::ChallengeAck => "challenge ack",
+            Self::LossProbe => "tail loss probe",
             Self::FastRetransmit => "retransmission: duplicate acks",
             Self::Resend => "retransmission: refused before",
             Self::TimeoutRetransmit(_) | Self::WindowProbe(_) => "",

@@ -94,6 +94,13 @@ pub struct Config {
     pub pacing: Pacing,
     /// Go back to the first window when nothing was sent for an RTO (RFC 5681 4.1). Default on.
     pub slow_start_after_idle: bool,
+    /// Find losses by time (RACK, RFC 8985); off, by counting SACKed segments (RFC 6675).
+    /// Default on.
+    pub rack: bool,
+    /// Probe the tail of a flight that nobody acknowledges (TLP, RFC 8985 7). Default on.
+    pub tail_loss_probe: bool,
+    /// Test whether a retransmission timeout was spurious (F-RTO, RFC 5682). Default on.
+    pub f_rto: bool,
 }
 
 impl Default for Config {
@@ -129,6 +136,9 @@ impl Default for Config {
             initial_window: 10,
             pacing: Pacing::Auto,
             slow_start_after_idle: true,
+            rack: true,
+            tail_loss_probe: true,
+            f_rto: true,
         }
     }
 }

@@ -129,7 +129,7 @@ impl Connection {
             window_scaling: false,
             timestamps: None,
             ecn: Ecn::new(&config),
-            recovery: Recovery::new(),
+            recovery: Recovery::new(&config),
             congestion: Controller::new(config.congestion, Start::new(&config, snd.mss)),
             rtt: RttEstimator::new(config.rto_min),
             timers: TimerTable::default(),
@@ -182,9 +182,8 @@ impl Connection {
         self.path = path;
         self.renew_mss();
         if shrunk && matches!(self.phase, Phase::Synchronized) && self.snd.outstanding() > 0 {
-            self.recovery.resend_all(self.snd.una, self.snd.nxt);
-            self.snd.timed = None;
-            self.timers.set(Timer::Retransmit, cx.now + self.rtt.rto());
+            self.recovery.resend_all(self.snd.nxt);
+            self.watch_retransmission(cx.now);
         }
     }
 
@@ -266,11 +265,11 @@ impl Connection {
             srtt: self.rtt.srtt(),
             rtt_variation: self.rtt.variation(),
             rto: self.rtt.rto(),
-            congestion_window: self.congestion.window(),
+            congestion_window: self.congestion_window(),
             slow_start_threshold: self.congestion.slow_start_threshold(),
             send_window: self.snd.window,
             effective_mss: self.snd.mss,
-            in_flight: self.recovery.in_flight(self.snd.una, self.snd.nxt),
+            in_flight: self.in_flight(),
             bytes_received: self.rcv.data.next() - crate::seq::Offset::FIRST,
             ecn: self.ecn.info(),
             ..self.info

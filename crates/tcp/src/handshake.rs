@@ -64,7 +64,7 @@ impl Connection {
                 self.ecn.on_syn(&segment);
                 self.take_syn(&segment);
                 self.phase = Phase::SynReceived { passive: false };
-                self.recovery.resend_all(self.snd.una, Offset::FIRST);
+                self.recovery.set_syn_lost(true);
             }
             // Fifth: neither SYN nor RST.
             (Control::None | Control::Fin, _) => {}
@@ -77,10 +77,10 @@ impl Connection {
         self.fast_open_answered(cx.now, ack, syn_ack);
         let nxt = self.snd.nxt;
         if ack > Offset::FIRST {
-            self.new_ack_arrives(cx, ack, syn_ack);
+            self.acknowledge(cx, ack, (syn_ack, false));
         }
         if ack < nxt {
-            self.recovery.resend_all(ack, nxt);
+            self.recovery.resend_all(nxt);
         }
     }
 
@@ -129,8 +129,8 @@ impl Connection {
         let early = self.is_early();
         self.phase = Phase::Synchronized;
         self.snd.una = Offset::FIRST;
+        self.recovery.begin(self.sack);
         if !early {
-            self.recovery = crate::recovery::Recovery::new();
             let start = Start::new(&self.config, self.snd.mss);
             self.congestion.restart(self.config.congestion, start);
         }
@@ -154,11 +154,14 @@ impl Connection {
     /// without them the RTO starts at three seconds (RFC 6298 5.7).
     pub(crate) fn sample_handshake(&mut self, segment: &Segment) {
         let at = segment.received_at;
-        let timed = self.snd.timed.take().map(|(_, sent_at)| at - sent_at);
+        let timed = self.snd.syn_sent_at.take().map(|sent_at| at - sent_at);
         let echoed = self.timestamps.as_ref().zip(segment.options.timestamps);
         let sample = timed.or_else(|| echoed.and_then(|(state, ts)| state.elapsed(ts.echo, at)));
         match sample {
-            Some(sample) => self.rtt.sample(sample),
+            Some(sample) => {
+                self.rtt.sample(sample);
+                self.recovery.sample(at, sample);
+            }
             None => self.rtt.reset_backoff(),
         }
     }

@@ -14,6 +14,10 @@ use crate::seq::{Offset, SeqSpace};
 /// Largest shift that RFC 7323 2.3 allows.
 pub(crate) const WINDOW_SHIFT_MAX: u8 = 14;
 
+/// The first guess at the peer's segment size: low, since segments that are smaller than the guess
+/// are acknowledged late (Linux' `TCP_MIN_MSS`).
+const SEGMENT_LEN_FIRST: u16 = 88;
+
 /// Receive variables (RFC 9293 3.3.1). Offsets: the peer's SYN = 0, its first byte = 1.
 #[derive(Debug)]
 pub(crate) struct Receiver {
@@ -60,7 +64,7 @@ impl Receiver {
             promised: Offset::FIRST,
             window_shift: 0,
             last_ack: Offset::ZERO,
-            largest_segment: 536,
+            largest_segment: SEGMENT_LEN_FIRST,
             urgent: None,
             capacity,
             tuning: ReceiveTuning::new(capacity, most),

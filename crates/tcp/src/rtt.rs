@@ -88,8 +88,10 @@ impl RttEstimator {
         let base = match self.smoothed {
             None => self.initial,
             Some(smoothed) => {
+                // The minimum bounds the spread, not the sum, as in Linux: a path with a steady
+                // round trip of a second would otherwise have a margin of G alone.
                 let spread = (self.variation * 4).max(CLOCK_GRANULARITY);
-                (smoothed + spread).max(self.minimum)
+                smoothed + spread.max(self.minimum)
             }
         };
         base.saturating_mul(1 << self.backoff).min(RTO_MAX)
@@ -119,10 +121,10 @@ mod tests {
         // Each row: the samples so far, then SRTT, RTTVAR and RTO in milliseconds.
         for (samples, srtt, variation, rto) in [
             (&[100][..], 100, 50, 300),
-            (&[100, 100], 100, 37, 250),
+            (&[100, 100], 100, 37, 300),
             (&[100, 180], 110, 57, 340),
             (&[100, 20], 90, 57, 320),
-            (&[10], 10, 5, 200),
+            (&[10], 10, 5, 210),
             (&[0], 0, 0, 200),
             (&[30_000], 30_000, 15_000, 60_000),
         ] {
@@ -167,10 +169,10 @@ mod tests {
         rtt.backoff();
         assert_eq!(rtt.rto(), ms(1_200));
         rtt.sample(ms(100));
-        assert_eq!(rtt.rto(), ms(250));
+        assert_eq!(rtt.rto(), ms(300));
         rtt.backoff();
         rtt.reset_backoff();
-        assert_eq!(rtt.rto(), ms(250));
+        assert_eq!(rtt.rto(), ms(300));
     }
 
     /// RFC 9040: averages are shared, yet the RTO of a SYN is the initial one.

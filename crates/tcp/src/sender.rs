@@ -3,6 +3,7 @@
 use handfast_packet::Instant;
 
 use crate::config::{Config, Initial, Path};
+use crate::output::{Pacer, WindowUse};
 use crate::send_buffer::SendBuffer;
 use crate::seq::{Offset, SeqSpace};
 
@@ -27,8 +28,8 @@ pub(crate) struct Sender {
     pub(crate) peer_mss: u16,
     /// Text bytes of a full segment: Eff.snd.MSS.
     pub(crate) mss: u16,
-    /// One segment's end and departure, for an RTT sample that Karn allows.
-    pub(crate) timed: Option<(Offset, Instant)>,
+    /// When our SYN left, unless it left more than once (Karn).
+    pub(crate) syn_sent_at: Option<Instant>,
     /// Since when the peer has made no progress (RFC 9293 3.8.3).
     pub(crate) waiting_since: Option<Instant>,
     /// Window probes sent in a row; not 0 means that the probe timer rules, not the RTO.
@@ -37,6 +38,12 @@ pub(crate) struct Sender {
     pub(crate) probe_due: bool,
     /// Behind the last segment that was not full (for Nagle's algorithm).
     pub(crate) small_until: Offset,
+    /// A tail loss probe is due.
+    pub(crate) loss_probe_due: bool,
+    /// When new data was last sent.
+    pub(crate) sent_at: Option<Instant>,
+    pub(crate) usage: WindowUse,
+    pub(crate) pacer: Pacer,
     /// The application found the buffer full and wants to hear about room.
     pub(crate) writer_waits: bool,
 }
@@ -56,11 +63,15 @@ impl Sender {
             window_shift: 0,
             peer_mss: path.default_mss,
             mss: path.default_mss,
-            timed: None,
+            syn_sent_at: None,
             waiting_since: None,
             probes: 0,
             probe_due: false,
             small_until: Offset::ZERO,
+            loss_probe_due: false,
+            sent_at: None,
+            usage: WindowUse::default(),
+            pacer: Pacer::default(),
             writer_waits: false,
         }
     }

@@ -4,7 +4,6 @@ use crate::config::Cx;
 use crate::congestion::{self, Congestion};
 use crate::connection::{Connection, Phase};
 use crate::event::{CloseReason, Event};
-use crate::seq::Offset;
 use crate::timer::Timer;
 use handfast_packet::cause::Cause;
 
@@ -21,6 +20,9 @@ impl Connection {
             match timer {
                 Timer::Retransmit => self.retransmit_expires(cx),
                 Timer::WindowProbe => self.window_probe_expires(cx),
+                Timer::TailLossProbe => self.loss_probe_expires(cx),
+                Timer::Reorder => self.reorder_expires(cx),
+                Timer::Pacing => self.pacing_expires(cx),
                 Timer::DelayedAck => self.acks.owe(Cause::DelayedAck),
                 Timer::KeepAlive => self.keep_alive_expires(cx),
                 Timer::UserTimeout | Timer::FinWait2 => self.end(CloseReason::TimedOut),
@@ -42,27 +44,34 @@ impl Connection {
                 // Nothing was lost: the peer shut its window on what is out. Probe it instead.
                 return self.window_probe_expires(cx);
             }
-            let repeated = self.recovery.timeouts() > 0;
+            let timeout = self.recovery.on_timeout(cx.now, nxt);
+            for lost in self.recovery.take_losses() {
+                self.congestion.on_lost(&lost);
+            }
             self.congestion.on_congestion(&Congestion {
                 now: cx.now,
-                cause: congestion::Cause::Timeout { repeated },
+                cause: congestion::Cause::Timeout {
+                    repeated: timeout.repeated,
+                },
                 in_flight: nxt - una,
                 nxt: nxt.get(),
             });
             self.ecn.on_reduction(nxt);
+            self.snd.loss_probe_due = false;
+            self.timers.stop(Timer::TailLossProbe);
+            self.timers.stop(Timer::Reorder);
+        } else {
+            self.recovery.on_syn_timeout();
+            self.snd.syn_sent_at = None;
         }
         self.path_mtu.on_timeout(una);
-        // Of what goes with or behind a SYN, the SYN alone is sent again (RFC 7413 4.2).
-        let lost = if opening { Offset::FIRST } else { nxt };
-        self.recovery.on_timeout(una, lost);
         self.rtt.backoff();
-        self.snd.timed = None;
         self.info.timeouts += 1;
         if self.recovery.timeouts() == R1_TIMEOUTS {
             self.events.add(Event::SoftError);
         }
         self.advises_against_path |= self.recovery.timeouts() >= R1_TIMEOUTS;
-        self.timers.set(Timer::Retransmit, cx.now + self.rtt.rto());
+        self.watch_retransmission(cx.now);
     }
 
     fn keep_alive_expires(&mut self, cx: &Cx<'_>) {

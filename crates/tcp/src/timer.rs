@@ -5,7 +5,7 @@ use core::num::NonZeroU64;
 use handfast_packet::Instant;
 
 /// How many timers a connection has.
-const TIMERS: usize = 6;
+const TIMERS: usize = 9;
 
 const ALL: [Timer; TIMERS] = [
     Timer::Retransmit,
@@ -14,6 +14,9 @@ const ALL: [Timer; TIMERS] = [
     Timer::KeepAlive,
     Timer::UserTimeout,
     Timer::FinWait2,
+    Timer::TailLossProbe,
+    Timer::Reorder,
+    Timer::Pacing,
 ];
 
 /// The timers of a connection.
@@ -32,6 +35,12 @@ pub(crate) enum Timer {
     UserTimeout,
     /// Nobody waits for the peer's FIN any more.
     FinWait2,
+    /// No ACK came for two round trips (PTO, RFC 8985 7.2).
+    TailLossProbe,
+    /// What is late counts as lost now (RFC 8985 6.2 step 5).
+    Reorder,
+    /// The next segment may leave at the pace of the congestion controller.
+    Pacing,
 }
 
 /// When each timer runs out, if it runs.
@@ -42,7 +51,7 @@ pub(crate) struct TimerTable {
     at: [Option<NonZeroU64>; TIMERS],
 }
 
-const _: () = assert!(size_of::<TimerTable>() <= 64, "one cache line");
+const _: () = assert!(size_of::<TimerTable>() <= 128, "two cache lines");
 
 impl TimerTable {
     /// Starts `timer`, or moves it when it runs already.

@@ -270,6 +270,7 @@ fn is_trouble(cause: Cause, step: &Step) -> bool {
         Cause::DuplicateAck
             | Cause::DuplicateData
             | Cause::ChallengeAck
+            | Cause::LossProbe
             | Cause::FastRetransmit
             | Cause::TimeoutRetransmit(_)
             | Cause::Resend

@@ -171,7 +171,7 @@ impl<A: Adjustment> CongestionController for Classic<A> {
     }
 
     fn on_ack(&mut self, ack: &Ack) {
-        let limited = self.is_limited(ack);
+        let limited = self.is_limited(ack) && !ack.disordered;
         if let Some(validation) = &mut self.validation {
             validation.on_ack(ack, self.window);
         }
@@ -183,7 +183,7 @@ impl<A: Adjustment> CongestionController for Classic<A> {
             acked = self.slow_start_on(ack, limited);
         }
         if !self.slow_start() {
-            if ack.window_limited && acked > 0 {
+            if ack.window_limited && !ack.disordered && acked > 0 {
                 self.window = self.adjustment.grow(&Growth {
                     now: ack.now,
                     acked,

@@ -41,6 +41,9 @@ pub struct Ack {
     pub min_rtt: Option<Duration>,
     /// The window, not the application or the peer, held us back in the last round.
     pub window_limited: bool,
+    /// SACK blocks or duplicates alone tell of it, on a path where that is unusual: RFC 5681
+    /// grows the window on in-order delivery only.
+    pub disordered: bool,
     /// A loss or an ECN echo is being answered: the window must not grow.
     pub recovering: bool,
     /// SND.UNA as an offset in the stream, with this ACK.

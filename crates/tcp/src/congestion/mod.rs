@@ -4,11 +4,7 @@
 mod arithmetic;
 mod classic;
 mod cubic;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the sender does not stamp its segments yet")
-)]
-pub(crate) mod delivery_rate;
+mod delivery_rate;
 mod hystart;
 mod message;
 mod reno;
@@ -24,6 +20,7 @@ use handfast_packet::Instant;
 use crate::config::Config;
 
 pub(crate) use cubic::Cubic;
+pub(crate) use delivery_rate::{DeliveryRate, Stamp};
 pub use message::{Ack, Cause, Congestion, Lost, RateSample, Sent};
 pub(crate) use reno::Reno;
 

@@ -405,7 +405,6 @@ impl Ecn {
     }
 
     /// The last reduction was a mistake and is undone.
-    #[expect(dead_code, reason = "loss recovery will call it when it can undo")]
     pub(crate) fn on_undo(&mut self) {
         self.classic.on_undo();
     }

@@ -1,12 +1,10 @@
 //! Where ECN touches a connection: which fields of which segment, and when.
 
-use handfast_packet::Instant;
 use handfast_packet::cause::Cause;
 use handfast_packet::tcp::{Ace, TcpOptions};
 
 use super::{Acked, EcnAck, codes};
 use crate::config::Cx;
-use crate::congestion::{self, Congestion};
 use crate::connection::{Connection, Phase};
 use crate::event::CloseReason;
 use crate::segment::{Control, Segment, Transmit};
@@ -44,7 +42,7 @@ impl Connection {
             return self.end(CloseReason::Reset);
         }
         if self.acks.allows_challenge(cx.now) {
-            self.recovery.resend_all(self.snd.una, self.snd.nxt);
+            self.recovery.set_syn_lost(true);
         }
     }
 
@@ -104,21 +102,6 @@ impl Connection {
         if self.ecn.sends_options() && !before {
             self.renew_mss();
         }
-    }
-
-    /// Answers the first echo of a window of data as a loss would be answered (RFC 3168 6.1.2).
-    pub(crate) fn answer_echoes(&mut self, now: Instant, news: EcnNews) {
-        if !news.congestion {
-            return;
-        }
-        let (una, nxt) = (self.snd.una, self.snd.nxt);
-        self.congestion.on_congestion(&Congestion {
-            now,
-            cause: congestion::Cause::EcnEcho,
-            in_flight: self.recovery.in_flight(una, nxt),
-            nxt: nxt.get(),
-        });
-        self.ecn.on_reduction(nxt);
     }
 
     // ---- out ----

@@ -4,10 +4,8 @@ use handfast_packet::cause::Cause;
 use handfast_packet::tcp::SeqNumber;
 
 use crate::config::Cx;
-use crate::congestion::{self, Ack, Congestion};
 use crate::connection::{Connection, Phase};
 use crate::event::State;
-use crate::recovery::AckOutcome;
 use crate::segment::{Control, Segment, Transmit};
 use crate::seq::Offset;
 use crate::timer::Timer;
@@ -30,19 +28,15 @@ impl Connection {
             return false;
         };
         if ack < self.snd.una {
+            // It was overtaken, but its SACK blocks may still be news.
+            if self.sack && !segment.options.sack.as_slice().is_empty() {
+                self.acknowledge(cx, self.snd.una, (segment, false));
+            }
             return true;
         }
-        let before = self.snd.una;
         let duplicate = !opening && self.is_duplicate(ack, segment);
         self.update_window(cx, seq, ack, segment);
-        if ack > self.snd.una {
-            self.new_ack_arrives(cx, ack, segment);
-        } else if duplicate {
-            self.duplicate_ack_arrives(cx);
-        }
-        let sacked = !segment.options.sack.as_slice().is_empty();
-        let news = self.echoes(self.snd.una - before, sacked);
-        self.answer_echoes(cx.now, news);
+        self.acknowledge(cx, ack, (segment, duplicate));
         self.finish_close(cx.now);
         true
     }
@@ -65,7 +59,7 @@ impl Connection {
         self.establish(cx);
         if !early && ack < self.snd.nxt {
             // A simultaneous open: the text of our SYN was not taken.
-            self.recovery.resend_all(ack, self.snd.nxt);
+            self.recovery.resend_all(self.snd.nxt);
         }
         let window = u64::from(segment.window) << self.snd.window_shift;
         self.snd.set_window(window, seq, ack);
@@ -111,106 +105,9 @@ impl Connection {
         self.snd.probe_due = false;
         self.timers.stop(Timer::WindowProbe);
         if self.snd.outstanding() > 0 {
-            self.recovery.resend_all(self.snd.una, self.snd.nxt);
-            self.timers.set(Timer::Retransmit, cx.now + self.rtt.rto());
+            self.recovery.resend_all(self.snd.nxt);
+            self.watch_retransmission(cx.now);
         }
-    }
-
-    pub(crate) fn new_ack_arrives(&mut self, cx: &Cx<'_>, ack: Offset, segment: &Segment) {
-        let (before, nxt) = (self.snd.una, self.snd.nxt);
-        let in_flight = self.recovery.in_flight(before, nxt);
-        self.sample_rtt(ack, segment);
-        let end = self.snd.buffer.end();
-        let bytes = ack.min(end).saturating_sub(before.max(Offset::FIRST));
-        let fin_acknowledged = self.snd.fin_sent() && ack > end;
-        self.snd.una = ack;
-        self.snd.buffer.release_until(ack.min(end));
-        self.info.bytes_acked += bytes;
-        match self.recovery.on_new_ack(before, ack, nxt, self.snd.mss) {
-            AckOutcome::Normal => self.window_may_grow(cx, (ack, bytes), in_flight),
-            AckOutcome::Recovered => {
-                self.congestion
-                    .on_recovered(cx.now, self.recovery.in_flight(ack, nxt));
-            }
-            AckOutcome::Entered | AckOutcome::Repairing => {}
-        }
-        if ack == nxt {
-            self.timers.stop(Timer::Retransmit);
-            self.unwatch_peer();
-        } else {
-            self.timers.set(Timer::Retransmit, cx.now + self.rtt.rto());
-            self.watch_peer(cx.now);
-        }
-        if fin_acknowledged && self.close.is_local_shut() {
-            self.close.acknowledge_local();
-            self.watch_fin_wait_2(cx.now);
-        }
-        self.tell_writer();
-    }
-
-    /// Tells the congestion controller of `acked.1` bytes up to `acked.0`.
-    fn window_may_grow(&mut self, cx: &Cx<'_>, acked: (Offset, u64), prior_in_flight: u64) {
-        let nxt = self.snd.nxt;
-        let used = prior_in_flight + u64::from(self.snd.mss);
-        let ack = Ack {
-            now: cx.now,
-            acked: acked.1,
-            prior_in_flight,
-            in_flight: self.recovery.in_flight(acked.0, nxt),
-            srtt: self.rtt.srtt(),
-            window_limited: used >= self.congestion.window(),
-            una: acked.0.get(),
-            nxt: nxt.get(),
-            ..Ack::default()
-        };
-        self.congestion.on_ack(&ack);
-    }
-
-    /// Fast retransmit begins with the third duplicate (RFC 5681 3.2).
-    fn duplicate_ack_arrives(&mut self, cx: &Cx<'_>) {
-        self.info.duplicate_acks += 1;
-        let (una, nxt, mss) = (self.snd.una, self.snd.nxt, self.snd.mss);
-        if self.recovery.on_duplicate_ack(una, nxt, mss) == AckOutcome::Entered {
-            self.congestion.on_congestion(&Congestion {
-                now: cx.now,
-                cause: congestion::Cause::Loss,
-                in_flight: nxt - una,
-                nxt: nxt.get(),
-            });
-            self.ecn.on_reduction(nxt);
-        }
-    }
-
-    /// One RTT sample, if this ACK allows one. A segment that we timed is the finer measure;
-    /// timestamps serve when Karn's rule forbids it (RFC 6298 section 3, RFC 7323 4.1).
-    fn sample_rtt(&mut self, ack: Offset, segment: &Segment) {
-        let at = segment.received_at;
-        let sample = match (self.snd.timed, &self.timestamps, segment.options.timestamps) {
-            (Some((end, sent_at)), _, _) => {
-                if ack < end {
-                    return;
-                }
-                self.snd.timed = None;
-                Some(at - sent_at)
-            }
-            // A D-SACK says that this ACK answers a second copy: its echo is that of the first,
-            // whose own ACK was lost, and would count our timeout as travelling time.
-            (None, Some(_), Some(_)) if self.repeats_news(ack, segment) => {
-                return self.rtt.reset_backoff();
-            }
-            (None, Some(state), Some(theirs)) => state.elapsed(theirs.echo, at),
-            (None, _, _) => None,
-        };
-        if let Some(sample) = sample {
-            self.rtt.sample(sample);
-        }
-    }
-
-    /// Whether the first SACK block is a D-SACK for something below `ack` (RFC 2883 section 4).
-    fn repeats_news(&self, ack: Offset, segment: &Segment) -> bool {
-        let first = segment.options.sack.as_slice().first();
-        let right = first.and_then(|block| self.snd.space.offset(block.right, ack));
-        right.is_some_and(|right| right <= ack)
     }
 
     /// Nobody reads any more: do not wait for ever for the peer's FIN.

@@ -5,9 +5,11 @@
 
 mod acceptable;
 mod ack;
+mod delivery;
 mod fin;
 mod paws;
 mod reset;
+mod sack;
 mod text;
 mod urgent;
 

@@ -111,7 +111,9 @@ impl AckPolicy {
         }
         self.bytes += arrival.new_bytes;
         // MUST-59 of RFC 9293 allows one ACK for two full segments; a super-segment is more.
-        if self.bytes >= 2 * u64::from(arrival.largest_segment) {
+        // A second segment counts even when it is small: a sender whose probe timer runs would
+        // take a longer wait for a loss.
+        if self.bytes > u64::from(arrival.largest_segment) {
             self.owe(Cause::Ack);
         }
         self.owed.is_none()

@@ -3,9 +3,13 @@
 
 mod ack_policy;
 mod nagle;
+mod pacing;
 mod probe;
+mod retransmit;
 mod segment;
+mod usage;
 
+use handfast_packet::Instant;
 use handfast_packet::buf::PAYLOAD_MAX;
 use handfast_packet::cause::Cause;
 
@@ -16,7 +20,9 @@ use crate::seq::Offset;
 use crate::timer::Timer;
 pub(crate) use ack_policy::{AckPolicy, Arrival};
 use nagle::{Offer, sendable};
+pub(crate) use pacing::Pacer;
 use segment::Piece;
+pub(crate) use usage::WindowUse;
 
 /// No segment is cut smaller, whatever the peer announces: an MSS of a few bytes is an attack on
 /// our processor (Linux' `TCP_MIN_SND_MSS`).
@@ -45,7 +51,7 @@ impl Connection {
         if first && self.syn_waits() {
             return None;
         }
-        if first || self.recovery.next_lost().is_some() {
+        if first || self.recovery.is_syn_lost() {
             return Some(self.syn(cx));
         }
         if self.is_early() {
@@ -59,6 +65,9 @@ impl Connection {
         let owed = self.acks.owed().filter(|_| self.handshake_ack_is_due());
         if let Some(cause) = self.acks.pure_ack_owed().or(owed) {
             return Some(self.pure_ack(cx.now, cause));
+        }
+        if let Some(transmit) = self.loss_probe(cx) {
+            return Some(transmit);
         }
         if let Some(transmit) = self.lost_data(cx) {
             return Some(transmit);
@@ -79,53 +88,6 @@ impl Connection {
         self.keep_alive(cx.now)
     }
 
-    /// The head of what is lost. The first segment always goes; more must fit into the
-    /// congestion window.
-    fn lost_data(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
-        let lost = self.recovery.next_lost()?;
-        let mss = u64::from(self.snd.mss);
-        let in_flight = self.recovery.in_flight(self.snd.una, self.snd.nxt);
-        let mut room = self.congestion.window().saturating_sub(in_flight) / mss * mss;
-        if lost.start == self.snd.una {
-            room = room.max(mss);
-        }
-        let window = (self.snd.una + self.snd.window).saturating_sub(lost.start);
-        let text_end = self.snd.buffer.end().min(lost.end);
-        let text = text_end.saturating_sub(lost.start).min(room).min(window);
-        let text = text.min(self.super_segment());
-        let fin = self.snd.fin_sent() && lost.start + text == self.snd.buffer.end();
-        if window == 0 || room == 0 || (text == 0 && !fin) {
-            return None;
-        }
-        let cause = match (
-            self.recovery.after_timeout(),
-            self.recovery.in_fast_recovery(),
-        ) {
-            (true, _) => Cause::TimeoutRetransmit(self.recovery.timeouts().max(1)),
-            (false, true) => Cause::FastRetransmit,
-            (false, false) => Cause::Resend,
-        };
-        let transmit = self.segment(
-            cx,
-            Piece {
-                at: lost.start,
-                text,
-                fin,
-            },
-            cause,
-        );
-        let until = lost.start + transmit.payload.len() as u64 + transmit.control.len();
-        self.recovery.on_resent(until);
-        // Karn: whatever is acknowledged next may belong to either copy.
-        self.snd.timed = None;
-        self.info.retransmissions += wire_segments(&transmit);
-        self.info.bytes_retransmitted += transmit.payload.len() as u64;
-        if lost.start == self.snd.una || !self.timers.is_set(Timer::Retransmit) {
-            self.timers.set(Timer::Retransmit, cx.now + self.rtt.rto());
-        }
-        Some(transmit)
-    }
-
     /// New text, with the FIN on its last segment.
     fn new_data(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
         if self.snd.fin_sent() {
@@ -136,13 +98,15 @@ impl Connection {
         if queued == 0 && !closing {
             return None;
         }
+        self.restart_after_idle(cx.now);
         let window = self.snd.usable_window();
-        let in_flight = self.recovery.in_flight(self.snd.una, self.snd.nxt);
+        let in_flight = self.in_flight();
+        let room = self.congestion_window().saturating_sub(in_flight);
         let small_is_out = self.snd.small_until > self.snd.una;
         let text = sendable(&Offer {
             queued,
             window,
-            congestion: self.congestion.window().saturating_sub(in_flight),
+            congestion: room,
             mss: u64::from(self.snd.mss),
             window_max: self.snd.window_max,
             hold_small: self.config.nagle && !closing && small_is_out,
@@ -151,6 +115,14 @@ impl Connection {
         let text = text.min(self.super_segment());
         let fin = closing && text == queued && text < window;
         if text == 0 && !fin {
+            // Linux counts a window without room for another segment as full.
+            let limited = room < u64::from(self.snd.mss) && queued > 0;
+            if limited {
+                self.snd.usage.note(self.snd.una, self.snd.nxt, true);
+            }
+            return None;
+        }
+        if !self.may_leave(cx.now) {
             return None;
         }
         let cause = if text == 0 {
@@ -174,27 +146,69 @@ impl Connection {
     /// Books what was sent for the first time.
     fn on_new_data_sent(&mut self, cx: &Cx<'_>, transmit: &Transmit) {
         let text = transmit.payload.len() as u64;
+        let at = self.snd.nxt;
+        let in_flight = self.in_flight();
         self.snd.nxt += text + transmit.control.len();
         if !text.is_multiple_of(u64::from(self.snd.mss)) {
             self.snd.small_until = self.snd.nxt;
         }
-        self.snd.timed.get_or_insert((self.snd.nxt, cx.now));
+        self.recovery.on_sent(at..self.snd.nxt, cx.now, in_flight);
+        self.tell_congestion_of_sent(cx.now, text, in_flight);
+        self.snd.sent_at = Some(cx.now);
+        self.note_window_use();
         if self.snd.probe_due {
             self.snd.probe_due = false;
             self.snd.probes = 0;
         }
         self.timers.stop(Timer::WindowProbe);
-        if !self.timers.is_set(Timer::Retransmit) {
-            self.timers.set(Timer::Retransmit, cx.now + self.rtt.rto());
-        }
+        self.watch_tail(cx.now, self.snd.una == at);
         if self.snd.waiting_since.is_none() {
             self.watch_peer(cx.now);
+        }
+    }
+
+    /// Remembers whether the window is what holds us back, and tells the delivery rate when it is
+    /// the application.
+    fn note_window_use(&mut self) {
+        let mss = u64::from(self.snd.mss);
+        let room = self.congestion_window().saturating_sub(self.in_flight());
+        self.snd.usage.note(self.snd.una, self.snd.nxt, room < mss);
+        if self.snd.queued() < mss && room >= mss && self.recovery.next_lost().is_none() {
+            self.recovery.mark_app_limited(mss);
+        }
+    }
+
+    /// RFC 5681 4.1: after a silence longer than the RTO the window says little about the path.
+    fn restart_after_idle(&mut self, now: Instant) {
+        let Some(sent_at) = self.snd.sent_at.filter(|_| self.snd.outstanding() == 0) else {
+            return;
+        };
+        let (idle, rto) = (now - sent_at, self.rtt.rto());
+        if self.config.slow_start_after_idle && idle > rto {
+            self.congestion.on_idle_restart(now, idle, rto);
+            self.snd.sent_at = Some(now);
+        }
+    }
+
+    /// Bytes in the network by our reckoning.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.recovery.in_flight(u64::from(self.snd.mss))
+    }
+
+    /// cwnd: the controller's, or what the reduction in progress allows (RFC 9937).
+    pub(crate) fn congestion_window(&self) -> u64 {
+        // Segments may have grown since the reduction began.
+        let least = u64::from(self.snd.mss);
+        match self.recovery.reduced_window() {
+            Some(window) => window.max(least),
+            None => self.congestion.window(),
         }
     }
 
     /// Largest text of one `Transmit`: whole segments, as far as the device can cut.
     fn super_segment(&self) -> u64 {
         let limit = u64::from(self.path.max_gso).min(PAYLOAD_MAX as u64);
+        let limit = limit.min(self.quantum());
         let mss = u64::from(self.snd.mss);
         (limit / mss * mss).max(mss)
     }

@@ -57,13 +57,16 @@ impl Connection {
         let transmit = self.segment(cx, Piece { at, text, fin }, cause);
         let until = at + text + transmit.control.len();
         if until > self.snd.nxt {
+            let in_flight = self.in_flight();
+            self.recovery
+                .on_sent(self.snd.nxt..until, cx.now, in_flight);
             self.snd.nxt = until;
         } else {
             self.info.retransmissions += 1;
             self.info.bytes_retransmitted += text;
         }
         // The peer may refuse the byte for long: its ACK is no measure of the path.
-        self.snd.timed = None;
+        self.recovery.mark_ambiguous(at);
         if self.snd.waiting_since.is_none() {
             self.watch_peer(cx.now);
         }

@@ -36,9 +36,15 @@ impl Connection {
         self.fast_open_sent();
         let ack = answering.then(|| self.rcv.space.wire(self.rcv.nxt()));
         let window = self.rcv.announce(true);
+        if first && !text.is_empty() {
+            let until = Offset::FIRST + text.len() as u64;
+            self.recovery.on_sent(Offset::FIRST..until, cx.now, 0);
+            // The handshake gives the sample.
+            self.recovery.mark_ambiguous(Offset::FIRST);
+        }
         self.snd.nxt = self.snd.nxt.max(Offset::FIRST + text.len() as u64);
-        self.snd.timed = first.then_some((Offset::FIRST, cx.now));
-        self.recovery.on_resent(Offset::FIRST);
+        self.snd.syn_sent_at = first.then_some(cx.now);
+        self.recovery.set_syn_lost(false);
         self.timers.set(Timer::Retransmit, cx.now + self.rtt.rto());
         if answering {
             self.on_ack_sent(false);

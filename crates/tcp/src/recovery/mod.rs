@@ -1,158 +1,375 @@
-//! What is lost and must be sent again: fast retransmit and fast recovery by RFC 5681 and
-//! RFC 6582 (NewReno), and the state after a retransmission timeout (RFC 6298).
+//! Which bytes are lost and when to send them again: RACK-TLP (RFC 8985) over a SACK scoreboard
+//! (RFC 2018, 2883, 6675), NewReno without SACK (RFC 6582), F-RTO (RFC 5682), undo (RFC 3522,
+//! 3708, 4015) and the pace of a reduction (RFC 9937).
 //!
-//! This room knows sequence space and no window: how much may be in flight is `congestion`'s.
-//! It answers with values; `connection` acts upon them.
+//! This room knows sequence space and no window of the peer: how much may be in flight is
+//! `congestion`'s. An ACK passes through in two steps, between which the connection takes the RTT
+//! sample: [`Recovery::on_ack`] books what was delivered, [`Recovery::judge`] decides what that
+//! means. It answers with values; `connection` acts upon them.
 
+mod detect;
+mod ledger;
+mod min_rtt;
+mod phase;
+mod prr;
+mod rack;
+mod ranges;
+mod tlp;
+mod undo;
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::ops::Range;
+use core::time::Duration;
 
+use handfast_packet::Instant;
+
+use crate::config::Config;
+use crate::congestion::{DeliveryRate, Lost, RateSample};
 use crate::seq::Offset;
+use ledger::{Ledger, Sent};
+use min_rtt::MinRtt;
+pub(crate) use phase::{Judgement, Reduction, Verdict};
+pub(crate) use prr::{Delivered, Prr};
+use rack::Rack;
+use tlp::Tlp;
+pub(crate) use tlp::timeout as probe_timeout;
+use undo::Undo;
 
-/// Duplicate ACKs that prove a loss (RFC 5681 3.2).
+/// Segments behind a hole that prove a loss as long as no reordering was seen (DupThresh of
+/// RFC 5681 and RFC 6675).
 const DUPLICATE_THRESHOLD: u32 = 3;
+/// Largest reordering degree in segments that is believed (Linux has the same).
+const REORDERING_MAX: u32 = 300;
 
-/// What an ACK meant for loss recovery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AckOutcome {
-    /// No loss is being repaired: the window may grow.
-    Normal,
-    /// The third duplicate: fast retransmit begins.
-    Entered,
-    /// Fast recovery goes on (a further duplicate or a partial ACK).
-    Repairing,
-    /// Everything that was out when the loss was found is acknowledged.
-    Recovered,
+/// Where loss recovery stands, by Linux' names (`tcpi_ca_state`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Nothing is amiss.
+    Open,
+    /// Something arrived out of order, or was resent; nothing counts as lost.
+    Disorder,
+    /// An ECN echo, or a loss that a probe repaired, reduces the window.
+    Cwr,
+    /// Losses are repaired.
+    Recovery,
+    /// The retransmission timer ran out.
+    Loss,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    Open,
-    /// Fast recovery, until `recover` is acknowledged.
-    Fast,
-    /// After a timeout: everything up to `recover` is resent in slow start.
-    Timeout,
+/// One ACK as this room needs it.
+#[derive(Clone, Debug)]
+pub(crate) struct AckInfo<'a> {
+    /// When the device received it.
+    pub(crate) at: Instant,
+    /// SEG.ACK, at least SND.UNA.
+    pub(crate) ack: Offset,
+    /// SACK blocks above `ack`, each in what was sent.
+    pub(crate) blocks: &'a [Range<Offset>],
+    /// The D-SACK block (RFC 2883).
+    pub(crate) duplicate: Option<Range<Offset>>,
+    /// Text bytes of a full segment.
+    pub(crate) mss: u64,
+}
+
+/// What an ACK delivered, as booked entry by entry.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Delivery {
+    /// SND.UNA before and after.
+    pub(crate) before: Offset,
+    pub(crate) una: Offset,
+    /// Bytes in flight before.
+    pub(crate) prior_in_flight: u64,
+    /// Bytes newly delivered, cumulatively or by SACK.
+    pub(crate) bytes: u64,
+    /// When the earliest and the latest of those left that were sent once and are now
+    /// acknowledged: RTT samples (Karn).
+    pub(crate) oldest: Option<Instant>,
+    pub(crate) latest: Option<Instant>,
+    /// Something resent is acknowledged, and what lies behind it may have waited for that.
+    pub(crate) ambiguous: bool,
+    /// The same for the latest that a SACK block covers.
+    pub(crate) latest_sacked: Option<Instant>,
+    /// The start of the lowest that was sent once: behind the highest delivery it shows
+    /// reordering.
+    pub(crate) lowest: Option<Offset>,
+    /// Something arrived that left before the timeout and was not resent (F-RTO).
+    pub(crate) original: bool,
+    /// SACK blocks told news.
+    pub(crate) sacked: bool,
+    /// A D-SACK came.
+    pub(crate) duplicate: bool,
+    /// Bytes found lost by the judgement.
+    pub(crate) lost: u64,
+}
+
+impl Delivery {
+    /// Whether SND.UNA moved.
+    pub(crate) fn advanced(&self) -> bool {
+        self.una > self.before
+    }
 }
 
 /// The state of loss recovery for one connection.
 #[derive(Debug)]
 pub(crate) struct Recovery {
-    mode: Mode,
-    /// SND.NXT when the loss was found (RFC 6582's "recover").
+    ledger: Ledger,
+    phase: Phase,
+    /// SND.NXT when the phase began: it ends when this is acknowledged.
     recover: Offset,
+    rack: Rack,
+    tlp: Tlp,
+    prr: Option<Prr>,
+    undo: Undo,
+    least: MinRtt,
+    /// SACK was negotiated.
+    sack: bool,
+    /// RACK decides; else RFC 6675 counts.
+    by_time: bool,
+    /// Reordering degree in segments.
+    reordering: u32,
+    /// Duplicate ACKs of a peer without SACK, each of which stands for one segment.
     duplicates: u32,
-    /// What has to be sent again; empty when nothing.
-    lost: Range<Offset>,
-    /// Bytes that duplicate ACKs say have left the network (RFC 5681's inflation).
-    departed: u64,
+    /// Originals below this are judged: acknowledged, SACKed, lost or resent.
+    judged: Offset,
+    /// Retransmissions in the order of their departure.
+    again: VecDeque<(Range<Offset>, Instant)>,
+    /// F-RTO is on.
+    tests_timeouts: bool,
+    /// F-RTO is testing whether the timeout was spurious.
+    testing: bool,
+    /// F-RTO sends new data first, until the next ACK.
+    forward: bool,
+    /// When the next original or retransmission counts as lost, if nothing else happens.
+    reorder_deadline: Option<Instant>,
     /// Expiries of the retransmission timer in a row.
     timeouts: u8,
+    /// What is lost was refused by the peer or the path.
+    refused: bool,
+    /// The SYN or SYN-ACK has to be sent again.
+    syn_lost: bool,
+    rate: DeliveryRate,
+    /// What was found lost and not told to the congestion controller.
+    losses: Vec<Lost>,
 }
 
 impl Recovery {
-    pub(crate) fn new() -> Self {
+    /// Nothing sent yet.
+    pub(crate) fn new(config: &Config) -> Self {
         Self {
-            mode: Mode::Open,
+            ledger: Ledger::default(),
+            phase: Phase::Open,
             recover: Offset::ZERO,
+            rack: Rack::new(),
+            tlp: Tlp::default(),
+            prr: None,
+            undo: Undo::default(),
+            least: MinRtt::default(),
+            sack: config.sack,
+            by_time: config.rack,
+            tests_timeouts: config.f_rto,
+            reordering: DUPLICATE_THRESHOLD,
             duplicates: 0,
-            lost: Offset::ZERO..Offset::ZERO,
-            departed: 0,
+            judged: Offset::ZERO,
+            again: VecDeque::new(),
+            testing: false,
+            forward: false,
+            reorder_deadline: None,
             timeouts: 0,
+            refused: false,
+            syn_lost: false,
+            rate: DeliveryRate::default(),
+            losses: Vec::new(),
         }
     }
 
-    /// SND.UNA moved from `before` to `una`.
-    pub(crate) fn on_new_ack(
-        &mut self,
-        before: Offset,
-        una: Offset,
-        nxt: Offset,
-        mss: u16,
-    ) -> AckOutcome {
-        assert!(before < una && una <= nxt, "a new ACK lies in what is out");
-        self.duplicates = 0;
+    /// The handshake is over: whether both sides know SACK.
+    pub(crate) fn begin(&mut self, sack: bool) {
+        self.sack = sack;
         self.timeouts = 0;
-        self.lost.start = self.lost.start.max(una);
-        if self.lost.start >= self.lost.end {
-            self.lost = una..una;
-        }
-        match self.mode {
-            Mode::Open => AckOutcome::Normal,
-            Mode::Timeout => {
-                if una >= self.recover {
-                    self.mode = Mode::Open;
-                }
-                AckOutcome::Normal
-            }
-            Mode::Fast if una >= self.recover => {
-                self.mode = Mode::Open;
-                self.departed = 0;
-                AckOutcome::Recovered
-            }
-            Mode::Fast => {
-                // A partial ACK: the next segment is lost too (RFC 6582 3.2 step 3).
-                let acked = una - before;
-                self.departed = (self.departed + u64::from(mss)).saturating_sub(acked);
-                self.departed = self.departed.min(nxt - una);
-                self.lost = una..nxt.min(una + u64::from(mss));
-                AckOutcome::Repairing
-            }
+        self.syn_lost = false;
+    }
+
+    /// New text or the FIN left, while `in_flight` bytes were out.
+    pub(crate) fn on_sent(&mut self, range: Range<Offset>, now: Instant, in_flight: u64) {
+        let bytes = range.end - range.start;
+        let stamp = self.rate.stamp(now, in_flight, bytes);
+        self.ledger.push(range, stamp);
+        if let Some(prr) = &mut self.prr {
+            prr.on_sent(bytes);
         }
     }
 
-    /// An ACK that moved nothing and told nothing else arrived while data was out.
-    pub(crate) fn on_duplicate_ack(&mut self, una: Offset, nxt: Offset, mss: u16) -> AckOutcome {
-        assert!(una < nxt, "duplicates count only while something is out");
-        self.duplicates = self.duplicates.saturating_add(1);
-        match self.mode {
-            Mode::Fast => {
-                self.departed = (self.departed + u64::from(mss)).min(nxt - una);
-                AckOutcome::Repairing
-            }
-            // RFC 6582 3.2 step 1: old duplicates after a timeout must not start a recovery.
-            Mode::Open if self.duplicates >= DUPLICATE_THRESHOLD && una >= self.recover => {
-                self.mode = Mode::Fast;
-                self.recover = nxt;
-                self.lost = una..nxt.min(una + u64::from(mss));
-                let departed = u64::from(DUPLICATE_THRESHOLD) * u64::from(mss);
-                self.departed = departed.min(nxt - una);
-                AckOutcome::Entered
-            }
-            Mode::Open | Mode::Timeout => AckOutcome::Normal,
+    /// `range` left once more, while `in_flight` bytes were out, with our `timestamp`.
+    pub(crate) fn on_resent(
+        &mut self,
+        range: &Range<Offset>,
+        now: Instant,
+        in_flight: u64,
+        timestamp: Option<u32>,
+    ) {
+        let bytes = range.end - range.start;
+        let stamp = self.rate.stamp(now, in_flight, bytes);
+        self.ledger.resend(range, stamp);
+        self.again.push_back((range.clone(), now));
+        self.undo.on_resent(range, timestamp);
+        if let Some(prr) = &mut self.prr {
+            prr.on_sent(bytes);
         }
     }
 
-    /// The retransmission timer ran out: everything that is out counts as lost.
-    pub(crate) fn on_timeout(&mut self, una: Offset, nxt: Offset) {
-        self.mode = Mode::Timeout;
-        self.recover = nxt;
-        self.duplicates = 0;
-        self.departed = 0;
-        self.lost = una..nxt;
-        self.timeouts = self.timeouts.saturating_add(1);
+    /// Books an ACK: what it delivers, and what RACK learns from it.
+    pub(crate) fn on_ack(&mut self, info: &AckInfo<'_>, nxt: Offset) -> Delivery {
+        let before = self.ledger.first().map_or(info.ack, |first| first.start);
+        let mut delivery = Delivery {
+            before,
+            una: info.ack.max(before),
+            prior_in_flight: self.in_flight(info.mss),
+            duplicate: info.duplicate.is_some(),
+            ..Delivery::default()
+        };
+        let fack = self.highest_delivered(before);
+        let (recover, testing) = (self.recover, self.phase == Phase::Loss);
+        let (rack, rate, least) = (&mut self.rack, &mut self.rate, self.least.get());
+        let mut book = |entry: &Sent, acknowledged: bool| {
+            let known = entry.sacked && acknowledged;
+            if !known {
+                delivery.book(entry, acknowledged);
+                rack.on_delivered(entry, info.at, least);
+                rate.on_delivered(entry.stamp, entry.len(), info.at);
+                delivery.original |= testing && !entry.resent && entry.end <= recover;
+            }
+        };
+        self.ledger
+            .release_until(info.ack, |entry| book(entry, true));
+        for block in info.blocks {
+            self.ledger
+                .sack(block.clone(), info.mss, |entry| book(entry, false));
+        }
+        if delivery.ambiguous {
+            (delivery.oldest, delivery.latest) = (None, None);
+        }
+        self.note_reordering(&delivery, fack, info.mss);
+        if let Some(range) = &info.duplicate {
+            self.undo.on_duplicate(range);
+            self.rack.on_duplicate(info.ack, nxt);
+        }
+        if let Some(left) = delivery.latest.max(delivery.latest_sacked) {
+            self.least.sample(info.at, info.at - left);
+        }
+        if delivery.advanced() {
+            self.timeouts = 0;
+        }
+        delivery
     }
 
-    /// Everything that is out is to be sent again although the network lost nothing: the peer
-    /// refused it with a shut window, the segments were too large, or the SYN becomes a SYN-ACK.
-    pub(crate) fn resend_all(&mut self, una: Offset, nxt: Offset) {
-        self.lost = una..nxt;
-    }
-
-    /// The head of the lost range was sent again, up to `until`.
-    pub(crate) fn on_resent(&mut self, until: Offset) {
-        self.lost.start = until.min(self.lost.end);
+    /// A round trip measured by other means: the handshake's.
+    pub(crate) fn sample(&mut self, now: Instant, rtt: Duration) {
+        self.least.sample(now, rtt);
     }
 
     /// The next range to send again.
     pub(crate) fn next_lost(&self) -> Option<Range<Offset>> {
-        (self.lost.start < self.lost.end).then(|| self.lost.clone())
+        if self.forward {
+            return None;
+        }
+        self.ledger.next_lost()
     }
 
-    /// What is in the network by our reckoning.
-    pub(crate) fn in_flight(&self, una: Offset, nxt: Offset) -> u64 {
-        let lost = self.lost.end.saturating_sub(self.lost.start);
-        (nxt - una)
-            .saturating_sub(lost)
-            .saturating_sub(self.departed)
+    /// Everything that is out is to be sent again although the network lost nothing: the peer
+    /// refused it with a shut window, or the segments were too large. The window stays as it is.
+    pub(crate) fn resend_all(&mut self, nxt: Offset) {
+        for index in 0..self.ledger.len() {
+            self.ledger.lose(index);
+        }
+        self.duplicates = 0;
+        self.prr = None;
+        self.testing = false;
+        self.forward = false;
+        self.tlp.clear();
+        self.undo.clear();
+        self.phase = Phase::Loss;
+        self.recover = nxt;
+        self.refused = true;
+    }
+
+    /// Whether what is lost was refused, not lost: see [`Self::resend_all`].
+    pub(crate) fn was_refused(&self) -> bool {
+        self.refused && self.phase == Phase::Loss
+    }
+
+    /// The SYN or SYN-ACK is to be sent again, or was.
+    pub(crate) fn set_syn_lost(&mut self, lost: bool) {
+        self.syn_lost = lost;
+    }
+
+    pub(crate) fn is_syn_lost(&self) -> bool {
+        self.syn_lost
+    }
+
+    /// The timer of a SYN or SYN-ACK ran out.
+    pub(crate) fn on_syn_timeout(&mut self) {
+        self.timeouts = self.timeouts.saturating_add(1);
+        self.syn_lost = true;
+    }
+
+    /// A window probe repeated the byte at `at`: its ACK measures nothing.
+    pub(crate) fn mark_ambiguous(&mut self, at: Offset) {
+        self.ledger.mark_ambiguous(at);
+    }
+
+    /// The window of a reduction that goes on (RFC 9937).
+    pub(crate) fn reduced_window(&self) -> Option<u64> {
+        self.prr.as_ref().map(Prr::window)
+    }
+
+    /// Begins the pace of a reduction to `target`, with `flight` bytes out.
+    pub(crate) fn pace(&mut self, target: u64, flight: u64) {
+        self.prr = Some(Prr::new(target, flight));
+    }
+
+    /// Carries an ACK to the pace of the reduction.
+    pub(crate) fn pace_on(&mut self, delivered: &Delivered, mss: u64) {
+        if let Some(prr) = &mut self.prr {
+            prr.on_ack(delivered, mss);
+        }
+    }
+
+    /// Bytes in the network by our reckoning (RFC 6675's pipe).
+    pub(crate) fn in_flight(&self, mss: u64) -> u64 {
+        let arrived = u64::from(self.duplicates) * mss;
+        self.ledger.in_flight().saturating_sub(arrived)
+    }
+
+    /// Bytes found lost and not yet taken by [`Self::take_losses`].
+    pub(crate) fn newly_lost(&self) -> u64 {
+        self.losses.iter().map(|lost| lost.bytes).sum()
+    }
+
+    /// What was found lost since this was last asked.
+    pub(crate) fn take_losses(&mut self) -> Vec<Lost> {
+        core::mem::take(&mut self.losses)
+    }
+
+    /// How fast the peer gets our data, by the ACK that was booked last.
+    pub(crate) fn rate_sample(&mut self) -> Option<RateSample> {
+        self.rate.sample(self.least.get())
+    }
+
+    /// The application has nothing more to send and the window would allow more.
+    pub(crate) fn mark_app_limited(&mut self, mss: u64) {
+        let in_flight = self.in_flight(mss);
+        self.rate.mark_app_limited(in_flight);
+    }
+
+    /// Whether what leaves now leaves an idle or half-used path.
+    pub(crate) fn is_app_limited(&self) -> bool {
+        self.rate.is_app_limited()
+    }
+
+    /// The least round trip of late.
+    pub(crate) fn min_rtt(&self) -> Option<Duration> {
+        self.least.get()
     }
 
     /// Expiries of the retransmission timer in a row without progress.
@@ -160,77 +377,82 @@ impl Recovery {
         self.timeouts
     }
 
-    /// Whether what is lost was found by a timeout, rather than by duplicate ACKs.
-    pub(crate) fn after_timeout(&self) -> bool {
-        self.mode == Mode::Timeout
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
     }
 
-    /// Whether fast recovery goes on.
-    pub(crate) fn in_fast_recovery(&self) -> bool {
-        self.mode == Mode::Fast
+    /// Reordering degree in segments.
+    #[expect(dead_code, reason = "tcp_info will tell it")]
+    pub(crate) fn reordering(&self) -> u32 {
+        self.reordering
+    }
+
+    /// Whether segments of this path come out of order so often that it says nothing.
+    pub(crate) fn reordering_is_usual(&self) -> bool {
+        self.reordering > DUPLICATE_THRESHOLD
+    }
+
+    /// When the reordering window of something that is late has passed.
+    pub(crate) fn reorder_deadline(&self) -> Option<Instant> {
+        self.reorder_deadline
+    }
+
+    /// When the oldest outstanding segment was last sent.
+    pub(crate) fn first_sent_at(&self) -> Option<Instant> {
+        self.ledger.first().map(|first| first.sent_at())
+    }
+
+    /// Segments of `mss` bytes that are SACKed, lost, and under way again.
+    #[expect(dead_code, reason = "tcp_info will tell it")]
+    pub(crate) fn segments(&self, mss: u64) -> (u64, u64, u64) {
+        let mut counts = (u64::from(self.duplicates), 0, 0);
+        for entry in self.ledger.iter() {
+            let segments = entry.len().div_ceil(mss);
+            counts.0 += if entry.sacked { segments } else { 0 };
+            counts.1 += if entry.lost { segments } else { 0 };
+            counts.2 += if entry.again { segments } else { 0 };
+        }
+        counts
+    }
+
+    /// Behind the highest offset that is known to be with the peer.
+    fn highest_delivered(&self, una: Offset) -> Offset {
+        self.ledger.highest_sacked().unwrap_or(una).max(una)
+    }
+
+    /// RFC 8985 6.2 step 3: an original was delivered after something above it.
+    fn note_reordering(&mut self, delivery: &Delivery, before: Offset, mss: u64) {
+        let highest = before.max(self.highest_delivered(delivery.una));
+        let Some(low) = delivery.lowest.filter(|&low| low < before) else {
+            return;
+        };
+        self.rack.reordering_seen = true;
+        let degree = (highest - low).div_ceil(mss);
+        let degree = u32::try_from(degree).unwrap_or(REORDERING_MAX);
+        self.reordering = self.reordering.max(degree).min(REORDERING_MAX);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(n: u64) -> Offset {
-        Offset::ZERO + n
-    }
-
-    #[test]
-    fn the_third_duplicate_starts_fast_retransmit_of_one_segment() {
-        let mut recovery = Recovery::new();
-        let (una, nxt) = (at(1), at(10_001));
-        assert_eq!(
-            recovery.on_duplicate_ack(una, nxt, 1_000),
-            AckOutcome::Normal
-        );
-        assert_eq!(
-            recovery.on_duplicate_ack(una, nxt, 1_000),
-            AckOutcome::Normal
-        );
-        assert_eq!(recovery.next_lost(), None);
-        assert_eq!(
-            recovery.on_duplicate_ack(una, nxt, 1_000),
-            AckOutcome::Entered
-        );
-        assert_eq!(recovery.next_lost(), Some(at(1)..at(1_001)));
-        assert_eq!(recovery.in_flight(una, nxt), 10_000 - 1_000 - 3_000);
-    }
-
-    #[test]
-    fn a_partial_ack_loses_the_next_segment_and_a_full_ack_ends_it() {
-        let mut recovery = Recovery::new();
-        for _ in 0..3 {
-            let _ = recovery.on_duplicate_ack(at(1), at(10_001), 1_000);
+impl Delivery {
+    /// Takes an entry that is news.
+    fn book(&mut self, entry: &Sent, acknowledged: bool) {
+        self.bytes += entry.len();
+        if !acknowledged {
+            self.sacked = true;
         }
-        recovery.on_resent(at(1_001));
-        assert_eq!(recovery.next_lost(), None);
-        let outcome = recovery.on_new_ack(at(1), at(4_001), at(10_001), 1_000);
-        assert_eq!(outcome, AckOutcome::Repairing);
-        assert_eq!(recovery.next_lost(), Some(at(4_001)..at(5_001)));
-        let outcome = recovery.on_new_ack(at(4_001), at(10_001), at(12_001), 1_000);
-        assert_eq!(outcome, AckOutcome::Recovered);
-        assert_eq!(recovery.in_flight(at(10_001), at(12_001)), 2_000);
-    }
-
-    #[test]
-    fn after_a_timeout_all_is_resent_and_old_duplicates_start_nothing() {
-        let mut recovery = Recovery::new();
-        recovery.on_timeout(at(1), at(5_001));
-        assert_eq!(recovery.in_flight(at(1), at(5_001)), 0);
-        assert_eq!(recovery.next_lost(), Some(at(1)..at(5_001)));
-        recovery.on_resent(at(1_001));
-        for _ in 0..5 {
-            let outcome = recovery.on_duplicate_ack(at(1), at(5_001), 1_000);
-            assert_eq!(outcome, AckOutcome::Normal);
+        if entry.resent {
+            self.ambiguous |= acknowledged;
+            return;
         }
-        // The ACK reaches beyond what was resent: the original had arrived.
-        let outcome = recovery.on_new_ack(at(1), at(3_001), at(5_001), 1_000);
-        assert_eq!(outcome, AckOutcome::Normal);
-        assert_eq!(recovery.next_lost(), Some(at(3_001)..at(5_001)));
-        assert_eq!(recovery.timeouts(), 0);
+        self.lowest = Some(self.lowest.map_or(entry.start, |low| low.min(entry.start)));
+        if acknowledged {
+            self.oldest = Some(
+                self.oldest
+                    .map_or(entry.sent_at(), |at| at.min(entry.sent_at())),
+            );
+            self.latest = self.latest.max(Some(entry.sent_at()));
+        } else {
+            self.latest_sacked = self.latest_sacked.max(Some(entry.sent_at()));
+        }
     }
 }

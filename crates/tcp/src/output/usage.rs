@@ -1,0 +1,54 @@
+//! Is the congestion window used? Only a window that held us back may grow (RFC 7661, RFC 9002
+//! section 7.8 in spirit, Linux in detail).
+
+use crate::seq::Offset;
+
+/// The strongest sign of use within about one round trip.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct WindowUse {
+    /// The window, not the application or the peer, held us back.
+    limited: bool,
+    /// Most bytes that were out at once.
+    most_out: u64,
+    /// Until this is acknowledged the signs above are fresh.
+    until: Offset,
+}
+
+impl WindowUse {
+    /// Something was sent, or could not be: with `una` and `nxt` as they are now.
+    pub(crate) fn note(&mut self, una: Offset, nxt: Offset, limited: bool) {
+        let out = nxt - una;
+        let stale = una >= self.until;
+        if stale || limited || (!self.limited && out > self.most_out) {
+            self.limited = limited;
+            self.most_out = out;
+            self.until = nxt;
+        }
+    }
+
+    /// Whether a window of `window` bytes may grow. In slow start it may when half of it was
+    /// used, as each ACK lets go twice what it acknowledges.
+    pub(crate) fn is_limited(&self, window: u64, slow_start: bool) -> bool {
+        self.limited || (slow_start && window < 2 * self.most_out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_counts_as_used_for_one_round() {
+        let at = |n| Offset::ZERO + n;
+        let mut usage = WindowUse::default();
+        usage.note(at(1), at(1_001), true);
+        assert!(usage.is_limited(1_000, false));
+        // Less is out later in the same round: the window was used all the same.
+        usage.note(at(501), at(1_101), false);
+        assert!(usage.is_limited(1_000, false));
+        // A new round.
+        usage.note(at(1_101), at(1_301), false);
+        assert!(!usage.is_limited(1_000, false));
+        assert!(!usage.is_limited(400, true) && usage.is_limited(399, true));
+    }
+}

@@ -1,0 +1,171 @@
+//! Which segments are lost: by time (RACK, RFC 8985 6.2 step 5), by count (RFC 6675), or by
+//! duplicate ACKs alone (RFC 6582). Each segment is judged once: what was sent once is looked at
+//! in the order of the stream, retransmissions in the order of their departure, and both walks
+//! stop at the first segment that is still open.
+
+use core::time::Duration;
+
+use handfast_packet::Instant;
+
+use super::rack::{self, Verdict};
+use super::{DUPLICATE_THRESHOLD, Phase, Recovery};
+use crate::seq::Offset;
+
+/// What a walk needs besides the state.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub(super) now: Instant,
+    pub(super) srtt: Option<Duration>,
+    pub(super) mss: u64,
+    /// SND.UNA moved with this ACK.
+    pub(super) advanced: bool,
+    /// Both sides send timestamps.
+    pub(super) timestamps: bool,
+}
+
+impl Recovery {
+    /// Marks what is lost. Returns whether a retransmission is among it.
+    pub(super) fn detect(&mut self, look: &Look) -> bool {
+        self.reorder_deadline = None;
+        if !self.sack {
+            // Nothing but the cumulative ACK tells of deliveries: time of departure is no guide.
+            self.lose_by_duplicates(look);
+            return false;
+        }
+        if !self.by_time {
+            self.lose_by_count(look);
+            return false;
+        }
+        let window = self.reordering_window(look);
+        self.lose_late_originals(look, window);
+        let again = self.lose_late_copies(look, window);
+        if !look.timestamps && !self.rack.reordering_seen {
+            // Where a retransmission cannot be told from its original, the count is a second
+            // opinion.
+            self.lose_by_count(look);
+        }
+        again
+    }
+
+    /// RFC 8985 6.2 step 4.
+    fn reordering_window(&self, look: &Look) -> Duration {
+        let sacked = self.ledger.sacked_bytes().div_ceil(look.mss);
+        let enough = sacked >= u64::from(self.reordering);
+        let eager = self.phase >= Phase::Recovery || enough;
+        let least = self.least.get().unwrap_or_default();
+        let srtt = look.srtt.unwrap_or_default();
+        self.rack.window(eager, least, srtt)
+    }
+
+    fn lose_late_originals(&mut self, look: &Look, window: Duration) {
+        let mut index = self.ledger.index_of(self.judged);
+        while let Some(entry) = self.ledger.get(index).copied() {
+            let open = !(entry.sacked || entry.lost || entry.resent);
+            if open {
+                match rack::detect(&self.rack, window, &entry, look.now) {
+                    Verdict::Unknown => break,
+                    Verdict::Late(at) => {
+                        self.expect_by(at);
+                        break;
+                    }
+                    Verdict::Lost => self.lose(index, look.now),
+                }
+            }
+            self.judged = entry.end;
+            index += 1;
+        }
+    }
+
+    fn lose_late_copies(&mut self, look: &Look, window: Duration) -> bool {
+        let mut found = false;
+        while let Some((range, sent_at)) = self.again.front().cloned() {
+            let mut index = self.ledger.index_of(range.start);
+            while let Some(entry) = self.ledger.get(index).copied() {
+                if entry.start >= range.end {
+                    break;
+                }
+                if entry.again && entry.sent_at() == sent_at {
+                    match rack::detect(&self.rack, window, &entry, look.now) {
+                        Verdict::Unknown => return found,
+                        Verdict::Late(at) => {
+                            self.expect_by(at);
+                            return found;
+                        }
+                        Verdict::Lost => {
+                            self.lose(index, look.now);
+                            found = true;
+                        }
+                    }
+                }
+                index += 1;
+            }
+            self.again.pop_front();
+        }
+        found
+    }
+
+    /// IsLost of RFC 6675 section 4: three ranges, or more than two segments, arrived above it.
+    fn lose_by_count(&mut self, look: &Look) {
+        let Some(limit) = self.ledger.counted_below(DUPLICATE_THRESHOLD, look.mss) else {
+            return;
+        };
+        let mut index = self.ledger.index_of(self.judged);
+        while let Some(entry) = self.ledger.get(index).copied() {
+            if entry.end > limit {
+                break;
+            }
+            if !(entry.sacked || entry.lost || entry.resent) {
+                self.lose(index, look.now);
+            }
+            self.judged = entry.end;
+            index += 1;
+        }
+    }
+
+    /// RFC 6582: the third duplicate loses the first segment, and each partial ACK the next.
+    fn lose_by_duplicates(&mut self, look: &Look) {
+        let third = self.phase < Phase::Recovery && self.duplicates >= DUPLICATE_THRESHOLD;
+        let partial = self.phase == Phase::Recovery && look.advanced;
+        if third || partial {
+            self.lose_first_segment(look.now, look.mss);
+        }
+    }
+
+    /// One segment at the head, unless it is lost already.
+    pub(super) fn lose_first_segment(&mut self, now: Instant, mss: u64) {
+        let Some(first) = self.ledger.first().copied() else {
+            return;
+        };
+        if first.lost || first.sacked {
+            return;
+        }
+        if first.len() > mss {
+            self.ledger.split(0, first.start + mss);
+        }
+        self.lose(0, now);
+    }
+
+    /// The entry at `index` is lost: remembered for the congestion controller.
+    pub(super) fn lose(&mut self, index: usize, now: Instant) {
+        let Some(entry) = self.ledger.get(index).copied() else {
+            return;
+        };
+        if self.ledger.lose(index) {
+            let lost = self.rate.on_lost(entry.stamp, entry.len(), now);
+            self.losses.push(lost);
+        }
+    }
+
+    fn expect_by(&mut self, at: Instant) {
+        let earliest = self.reorder_deadline.map_or(at, |old| old.min(at));
+        self.reorder_deadline = Some(earliest);
+    }
+
+    /// Everything is open again from SND.UNA on: marks were taken back.
+    pub(super) fn judge_anew(&mut self) {
+        self.judged = self
+            .ledger
+            .first()
+            .map_or(Offset::ZERO, |first| first.start);
+    }
+}

@@ -1,0 +1,139 @@
+//! The ledger against what its entries say.
+
+use alloc::vec::Vec;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const MSS: u64 = 10;
+
+fn at(n: u64) -> Offset {
+    Offset::ZERO + n
+}
+
+fn range(start: u64, end: u64) -> Range<Offset> {
+    at(start)..at(end)
+}
+
+fn ledger(entries: &[u64]) -> Ledger {
+    let mut ledger = Ledger::default();
+    let mut start = 1;
+    for len in entries {
+        ledger.push(range(start, start + len), Stamp::default());
+        start += len;
+    }
+    ledger
+}
+
+#[test]
+fn a_block_counts_for_whole_segments_only() {
+    let mut ledger = ledger(&[50]);
+    let mut news = Vec::new();
+    // Bytes 16..34 hold the one whole segment 21..31.
+    ledger.sack(range(16, 34), MSS, |entry| {
+        news.push((entry.start.get(), entry.end.get()));
+    });
+    assert_eq!(news, [(21, 31)]);
+    assert_eq!((ledger.sacked_bytes(), ledger.in_flight()), (10, 40));
+    // Told once more with the rest: only the rest is news.
+    news.clear();
+    ledger.sack(range(11, 51), MSS, |entry| {
+        news.push((entry.start.get(), entry.end.get()));
+    });
+    assert_eq!(news, [(11, 21), (31, 51)]);
+    assert_eq!(ledger.highest_sacked(), Some(at(51)));
+}
+
+#[test]
+fn the_last_byte_of_a_segment_is_not_the_segment() {
+    let mut ledger = ledger(&[40]);
+    ledger.sack(range(40, 41), MSS, |_| panic!("RFC 2018 asks for more"));
+    assert_eq!(ledger.sacked_bytes(), 0);
+}
+
+#[test]
+fn lost_and_resent_and_lost_again() {
+    let mut ledger = ledger(&[10, 10, 10]);
+    assert!(ledger.lose(0) && ledger.lose(1));
+    assert!(!ledger.lose(0), "it is no news");
+    assert_eq!(ledger.next_lost(), Some(range(1, 21)));
+    assert_eq!(ledger.in_flight(), 10);
+    ledger.resend(&range(1, 16), Stamp::default());
+    assert_eq!(ledger.next_lost(), Some(range(16, 21)));
+    assert_eq!(ledger.in_flight(), 25);
+    assert!(ledger.lose(0), "the second copy is lost too");
+    assert_eq!(ledger.in_flight(), 15);
+    ledger.release_until(at(31), |_| {});
+    assert_eq!((ledger.in_flight(), ledger.next_lost()), (0, None));
+    assert_eq!(ledger.len(), 0);
+}
+
+proptest! {
+    /// The counters say what the entries say, whatever happens in whatever order.
+    #[test]
+    fn counters_agree_with_the_entries(
+        steps in proptest::collection::vec((0_u8..6, 0_u64..200, 1_u64..60), 1..80),
+    ) {
+        let mut ledger = Ledger::default();
+        let (mut una, mut nxt) = (1, 1);
+        for (kind, a, b) in steps {
+            let span = nxt - una;
+            match kind {
+                0 => {
+                    ledger.push(range(nxt, nxt + b), Stamp::default());
+                    nxt += b;
+                }
+                1 if span > 0 => {
+                    una += a % (span + 1);
+                    ledger.release_until(at(una), |_| {});
+                }
+                2 if span > 0 => {
+                    let start = una + a % span;
+                    ledger.sack(range(start, nxt.min(start + b)), MSS, |_| {});
+                }
+                3 if span > 0 => {
+                    let index = ledger.index_of(at(una + a % span));
+                    ledger.lose(index);
+                }
+                4 => {
+                    if let Some(lost) = ledger.next_lost() {
+                        let end = lost.end.min(lost.start + b);
+                        ledger.resend(&(lost.start..end), Stamp::default());
+                    }
+                }
+                5 if a < 10 => ledger.forget_losses(),
+                5 if a < 20 => ledger.forget_sacks(),
+                _ => {}
+            }
+            check(&ledger, una, nxt);
+        }
+    }
+}
+
+fn check(ledger: &Ledger, una: u64, nxt: u64) {
+    let mut at_offset = una;
+    let (mut sacked, mut lost, mut again, mut flight) = (0, 0, 0, 0);
+    for entry in ledger.iter() {
+        assert_eq!(entry.start.get(), at_offset, "no gaps");
+        at_offset = entry.end.get();
+        let len = entry.len();
+        assert!(len > 0 && !(entry.sacked && (entry.lost || entry.again)));
+        sacked += if entry.sacked { len } else { 0 };
+        lost += if entry.lost { len } else { 0 };
+        again += if entry.again { len } else { 0 };
+        flight += if entry.sacked || entry.lost { 0 } else { len };
+        flight += if entry.again { len } else { 0 };
+        let waits = entry.lost && !entry.again;
+        assert_eq!(ledger.lost.covers(&(entry.start..entry.end)), waits);
+        assert_eq!(
+            ledger.sacked.covers(&(entry.start..entry.end)),
+            entry.sacked
+        );
+    }
+    assert_eq!(at_offset, nxt);
+    assert_eq!(ledger.sacked_bytes(), sacked);
+    assert_eq!(ledger.lost_bytes(), lost);
+    assert_eq!(ledger.again_bytes(), again);
+    assert_eq!(ledger.in_flight(), flight);
+}

@@ -1,0 +1,352 @@
+//! The state machine: when a recovery begins, goes on, ends, or turns out to have been a mistake.
+//!
+//! ```text
+//! Open ─► Disorder ─► Recovery ─► Open      a loss was found and repaired
+//!    └──► Cwr ──────────────────► Open      an ECN echo, or a loss that a probe repaired
+//! any ──► Loss ─────────────────► Open      the retransmission timer ran out
+//! ```
+
+use core::time::Duration;
+
+use handfast_packet::Instant;
+
+use super::detect::Look;
+use super::{Delivery, Phase, Recovery};
+use crate::seq::Offset;
+
+/// What the connection adds to a [`Delivery`] before it is judged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judgement {
+    pub(crate) now: Instant,
+    /// SND.NXT.
+    pub(crate) nxt: Offset,
+    /// SRTT, with the sample of this ACK.
+    pub(crate) srtt: Option<Duration>,
+    pub(crate) mss: u64,
+    /// How many duplicate ACKs (RFC 5681 section 2) this one is.
+    pub(crate) duplicates: u32,
+    /// TSecr, with timestamps.
+    pub(crate) echo: Option<u32>,
+    /// There is unsent text that the peer's window lets go.
+    pub(crate) may_send_new: bool,
+    /// The peer echoes a mark of congestion that is news.
+    pub(crate) ecn_echo: bool,
+}
+
+/// Why the window must shrink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reduction {
+    /// A loss: fast recovery begins.
+    Loss,
+    /// An ECN echo.
+    EcnEcho,
+    /// A tail loss probe repaired a loss: the reduction takes effect at once.
+    Probe,
+}
+
+/// What an ACK meant.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Verdict {
+    /// The window must shrink.
+    pub(crate) reduction: Option<Reduction>,
+    /// The last reduction was a mistake.
+    pub(crate) spurious: bool,
+    /// A reduction is complete.
+    pub(crate) recovered: bool,
+    /// The peer has dropped what it had SACKed: the timer should find out soon.
+    pub(crate) reneged: bool,
+}
+
+/// What a retransmission timeout meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Timeout {
+    /// The threshold was reduced for this flight already.
+    pub(crate) repeated: bool,
+}
+
+impl Recovery {
+    /// Decides what an ACK means that [`Recovery::on_ack`] has booked.
+    pub(crate) fn judge(&mut self, judgement: &Judgement, delivery: &mut Delivery) -> Verdict {
+        let mut verdict = Verdict::default();
+        self.forward = false;
+        self.count_duplicates(judgement, delivery);
+        let repaired_by_probe = self.tlp.on_ack(delivery);
+        if delivery.advanced() && self.ledger.first().is_some_and(|first| first.sacked) {
+            verdict.reneged = true;
+            return verdict;
+        }
+        let mut may_enter = true;
+        match self.phase {
+            Phase::Open | Phase::Disorder => {}
+            Phase::Cwr => self.end_reduction(delivery.una > self.recover, &mut verdict),
+            Phase::Recovery => may_enter = self.go_on(judgement, delivery, &mut verdict),
+            Phase::Loss => self.after_timeout(judgement, delivery, &mut verdict),
+        }
+        if self.phase <= Phase::Recovery && self.undo.all_were_duplicates() {
+            self.revert(&mut verdict);
+        }
+        let was_loss = self.phase == Phase::Loss;
+        let copies_lost = self.detect(&self.look(judgement, delivery));
+        let opens = !was_loss || copies_lost;
+        if may_enter && opens && self.phase != Phase::Recovery {
+            self.enter(judgement, repaired_by_probe, delivery.una, &mut verdict);
+        }
+        verdict
+    }
+
+    /// The reordering timer fired: something that was late is lost now.
+    pub(crate) fn on_reorder_timeout(&mut self, judgement: &Judgement, una: Offset) -> Verdict {
+        let mut verdict = Verdict::default();
+        let _ = self.detect(&Look {
+            now: judgement.now,
+            srtt: judgement.srtt,
+            mss: judgement.mss,
+            advanced: false,
+            timestamps: judgement.echo.is_some(),
+        });
+        if self.ledger.lost_bytes() > 0 && self.phase < Phase::Recovery {
+            self.enter(judgement, false, una, &mut verdict);
+        }
+        verdict
+    }
+
+    /// The retransmission timer ran out (RFC 6298 5.4; RFC 8985 6.3): the first segment is lost,
+    /// and what is older than a round trip.
+    pub(crate) fn on_timeout(&mut self, now: Instant, nxt: Offset) -> Timeout {
+        let una = self.ledger.first().map_or(nxt, |first| first.start);
+        let fresh = self.phase <= Phase::Disorder
+            || self.recover <= una
+            || (self.phase == Phase::Loss && self.timeouts == 0);
+        let reneged = self.ledger.first().is_some_and(|first| first.sacked);
+        if reneged {
+            self.ledger.forget_sacks();
+        }
+        for index in 0..self.ledger.len() {
+            let entry = *self.ledger.get(index).expect("an index below the length");
+            let recent = entry.sent_at() + self.rack.rtt > now;
+            if index == 0 || reneged || !self.by_time || !recent {
+                self.lose(index, now);
+            }
+        }
+        if fresh {
+            self.undo.start(una);
+        }
+        if self.phase >= Phase::Cwr {
+            self.rack.on_recovery_end();
+        }
+        self.duplicates = 0;
+        self.prr = None;
+        self.tlp.clear();
+        self.reorder_deadline = None;
+        self.phase = Phase::Loss;
+        self.recover = nxt;
+        self.testing = self.tests_timeouts;
+        self.forward = false;
+        self.refused = false;
+        self.timeouts = self.timeouts.saturating_add(1);
+        Timeout { repeated: !fresh }
+    }
+
+    fn look(&self, judgement: &Judgement, delivery: &Delivery) -> Look {
+        Look {
+            now: judgement.now,
+            srtt: judgement.srtt,
+            mss: judgement.mss,
+            advanced: delivery.advanced(),
+            timestamps: judgement.echo.is_some(),
+        }
+    }
+
+    /// Without SACK each duplicate ACK stands for one segment that arrived somewhere, and a
+    /// cumulative ACK explains those it covers: they are not delivered a second time.
+    fn count_duplicates(&mut self, judgement: &Judgement, delivery: &mut Delivery) {
+        if self.sack {
+            return;
+        }
+        let before = self.duplicates;
+        if delivery.advanced() {
+            let covered = (delivery.una - delivery.before).div_ceil(judgement.mss);
+            let covered = u32::try_from(covered).unwrap_or(u32::MAX);
+            // The hole itself was not among them.
+            self.duplicates = match self.phase {
+                Phase::Recovery => self.duplicates.saturating_sub(covered - 1),
+                _ => 0,
+            };
+            let known = u64::from(before - self.duplicates) * judgement.mss;
+            let least = delivery.bytes.min(judgement.mss);
+            delivery.bytes = delivery.bytes.saturating_sub(known).max(least);
+            return;
+        }
+        // After a timeout, duplicates of what was sent before it say nothing (RFC 6582 3.2).
+        if self.phase == Phase::Loss && judgement.nxt <= self.recover {
+            return;
+        }
+        let out = self.ledger.iter().map(super::Sent::len).sum::<u64>();
+        let holes = out.div_ceil(judgement.mss).saturating_sub(1);
+        let most = u32::try_from(holes).unwrap_or(u32::MAX);
+        self.duplicates = (before + judgement.duplicates).min(most.max(before));
+        delivery.bytes += u64::from(self.duplicates - before) * judgement.mss;
+    }
+
+    /// Fast recovery goes on, ends, or is undone. Returns whether a new one may begin at once.
+    fn go_on(&mut self, judgement: &Judgement, delivery: &Delivery, verdict: &mut Verdict) -> bool {
+        let older = self.undo.is_older(judgement.echo);
+        if delivery.una >= self.recover {
+            if older || self.undo.all_were_duplicates() {
+                self.revert(verdict);
+            }
+            // Without SACK, duplicates of what was resent may still come and must not start
+            // another recovery (RFC 6582 section 3.2): wait for news above.
+            let hold = !self.sack && delivery.una == self.recover;
+            if !hold {
+                self.end_reduction(true, verdict);
+            }
+            return !hold;
+        }
+        if delivery.advanced() && older {
+            // The ACK is for an original: it was late, not lost.
+            self.rack.reordering_seen = true;
+            if self.ledger.again_bytes() > 0 {
+                return false;
+            }
+            self.revert(verdict);
+            self.keep_open(judgement.nxt);
+        }
+        true
+    }
+
+    /// After a timeout: was it spurious (RFC 3522, RFC 5682), is it over?
+    fn after_timeout(&mut self, judgement: &Judgement, delivery: &Delivery, verdict: &mut Verdict) {
+        let done = delivery.una >= self.recover;
+        let provably = self.undo.is_older(judgement.echo) || self.undo.all_were_duplicates();
+        if delivery.advanced() && provably || self.testing && delivery.original {
+            self.revert(verdict);
+            self.timeouts = 0;
+            self.rack.on_recovery_end();
+            self.phase = Phase::Open;
+            return;
+        }
+        if self.testing {
+            if judgement.nxt > self.recover {
+                // RFC 5682 2.1 step 3a: new data was sent, and the ACK is a duplicate.
+                self.testing &= !(delivery.sacked || judgement.duplicates > 0);
+            } else if delivery.advanced() && !done {
+                // Step 2b: the first ACK after the timeout advances; try new data.
+                self.recover = judgement.nxt;
+                self.forward = judgement.may_send_new;
+                self.testing = judgement.may_send_new;
+                return;
+            }
+        }
+        let hold = !self.sack && delivery.una == self.recover;
+        if done && !hold {
+            self.undo.finish();
+            self.rack.on_recovery_end();
+            self.phase = Phase::Open;
+        }
+    }
+
+    /// The reduction in progress is complete.
+    fn end_reduction(&mut self, done: bool, verdict: &mut Verdict) {
+        if !done {
+            return;
+        }
+        if self.phase == Phase::Recovery {
+            self.rack.on_recovery_end();
+        }
+        verdict.recovered |= !verdict.spurious;
+        self.prr = None;
+        self.duplicates = 0;
+        self.undo.finish();
+        self.phase = Phase::Open;
+    }
+
+    /// Takes a reduction back: nothing was lost.
+    fn revert(&mut self, verdict: &mut Verdict) {
+        verdict.spurious = true;
+        self.ledger.forget_losses();
+        self.judge_anew();
+        self.prr = None;
+        self.undo.clear();
+        self.testing = false;
+        if self.phase == Phase::Recovery {
+            self.phase = Phase::Disorder;
+        }
+    }
+
+    /// Recovery when something is lost; a reduction for other reasons; or Disorder, or Open.
+    fn enter(
+        &mut self,
+        judgement: &Judgement,
+        repaired_by_probe: bool,
+        una: Offset,
+        verdict: &mut Verdict,
+    ) {
+        if self.ledger.lost_bytes() > 0 {
+            if self.prr.is_none() {
+                self.undo.start(una);
+                verdict.reduction = Some(Reduction::Loss);
+            }
+            self.phase = Phase::Recovery;
+            self.recover = judgement.nxt;
+            self.tlp.clear();
+            return;
+        }
+        if self.phase >= Phase::Cwr {
+            return;
+        }
+        if judgement.ecn_echo {
+            self.undo.clear();
+            self.phase = Phase::Cwr;
+            self.recover = judgement.nxt;
+            verdict.reduction = Some(Reduction::EcnEcho);
+            return;
+        }
+        if repaired_by_probe {
+            verdict.reduction = Some(Reduction::Probe);
+        }
+        self.keep_open(judgement.nxt);
+    }
+
+    /// Open, unless something is out of order or was resent.
+    fn keep_open(&mut self, nxt: Offset) {
+        let disorder = self.ledger.sacked_bytes() > 0
+            || self.ledger.again_bytes() > 0
+            || self.duplicates > 0
+            || self.undo.is_armed();
+        let phase = if disorder {
+            Phase::Disorder
+        } else {
+            Phase::Open
+        };
+        if phase != self.phase {
+            self.phase = phase;
+            self.recover = nxt;
+        }
+    }
+
+    /// Whether a tail loss probe may be scheduled (RFC 8985 7.3), and whether a single segment is
+    /// out.
+    pub(crate) fn probe_is_useful(&self, mss: u64) -> Option<bool> {
+        let quiet = matches!(self.phase, Phase::Open | Phase::Cwr);
+        let out = self.ledger.last()?.end - self.ledger.first()?.start;
+        (self.sack && quiet && self.ledger.lost_bytes() == 0).then_some(out <= mss)
+    }
+
+    /// Whether a probe is out: no second one (RFC 8985 7.3).
+    pub(crate) fn probe_is_out(&self) -> bool {
+        self.tlp.is_out()
+    }
+
+    /// A probe left: the last segment again, or new data.
+    pub(crate) fn on_probe_sent(&mut self, nxt: Offset, resent: bool) {
+        self.tlp.on_sent(nxt, resent);
+    }
+
+    /// The last segment of at most `mss` bytes: what a probe repeats.
+    pub(crate) fn last_segment(&self, mss: u64) -> Option<core::ops::Range<Offset>> {
+        let last = self.ledger.last()?;
+        let before = (last.len() - 1) / mss * mss;
+        Some(last.start + before..last.end)
+    }
+}

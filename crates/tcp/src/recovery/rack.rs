@@ -1,0 +1,215 @@
+//! RACK (RFC 8985): what left well before something that has arrived is lost. The newest delivery
+//! by time of departure, the reordering window, and one pure verdict.
+
+use core::time::Duration;
+
+use handfast_packet::Instant;
+
+use super::ledger::Sent;
+use crate::seq::Offset;
+
+/// The reordering window is a quarter of the least round trip, times a factor.
+const WINDOW_DIVISOR: u32 = 4;
+/// Largest factor: with it the window exceeds every bound that SRTT sets (Linux has the same).
+const FACTOR_MAX: u32 = 255;
+/// Recoveries without a sign of reordering after which the factor is 1 again (RFC 8985 6.2 step 4).
+const FACTOR_PERSISTS: u8 = 16;
+
+/// A departure: RACK orders segments by time, and by offset where the time is the same
+/// (`RACK_sent_after`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Departure {
+    pub(crate) at: Instant,
+    pub(crate) end: Offset,
+}
+
+impl Departure {
+    pub(crate) fn of(segment: &Sent) -> Self {
+        Self {
+            at: segment.sent_at(),
+            end: segment.end,
+        }
+    }
+}
+
+/// The state of RACK.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rack {
+    /// RACK.xmit_ts and RACK.end_seq: of all that was delivered, what left last.
+    pub(crate) newest: Option<Departure>,
+    /// RACK.rtt: how long that took.
+    pub(crate) rtt: Duration,
+    /// RACK.reordering_seen.
+    pub(crate) reordering_seen: bool,
+    /// RACK.reo_wnd_mult.
+    factor: u32,
+    /// RACK.reo_wnd_persist.
+    persists: u8,
+    /// RACK.dsack_round: a further D-SACK below this is no news.
+    round_end: Option<Offset>,
+}
+
+impl Rack {
+    pub(crate) const fn new() -> Self {
+        Self {
+            newest: None,
+            rtt: Duration::ZERO,
+            reordering_seen: false,
+            factor: 1,
+            persists: 0,
+            round_end: None,
+        }
+    }
+
+    /// `segment` was delivered (RFC 8985 6.2 step 2). When it was sent twice and arrived sooner
+    /// than anything ever did, the first copy was meant.
+    pub(crate) fn on_delivered(&mut self, segment: &Sent, now: Instant, least: Option<Duration>) {
+        let rtt = now - segment.sent_at();
+        if segment.resent && least.is_some_and(|least| rtt < least) {
+            return;
+        }
+        let departure = Departure::of(segment);
+        if self.newest.is_none_or(|newest| newest < departure) {
+            self.newest = Some(departure);
+            self.rtt = rtt;
+        }
+    }
+
+    /// RFC 8985 6.2 step 4: how late a segment may be. `eager` says that enough segments behind
+    /// it have arrived, or that losses are being repaired already.
+    pub(crate) fn window(&self, eager: bool, least: Duration, srtt: Duration) -> Duration {
+        if !self.reordering_seen && eager {
+            return Duration::ZERO;
+        }
+        (least / WINDOW_DIVISOR)
+            .saturating_mul(self.factor)
+            .min(srtt)
+    }
+
+    /// A D-SACK says that something was resent for nothing: wait longer. At most once a round.
+    pub(crate) fn on_duplicate(&mut self, una: Offset, nxt: Offset) {
+        if self.round_end.is_some_and(|end| una < end) {
+            return;
+        }
+        self.round_end = Some(nxt);
+        self.factor = (self.factor + 1).min(FACTOR_MAX);
+        self.persists = FACTOR_PERSISTS;
+    }
+
+    /// A recovery ended, by itself or by a timeout.
+    pub(crate) fn on_recovery_end(&mut self) {
+        self.persists = self.persists.saturating_sub(1);
+        if self.persists == 0 {
+            self.factor = 1;
+        }
+    }
+}
+
+/// What RACK says of one segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It left after the newest delivery: nothing can be said.
+    Unknown,
+    /// It may still come, until then.
+    Late(Instant),
+    /// It is lost.
+    Lost,
+}
+
+/// RFC 8985 6.2 step 5 for one segment that is neither acknowledged nor known as lost.
+pub(crate) fn detect(rack: &Rack, window: Duration, segment: &Sent, now: Instant) -> Verdict {
+    let Some(newest) = rack.newest else {
+        return Verdict::Unknown;
+    };
+    if newest <= Departure::of(segment) {
+        return Verdict::Unknown;
+    }
+    let deadline = segment.sent_at() + rack.rtt + window;
+    if deadline <= now {
+        Verdict::Lost
+    } else {
+        Verdict::Late(deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::congestion::DeliveryRate;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn sent(at: u64, end: u64, resent: bool) -> Sent {
+        Sent {
+            start: Offset::FIRST,
+            end: Offset::ZERO + end,
+            stamp: DeliveryRate::default().stamp(Instant::from_millis(at), 0, 1),
+            sacked: false,
+            lost: false,
+            again: false,
+            resent,
+        }
+    }
+
+    #[test]
+    fn a_segment_is_lost_when_a_later_one_came_and_the_window_has_passed() {
+        let mut rack = Rack::new();
+        assert_eq!(
+            detect(&rack, ms(0), &sent(0, 10, false), Instant::from_secs(9)),
+            Verdict::Unknown
+        );
+        // The segment that left at 10 ms and ends at 100 arrived at 50 ms: RACK.rtt is 40 ms.
+        rack.on_delivered(&sent(10, 100, false), Instant::from_millis(50), None);
+        for (left, end, window, now, verdict) in [
+            (11, 50, 0, 99, Verdict::Unknown),
+            (10, 101, 0, 99, Verdict::Unknown),
+            (10, 100, 0, 99, Verdict::Unknown),
+            (10, 99, 0, 50, Verdict::Lost),
+            (10, 99, 0, 49, Verdict::Late(Instant::from_millis(50))),
+            (10, 99, 10, 59, Verdict::Late(Instant::from_millis(60))),
+            (10, 99, 10, 60, Verdict::Lost),
+            (5, 500, 10, 55, Verdict::Lost),
+        ] {
+            let segment = sent(left, end, false);
+            let seen = detect(&rack, ms(window), &segment, Instant::from_millis(now));
+            assert_eq!(seen, verdict, "left {left}, ends {end}, {window}, at {now}");
+        }
+    }
+
+    #[test]
+    fn a_second_copy_that_arrives_too_soon_was_the_first() {
+        let mut rack = Rack::new();
+        let now = Instant::from_millis(50);
+        rack.on_delivered(&sent(20, 100, true), now, Some(ms(40)));
+        assert_eq!(rack.newest, None);
+        rack.on_delivered(&sent(10, 100, true), now, Some(ms(40)));
+        assert_eq!(rack.rtt, ms(40));
+    }
+
+    #[test]
+    fn the_reordering_window_starts_at_a_quarter_and_grows_by_d_sacks() {
+        let mut rack = Rack::new();
+        let (least, srtt) = (ms(40), ms(50));
+        assert_eq!(rack.window(true, least, srtt), ms(0));
+        assert_eq!(rack.window(false, least, srtt), ms(10));
+        rack.reordering_seen = true;
+        assert_eq!(rack.window(true, least, srtt), ms(10));
+        let at = |n| Offset::ZERO + n;
+        rack.on_duplicate(at(1), at(100));
+        rack.on_duplicate(at(99), at(200));
+        assert_eq!(rack.window(true, least, srtt), ms(20), "once a round");
+        rack.on_duplicate(at(100), at(200));
+        assert_eq!(rack.window(true, least, srtt), ms(30));
+        for _ in 0..8 {
+            rack.on_duplicate(at(1_000), at(1_000));
+        }
+        assert_eq!(rack.window(true, least, srtt), srtt, "SRTT bounds it");
+        for left in (0..FACTOR_PERSISTS).rev() {
+            rack.on_recovery_end();
+            let expected = if left == 0 { ms(10) } else { srtt };
+            assert_eq!(rack.window(true, least, srtt), expected);
+        }
+    }
+}
