@@ -63,10 +63,9 @@ impl Marks {
         self.pending += packets;
     }
 
-    /// The ACE field of an ACK that goes out now.
-    pub(super) fn take_ace(&mut self) -> Ace {
+    /// An ACK goes out: it tells of all marks.
+    pub(super) fn on_ack_sent(&mut self) {
         self.pending = 0;
-        self.ace()
     }
 
     /// The ACE field.

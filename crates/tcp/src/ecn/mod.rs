@@ -11,6 +11,8 @@ mod marks;
 mod mode;
 mod wiring;
 
+use alloc::boxed::Box;
+
 use handfast_packet::ip::Ecn as Field;
 use handfast_packet::tcp::{AccEcn, Ace, TcpOptions};
 
@@ -29,7 +31,7 @@ pub(crate) const OPTION_LEN: u16 = 12;
 const MARKS_TO_ZERO: u64 = 3;
 
 /// The state of one connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ecn {
     mode: EcnMode,
     /// SYNs with our offer after the first, before one without is tried; `None` never tries, and
@@ -46,6 +48,8 @@ pub(crate) struct Ecn {
     peer_syn: Ace,
     /// The ECN field of its latest SYN or SYN-ACK.
     peer_syn_field: Field,
+    /// A mark on its SYN-ACK was counted.
+    syn_ack_marked: bool,
     syn_acks: u8,
     /// The next pure ACK tells the ECN field of the SYN-ACK instead of a count.
     handshake_ack: bool,
@@ -60,11 +64,18 @@ pub(crate) struct Ecn {
     untested: bool,
     ect_seen: bool,
     classic: Classic,
-    marks: Marks,
-    echoes: Echoes,
+    /// Nothing until there is something to count: a half-open connection costs no more for it.
+    counts: Option<Box<Counts>>,
     /// An echo is answered when something beyond this is acknowledged: once for each window.
     reduced_until: Offset,
     arrival: Arrival,
+}
+
+/// The counters of both roles.
+#[derive(Clone, Debug, Default)]
+struct Counts {
+    marks: Marks,
+    echoes: Echoes,
 }
 
 /// What the segment under way tells of marks.
@@ -89,6 +100,7 @@ impl Ecn {
             heeds: false,
             peer_syn: Ace::ZERO,
             peer_syn_field: Field::NotEct,
+            syn_ack_marked: false,
             syn_acks: 0,
             handshake_ack: false,
             echo_alone: false,
@@ -97,8 +109,7 @@ impl Ecn {
             untested: true,
             ect_seen: false,
             classic: Classic::default(),
-            marks: Marks::default(),
-            echoes: Echoes::default(),
+            counts: None,
             reduced_until: Offset::ZERO,
             arrival: Arrival::default(),
         }
@@ -180,8 +191,9 @@ impl Ecn {
     fn take_syn_ack_field(&mut self, field: Field) {
         self.peer_syn_field = field;
         self.handshake_ack = true;
-        if field == Field::Ce && self.marks.packets == 0 {
-            self.marks.on_mark(1);
+        if field == Field::Ce && !self.syn_ack_marked {
+            self.syn_ack_marked = true;
+            self.counts().marks.on_mark(1);
         }
     }
 
@@ -200,7 +212,7 @@ impl Ecn {
                 (Ace::ZERO, None)
             }
             EcnFeedback::Accurate => {
-                let option = (first && self.options).then(|| self.marks.take_option());
+                let option = (first && self.options).then(|| self.take_option());
                 (codes::encode(self.peer_syn_field), option)
             }
         }
@@ -228,9 +240,34 @@ impl Ecn {
             self.test_for_mangling(field);
         }
         if told == Some(Field::Ce) {
-            self.echoes.packets = 1;
+            self.counts().echoes.packets = 1;
         }
         told == Some(Field::Ce)
+    }
+
+    fn counts(&mut self) -> &mut Counts {
+        self.counts.get_or_insert_default()
+    }
+
+    /// The ACE field as it would go out now.
+    fn ace(&self) -> Ace {
+        let marks = self.counts.as_ref().map(|counts| counts.marks);
+        marks.unwrap_or_default().ace()
+    }
+
+    fn take_ace(&mut self) -> Ace {
+        let ace = self.ace();
+        if let Some(counts) = &mut self.counts {
+            counts.marks.on_ack_sent();
+        }
+        ace
+    }
+
+    fn take_option(&mut self) -> AccEcn {
+        match &mut self.counts {
+            Some(counts) => counts.marks.take_option(),
+            None => Marks::default().take_option(),
+        }
     }
 
     fn agree(&mut self, feedback: EcnFeedback) {
@@ -283,11 +320,13 @@ impl Ecn {
             EcnFeedback::None => false,
             EcnFeedback::Classic => {
                 if segment.ecn == Field::Ce {
-                    self.marks.on_mark(u64::from(segment.wire_segments));
+                    self.counts()
+                        .marks
+                        .on_mark(u64::from(segment.wire_segments));
                 }
                 self.classic.on_segment(segment)
             }
-            EcnFeedback::Accurate => self.marks.on_segment(segment, waits),
+            EcnFeedback::Accurate => self.counts().marks.on_segment(segment, waits),
         }
     }
 
@@ -299,14 +338,14 @@ impl Ecn {
             EcnFeedback::Classic => (self.classic.bits(false), Field::NotEct),
             EcnFeedback::Accurate => {
                 if self.sends_options() {
-                    options.accecn = Some(self.marks.take_option());
+                    options.accecn = Some(self.take_option());
                 }
                 let field = if self.capable && established {
                     Field::Ect0
                 } else {
                     Field::NotEct
                 };
-                (self.marks.take_ace(), field)
+                (self.take_ace(), field)
             }
         }
     }
@@ -335,7 +374,7 @@ impl Ecn {
     /// Whether a segment must not be cut by a device: all that cut leave CWR on the first piece
     /// only, where it announces a reduction, but here it belongs to a count.
     fn goes_alone(&self) -> bool {
-        self.feedback == EcnFeedback::Accurate && self.marks.ace().contains(Ace::CWR)
+        self.feedback == EcnFeedback::Accurate && self.ace().contains(Ace::CWR)
     }
 
     // ---- Data Sender ----
@@ -370,7 +409,7 @@ impl Ecn {
             return EcnNews::default();
         }
         let packets = ack.acked.bytes.div_ceil(ack.acked.mss);
-        self.echoes.packets += packets;
+        self.counts().echoes.packets += packets;
         EcnNews {
             ce_packets: packets.max(1),
             ce_bytes: ack.acked.bytes,
@@ -387,7 +426,7 @@ impl Ecn {
             return EcnNews::default();
         }
         let option = arrival.option.filter(|_| !self.option_broken);
-        let news = self.echoes.on_ack(arrival.ace, option, ack.acked);
+        let news = self.counts().echoes.on_ack(arrival.ace, option, ack.acked);
         if news.contradiction {
             self.capable = false;
         }
@@ -410,16 +449,19 @@ impl Ecn {
     }
 
     pub(crate) fn info(&self) -> EcnInfo {
-        EcnInfo {
+        let mut info = EcnInfo {
             feedback: self.feedback,
             capable: self.capable,
-            delivered_ce: self.echoes.packets,
-            received_ce: self.marks.packets,
-            delivered: self.echoes.bytes,
-            received: self.marks.bytes,
             option_seen: self.option_seen,
             ect_seen: self.ect_seen,
+            ..EcnInfo::default()
+        };
+        if let Some(counts) = &self.counts {
+            let Counts { marks, echoes } = **counts;
+            (info.received_ce, info.received) = (marks.packets, marks.bytes);
+            (info.delivered_ce, info.delivered) = (echoes.packets, echoes.bytes);
         }
+        info
     }
 }
 

@@ -173,6 +173,6 @@ impl super::Ecn {
     }
 
     fn fit(&mut self, options: &mut TcpOptions) {
-        self.marks.fit(options);
+        self.counts().marks.fit(options);
     }
 }
