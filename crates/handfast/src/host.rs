@@ -123,7 +123,23 @@ impl Host {
     /// `NetworkUnreachable` without an address or a route, `AddrNotAvailable` without a free port,
     /// `AddrInUse` when the 4-tuple exists, `InvalidInput` for what is not one host's address.
     pub fn connect(&self, remote: SocketAddr, options: Connect) -> io::Result<TcpStream> {
-        let (id, local) = self.call(|shard, now| {
+        let (stream, _) = self.connect_with_text(remote, options, b"")?;
+        Ok(stream)
+    }
+
+    /// Begins a connection that has something to say at once: how much of `text` was taken. With
+    /// [`Connect::fast_open`] the SYN carries as much of it as it can; without, it follows the
+    /// handshake.
+    ///
+    /// # Errors
+    /// Those of [`Host::connect`].
+    pub fn connect_with_text(
+        &self,
+        remote: SocketAddr,
+        options: Connect,
+        text: &[u8],
+    ) -> io::Result<(TcpStream, usize)> {
+        let (id, local, taken) = self.call(|shard, now| {
             shard.check_open()?;
             let id = shard
                 .stack
@@ -131,10 +147,16 @@ impl Host {
                 .map_err(error::connect)?;
             shard.called = true;
             shard.streams.insert(id, Default::default());
-            let socket = shard.stack.tcp(now, id).expect("made just now");
-            Ok::<_, io::Error>((id, socket.local()))
+            let mut socket = shard.stack.tcp(now, id).expect("made just now");
+            let taken = match text {
+                [] => 0,
+                // The buffer of a new connection has room.
+                text => socket.write(text).unwrap_or(0),
+            };
+            Ok::<_, io::Error>((id, socket.local(), taken))
         })?;
-        Ok(TcpStream::new(self.clone(), id, local, remote))
+        let stream = TcpStream::new(self.clone(), id, local, remote);
+        Ok((stream, taken))
     }
 
     /// Accepts connections to `local` from now on. The unspecified address stands for all

@@ -35,7 +35,8 @@ pub use handfast_packet::buf::{Capabilities, Medium};
 pub use handfast_packet::ethernet::EthernetAddress;
 pub use handfast_packet::ip::Cidr;
 pub use handfast_stack::{
-    AddressEvent, ClaimTimings, Config, Connect, Counters, Listen, TcpCounters,
+    AddressEvent, ClaimTimings, Config, Connect, Counters, FastOpenConnect, FastOpenKeys,
+    FastOpenListen, Listen, Overflow, SynCookies, TcpCounters,
 };
 pub use handfast_tcp as tcp;
 pub use host::Host;

@@ -1,6 +1,6 @@
 //! `Net`: a host with a thread of its own, and the verbs that open sockets.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::thread;
 use std::time::Duration;
@@ -95,16 +95,26 @@ impl Net {
         timeout: Option<Duration>,
     ) -> io::Result<TcpStream> {
         let stream = self.host.connect(remote, options)?;
-        wait(timeout, |cx| stream.poll_connected(cx)).unwrap_or_else(|| {
-            Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!(
-                    "{remote} did not answer in time; check that the host is up and that no \
-                     filter swallows the packets, or allow more time"
-                ),
-            ))
-        })?;
+        wait(timeout, |cx| stream.poll_connected(cx)).unwrap_or_else(|| Err(no_answer(remote)))?;
         Ok(stream.into())
+    }
+
+    /// Opens a connection and sends `text`. With [`Connect::fast_open`] the SYN carries what it
+    /// can, which saves a round trip (RFC 7413); see there for what may happen to it.
+    ///
+    /// # Errors
+    /// Those of [`Net::connect`] and of writing.
+    pub fn connect_with_text(
+        &self,
+        remote: SocketAddr,
+        options: Connect,
+        text: &[u8],
+    ) -> io::Result<TcpStream> {
+        let (stream, taken) = self.host.connect_with_text(remote, options, text)?;
+        wait_forever(|cx| stream.poll_connected(cx))?;
+        let mut stream = TcpStream::from(stream);
+        stream.write_all(&text[taken..])?;
+        Ok(stream)
     }
 
     /// Accepts connections to `local`; see [`Host::listen`].
@@ -112,7 +122,16 @@ impl Net {
     /// # Errors
     /// Those of [`Host::listen`].
     pub fn bind(&self, local: SocketAddr) -> io::Result<TcpListener> {
-        Ok(self.host.listen(local, Listen::default())?.into())
+        self.bind_with(local, Listen::default())
+    }
+
+    /// Accepts connections to `local` with choices: queues, cookies, Fast Open, and the parameters
+    /// of TCP.
+    ///
+    /// # Errors
+    /// Those of [`Host::listen`].
+    pub fn bind_with(&self, local: SocketAddr, options: Listen) -> io::Result<TcpListener> {
+        Ok(self.host.listen(local, options)?.into())
     }
 
     /// Ends this host and its thread: waits, at most [`crate::SHUTDOWN_MAX`], until what was
@@ -121,6 +140,16 @@ impl Net {
     pub fn shutdown(&self) {
         wait_forever(|cx| self.host.poll_shutdown(cx));
     }
+}
+
+fn no_answer(remote: SocketAddr) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::TimedOut,
+        format!(
+            "{remote} did not answer in time; check that the host is up and that no filter \
+             swallows the packets, or allow more time"
+        ),
+    )
 }
 
 /// What `std::net` says too.

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use handfast_device::Device;
 use handfast_packet::ip::Cidr;
 use handfast_stack::{Config, Connect, Listen};
+use tokio::io::AsyncWriteExt;
 use tokio::io::unix::AsyncFd;
 
 use super::{TcpListener, TcpStream, task};
@@ -101,6 +102,24 @@ impl Net {
         Ok(stream.into())
     }
 
+    /// Opens a connection and sends `text`. With [`Connect::fast_open`] the SYN carries what it
+    /// can, which saves a round trip (RFC 7413); see there for what may happen to it.
+    ///
+    /// # Errors
+    /// Those of [`Net::connect`] and of writing.
+    pub async fn connect_with_text(
+        &self,
+        remote: SocketAddr,
+        options: Connect,
+        text: &[u8],
+    ) -> io::Result<TcpStream> {
+        let (stream, taken) = self.host.connect_with_text(remote, options, text)?;
+        poll_fn(|cx| stream.poll_connected(cx)).await?;
+        let mut stream = TcpStream::from(stream);
+        stream.write_all(&text[taken..]).await?;
+        Ok(stream)
+    }
+
     /// Accepts connections to `local`; see [`Host::listen`].
     ///
     /// # Errors
@@ -111,6 +130,16 @@ impl Net {
     )]
     pub async fn bind(&self, local: SocketAddr) -> io::Result<TcpListener> {
         Ok(self.host.listen(local, Listen::default())?.into())
+    }
+
+    /// Accepts connections to `local` with choices: queues, cookies, Fast Open, and the parameters
+    /// of TCP.
+    ///
+    /// # Errors
+    /// Those of [`Host::listen`].
+    #[expect(clippy::unused_async, reason = "like `bind`")]
+    pub async fn bind_with(&self, local: SocketAddr, options: Listen) -> io::Result<TcpListener> {
+        Ok(self.host.listen(local, options)?.into())
     }
 
     /// Ends this host and its driver's task: waits, at most [`crate::SHUTDOWN_MAX`], until what was
