@@ -130,7 +130,7 @@ impl Connection {
             timestamps: None,
             ecn: Ecn::new(&config),
             recovery: Recovery::new(&config),
-            congestion: Controller::new(config.congestion, Start::new(&config, snd.mss)),
+            congestion: Controller::new(config.congestion, Start::new(&config, snd.mss, initial)),
             rtt: RttEstimator::new(config.rto_min),
             timers: TimerTable::default(),
             acks: AckPolicy::default(),

@@ -137,7 +137,7 @@ impl Connection {
         if !early {
             return;
         }
-        let start = Start::new(&self.config, self.snd.mss);
+        let start = Start::new(&self.config, self.snd.mss, self.initial);
         self.congestion.restart(self.config.congestion, start);
         if !syn.payload.is_empty() {
             // The SYN-ACK will say this window; the text has to fit into it.

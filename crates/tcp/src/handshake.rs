@@ -131,7 +131,7 @@ impl Connection {
         self.snd.una = Offset::FIRST;
         self.recovery.begin(self.sack);
         if !early {
-            let start = Start::new(&self.config, self.snd.mss);
+            let start = Start::new(&self.config, self.snd.mss, self.initial);
             self.congestion.restart(self.config.congestion, start);
         }
         if handshake_lost {

@@ -3,10 +3,15 @@
 
 mod common;
 
+use core::time::Duration;
+
 use common::{Script, Setup, ms, text_at};
+use handfast_packet::Instant;
 use handfast_packet::buf::Chunk;
 use handfast_tcp::State::{CloseWait, Established, FinWait2, SynSent};
-use handfast_tcp::{CloseReason, Event, ReadError, WriteError};
+use handfast_tcp::{
+    Ack, CloseReason, Congestion, CongestionController, Event, ReadError, WriteError,
+};
 
 #[test]
 fn what_a_read_says_in_each_state() {
@@ -216,4 +221,46 @@ fn what_waits_in_the_send_buffer_is_counted() {
     assert!((2_000..5_000).contains(&unsent), "{unsent}");
     let mut opening = Script::in_state(&Setup::default(), SynSent);
     assert_eq!(counts(&mut opening), (0, 0));
+}
+
+/// A controller of an application's own: always three segments.
+#[derive(Debug)]
+struct Three(u64);
+
+impl CongestionController for Three {
+    fn on_ack(&mut self, _ack: &Ack) {}
+    fn on_congestion(&mut self, _congestion: &Congestion) {}
+    fn on_recovered(&mut self, _now: Instant, _in_flight: u64) {}
+    fn on_spurious(&mut self, _now: Instant) {}
+    fn on_idle_restart(&mut self, _now: Instant, _idle: Duration, _rto: Duration) {}
+    fn on_handshake_loss(&mut self) {}
+    fn on_mss(&mut self, mss: u16) {
+        self.0 = u64::from(mss);
+    }
+    fn window(&self) -> u64 {
+        3 * self.0
+    }
+    fn slow_start_threshold(&self) -> u64 {
+        u64::MAX
+    }
+    fn name(&self) -> &'static str {
+        "three"
+    }
+}
+
+/// The congestion controller may be the application's own (RFC 5681 leaves slower ones free).
+#[test]
+fn a_controller_of_ones_own() {
+    let mut script = Script::established(&Setup::default());
+    script.verb("set_controller", |connection, _| {
+        connection.set_controller(Box::new(Three(1)));
+    });
+    script.write(10_000);
+    for from in [1, 1_001, 2_001] {
+        script.expect(&format!(". {from}:{}(1000)", from + 1_000));
+    }
+    script.expect_nothing();
+    script.inject(". 1:1(0) ack 1001");
+    script.expect(". 3001:4001(1000)");
+    script.expect_nothing();
 }

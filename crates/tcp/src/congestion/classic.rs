@@ -58,7 +58,7 @@ pub(crate) struct Classic<A> {
     pub(super) adjustment: A,
     /// Only the first slow start needs it: later ones know a threshold (RFC 9406 4.2).
     hystart: Option<HyStart>,
-    validation: Option<Validation>,
+    pub(super) validation: Option<Validation>,
     /// Most bytes in flight in this round, and the offset that ends it.
     peak: u64,
     round_end: u64,
@@ -268,5 +268,131 @@ impl<A: Adjustment> CongestionController for Classic<A> {
 
     fn name(&self) -> &'static str {
         A::NAME
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::congestion::{Cubic, Reno};
+
+    const MSS: u64 = 1_000;
+
+    /// A flight of `sent` segments on an idle connection of ten, and ACKs for so many of them each;
+    /// the window after each ACK, in segments.
+    fn windows(sent: u64, acks: &[u64]) -> alloc::vec::Vec<u64> {
+        let mut reno = Reno::new(Start::plain(1_000));
+        let nxt = sent * MSS;
+        reno.on_sent(&Sent {
+            now: Instant::ZERO,
+            bytes: nxt,
+            in_flight: 0,
+            app_limited: true,
+        });
+        let limited = sent >= 10;
+        let mut una = 0;
+        let windows = acks.iter().map(|acked| {
+            let prior_in_flight = nxt - una;
+            una += acked * MSS;
+            reno.on_ack(&Ack {
+                acked: acked * MSS,
+                prior_in_flight,
+                in_flight: nxt - una,
+                window_limited: limited,
+                una,
+                nxt,
+                ..Ack::default()
+            });
+            reno.window() / MSS
+        });
+        windows.collect()
+    }
+
+    /// RFC 5681 3.1 with byte counting, and Linux' rule for half-used windows: a round with more
+    /// than half of the window in flight lets it grow, up to twice what was in flight.
+    #[test]
+    fn slow_start_grows_by_what_was_acknowledged_of_a_used_window() {
+        for (sent, acks, expected) in [
+            (10, &[1, 1, 1][..], &[11, 12, 13][..]),
+            (10, &[2, 2, 6], &[12, 14, 20]),
+            (10, &[10], &[20]),
+            (5, &[2, 2, 1], &[10, 10, 10]),
+            (6, &[2, 2, 2], &[12, 12, 12]),
+        ] {
+            assert_eq!(windows(sent, acks), expected, "{sent} sent, {acks:?}");
+        }
+    }
+
+    /// RFC 5681 3.1 and 3.2, RFC 9438 4.6, RFC 8511 3: what is left of 100 segments.
+    #[test]
+    fn reduction_by_controller_and_cause() {
+        let timeout = Cause::Timeout { repeated: false };
+        for (cause, reno, cubic) in [
+            (Cause::Loss, (50, 50), (70, 70)),
+            (Cause::EcnEcho, (80, 80), (85, 85)),
+            (timeout, (1, 50), (1, 70)),
+        ] {
+            let mut controllers = (
+                Reno::new(Start::plain(1_000)),
+                Cubic::new(Start::plain(1_000)),
+            );
+            controllers.0.window = 100 * MSS;
+            controllers.1.window = 100 * MSS;
+            let both: [&mut dyn CongestionController; 2] = [&mut controllers.0, &mut controllers.1];
+            for (controller, expected) in both.into_iter().zip([reno, cubic]) {
+                controller.on_congestion(&Congestion {
+                    now: Instant::ZERO,
+                    cause,
+                    in_flight: 100 * MSS,
+                    nxt: 0,
+                });
+                let threshold = controller.slow_start_threshold() / MSS;
+                let got = (controller.window() / MSS, threshold);
+                assert_eq!(got, expected, "{} {cause:?}", controller.name());
+            }
+        }
+    }
+
+    /// RFC 5681 3.1: Reno's threshold comes from FlightSize, for the peer's window may be smaller
+    /// than ours; and is two segments at least.
+    #[test]
+    fn reno_halves_what_is_in_flight() {
+        for (flight, threshold) in [(100, 50), (120, 50), (60, 30), (3, 2)] {
+            let mut reno = Reno::new(Start::plain(1_000));
+            reno.window = 100 * MSS;
+            reno.on_congestion(&Congestion {
+                now: Instant::ZERO,
+                cause: Cause::Loss,
+                in_flight: flight * MSS,
+                nxt: 0,
+            });
+            assert_eq!(reno.slow_start_threshold() / MSS, threshold, "{flight}");
+        }
+    }
+
+    /// RFC 5681 3.1: while losses are repaired the window does not grow.
+    #[test]
+    fn no_growth_during_recovery() {
+        let mut reno = Reno::new(Start::plain(1_000));
+        reno.on_ack(&Ack {
+            acked: MSS,
+            prior_in_flight: 10 * MSS,
+            window_limited: true,
+            recovering: true,
+            ..Ack::default()
+        });
+        assert_eq!(reno.window(), 10 * MSS);
+    }
+
+    /// RFC 5681 4.1, and the threshold remembers the path (RFC 7661 4.4.3 in spirit).
+    #[test]
+    fn idle_time_leads_back_to_slow_start() {
+        let mut reno = Reno::new(Start::plain(1_000));
+        reno.window = 100 * MSS;
+        reno.slow_start_threshold = 50 * MSS;
+        let idle = Duration::from_secs(3);
+        reno.on_idle_restart(Instant::ZERO, idle, Duration::from_secs(1));
+        let got = (reno.window() / MSS, reno.slow_start_threshold() / MSS);
+        assert_eq!(got, (10, 75));
     }
 }

@@ -2,6 +2,7 @@
 //! `recovery`, and `connection` carries the news as the plain messages of `message`.
 
 mod arithmetic;
+mod bbr;
 mod classic;
 mod cubic;
 mod delivery_rate;
@@ -17,8 +18,9 @@ use core::time::Duration;
 
 use handfast_packet::Instant;
 
-use crate::config::Config;
+use crate::config::{Config, Initial};
 
+pub(crate) use bbr::Bbr;
 pub(crate) use cubic::Cubic;
 pub(crate) use delivery_rate::{DeliveryRate, Stamp};
 pub use message::{Ack, Cause, Congestion, Lost, RateSample, Sent};
@@ -104,6 +106,8 @@ pub enum Algorithm {
     /// RFC 9438.
     #[default]
     Cubic,
+    /// BBR version 3, draft-ietf-ccwg-bbr. It wants SACK and timestamps.
+    Bbr,
 }
 
 /// What a controller starts with.
@@ -117,15 +121,18 @@ pub(crate) struct Start {
     pub(crate) hystart: bool,
     /// RFC 7661.
     pub(crate) validation: bool,
+    /// For those who roll dice.
+    pub(crate) seed: u64,
 }
 
 impl Start {
-    pub(crate) fn new(config: &Config, mss: u16) -> Self {
+    pub(crate) fn new(config: &Config, mss: u16, initial: Initial) -> Self {
         Self {
             mss,
             segments: config.initial_window,
             hystart: config.hystart,
             validation: config.window_validation,
+            seed: seed(initial),
         }
     }
 
@@ -137,6 +144,7 @@ impl Start {
             segments: 10,
             hystart: false,
             validation: false,
+            seed: 0,
         }
     }
 
@@ -152,6 +160,7 @@ impl Start {
 pub(crate) enum Controller {
     Reno(Reno),
     Cubic(Cubic),
+    Bbr(Box<Bbr>),
     Custom(Box<dyn CongestionController>),
 }
 
@@ -160,6 +169,7 @@ impl Controller {
         match algorithm {
             Algorithm::Reno => Self::Reno(Reno::new(start)),
             Algorithm::Cubic => Self::Cubic(Cubic::new(start)),
+            Algorithm::Bbr => Self::Bbr(Box::new(Bbr::new(start))),
         }
     }
 
@@ -179,6 +189,7 @@ impl Deref for Controller {
         match self {
             Self::Reno(reno) => reno,
             Self::Cubic(cubic) => cubic,
+            Self::Bbr(bbr) => &**bbr,
             Self::Custom(guest) => &**guest,
         }
     }
@@ -189,7 +200,17 @@ impl DerefMut for Controller {
         match self {
             Self::Reno(reno) => reno,
             Self::Cubic(cubic) => cubic,
+            Self::Bbr(bbr) => &mut **bbr,
             Self::Custom(guest) => &mut **guest,
         }
     }
 }
+
+/// The secrets of a connection are random already.
+fn seed(initial: Initial) -> u64 {
+    let seq = u64::from(initial.seq.0);
+    seq << 32 | u64::from(initial.timestamp_offset)
+}
+
+#[cfg(test)]
+mod tests;

@@ -44,16 +44,14 @@ impl Validation {
         if let Some(srtt) = ack.srtt {
             self.srtt = srtt;
         }
-        match &mut self.round {
-            None => self.round = Some((0, ack.nxt)),
-            Some((acked, end)) => {
-                *acked += ack.acked;
-                if ack.una >= *end {
-                    let sample = *acked;
-                    self.round = Some((0, ack.nxt));
-                    self.sample(ack.now, sample);
-                }
-            }
+        let (acked, end) = self.round.unwrap_or((0, ack.nxt));
+        let acked = acked.saturating_add(ack.acked);
+        if ack.una < end {
+            self.round = Some((acked, end));
+        } else {
+            // The next round begins now if something is out, else with the next flight.
+            self.round = (ack.una < ack.nxt).then_some((0, ack.nxt));
+            self.sample(ack.now, acked);
         }
         self.age(ack.now);
         if self.is_validated(window) {
@@ -140,3 +138,6 @@ impl Validation {
         self.part_began = now;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! What losses say about the path, and taking it back (draft sections 5.5.10 and 5.5.11).
+
+use handfast_packet::Instant;
+
+use super::{BETA, Bbr, LOSS_THRESHOLD, State};
+use crate::congestion::arithmetic::{mul_div, percent};
+use crate::congestion::{Ack, Congestion, Lost, RateSample};
+
+/// What was before losses were found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Undo {
+    /// The state that they ended.
+    pub(super) state: Option<State>,
+    bandwidth_short: u64,
+    inflight_short: u64,
+    inflight_long: u64,
+}
+
+/// Whether so many bytes lost out of so many in flight mean that it was too much.
+pub(super) fn is_too_high(lost: u64, sent_in_flight: u64) -> bool {
+    lost > percent(sent_in_flight, LOSS_THRESHOLD)
+}
+
+impl Bbr {
+    /// HandleLostPacket of 5.5.10.2.
+    pub(super) fn handle_lost(&mut self, lost: &Lost) {
+        self.note_loss();
+        let too_high = is_too_high(lost.lost_since, lost.sent_in_flight);
+        if self.cycle.probing_sample && too_high {
+            self.handle_too_high(lost.now, inflight_at_loss(lost), lost.app_limited);
+        }
+    }
+
+    /// Losses that an ACK tells of and nobody told one by one.
+    pub(super) fn lost_untold(&mut self, ack: &Ack, sample: &RateSample) {
+        if ack.lost == 0 {
+            return;
+        }
+        self.latest.loss_events += 1;
+        if self.latest.loss_in_round {
+            return;
+        }
+        self.note_loss();
+        if self.cycle.probing_sample && is_too_high(sample.lost, sample.sent_in_flight) {
+            self.handle_too_high(ack.now, sample.sent_in_flight, sample.app_limited);
+        }
+    }
+
+    /// A mark is taken as a round trip with too many losses (RFC 3168 5: the answer must be that
+    /// to a lost segment).
+    pub(super) fn handle_echo(&mut self, congestion: &Congestion) {
+        self.note_loss();
+        if self.state == State::Startup {
+            self.leave_startup();
+        } else if self.cycle.probing_sample {
+            self.handle_too_high(congestion.now, congestion.in_flight, false);
+        }
+    }
+
+    fn note_loss(&mut self) {
+        self.save_state();
+        if !self.latest.loss_in_round {
+            self.latest.round_delivered = self.delivered;
+        }
+        self.latest.loss_in_round = true;
+    }
+
+    /// HandleInflightTooHigh.
+    fn handle_too_high(&mut self, now: Instant, in_flight: u64, app_limited: bool) {
+        self.cycle.was_too_high = true;
+        self.cycle.probing_sample = false;
+        if !app_limited {
+            self.inflight_long = in_flight.max(percent(self.target(), BETA));
+        }
+        if self.state == State::Up {
+            self.undo.state = Some(State::Up);
+            self.start_down(now);
+        }
+    }
+
+    /// SaveStateUponLoss; the first loss of a round counts.
+    pub(super) fn save_state(&mut self) {
+        if self.latest.loss_in_round {
+            return;
+        }
+        self.save_window();
+        self.undo = Undo {
+            state: None,
+            bandwidth_short: self.bandwidth_short,
+            inflight_short: self.inflight_short,
+            inflight_long: self.inflight_long,
+        };
+    }
+
+    /// SaveCwnd.
+    pub(super) fn save_window(&mut self) {
+        self.prior_window = if self.recovering || self.state == State::ProbeRtt {
+            self.prior_window.max(self.window)
+        } else {
+            self.window
+        };
+    }
+
+    /// RestoreCwnd.
+    pub(super) fn restore_window(&mut self) {
+        self.window = self.window.max(self.prior_window);
+    }
+
+    /// HandleSpuriousLossDetection of 5.5.11.2.
+    pub(super) fn handle_spurious(&mut self) {
+        self.restore_window();
+        self.latest.loss_in_round = false;
+        self.full_pipe.reset(0);
+        self.bandwidth_short = self.bandwidth_short.max(self.undo.bandwidth_short);
+        self.inflight_short = self.inflight_short.max(self.undo.inflight_short);
+        self.inflight_long = self.inflight_long.max(self.undo.inflight_long);
+        let probes_rtt = self.state == State::ProbeRtt;
+        match self.undo.state.take() {
+            Some(State::Startup) if self.state != State::Startup => {
+                self.full_pipe.reached = false;
+                if !probes_rtt {
+                    self.enter_startup();
+                }
+            }
+            Some(State::Up) if self.state != State::Up && !probes_rtt => self.start_refill(),
+            _ => {}
+        }
+    }
+}
+
+/// How much was in flight when the losses before and in this segment, which may be a whole burst,
+/// crossed the threshold (InflightAtLoss).
+fn inflight_at_loss(lost: &Lost) -> u64 {
+    let before = lost.sent_in_flight.saturating_sub(lost.bytes);
+    let lost_before = lost.lost_since.saturating_sub(lost.bytes);
+    let tolerated = percent(before, LOSS_THRESHOLD).saturating_sub(lost_before);
+    before + mul_div(tolerated, 100, 100 - LOSS_THRESHOLD)
+}

@@ -1,0 +1,96 @@
+//! Startup and Drain: doubling until the rate no longer follows (draft sections 5.3.1, 5.3.2).
+
+use handfast_packet::Instant;
+
+use super::losses::is_too_high;
+use super::{Bbr, State};
+use crate::congestion::RateSample;
+use crate::congestion::arithmetic::percent;
+
+/// Rounds without growth that prove a full pipe.
+const FLAT_ROUNDS: u32 = 3;
+/// What counts as growth, in percent of the rate before.
+const GROWTH: u64 = 125;
+/// ACKs with losses in one round that end Startup (BBRStartupFullLossCnt).
+const LOSS_EVENTS: u32 = 6;
+/// Rounds after which Drain ends even if the queue did not.
+const DRAIN_ROUNDS: u64 = 3;
+
+/// Whether sending faster still delivers faster.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct FullPipe {
+    pub(super) bandwidth: u64,
+    count: u32,
+    /// BBR.full_bw_now.
+    pub(super) now: bool,
+    /// BBR.full_bw_reached: it once was so.
+    pub(super) reached: bool,
+}
+
+impl FullPipe {
+    /// ResetFullBW: the question is asked anew, from `bandwidth` on.
+    pub(super) fn reset(&mut self, bandwidth: u64) {
+        self.bandwidth = bandwidth;
+        self.count = 0;
+        self.now = false;
+    }
+}
+
+impl Bbr {
+    pub(super) fn check_full_pipe(&mut self, sample: &RateSample) {
+        if self.full_pipe.now || !self.round_start || sample.app_limited {
+            return;
+        }
+        if sample.rate >= percent(self.full_pipe.bandwidth, GROWTH) {
+            return self.full_pipe.reset(sample.rate);
+        }
+        self.full_pipe.count += 1;
+        self.full_pipe.now = self.full_pipe.count >= FLAT_ROUNDS;
+        self.full_pipe.reached |= self.full_pipe.now;
+    }
+
+    pub(super) fn check_startup_done(&mut self, sample: &RateSample) {
+        self.check_startup_losses(sample);
+        if self.state == State::Startup && self.full_pipe.reached {
+            self.enter_drain();
+        }
+    }
+
+    /// CheckStartupHighLoss of 5.3.1.3.
+    fn check_startup_losses(&mut self, sample: &RateSample) {
+        let events = self.latest.loss_events;
+        if !self.latest.round_start {
+            return;
+        }
+        self.latest.loss_events = 0;
+        let too_high = is_too_high(sample.lost, sample.sent_in_flight);
+        if !self.full_pipe.reached && self.recovering && events >= LOSS_EVENTS && too_high {
+            self.leave_startup();
+        }
+    }
+
+    /// Losses say that the pipe is full.
+    pub(super) fn leave_startup(&mut self) {
+        self.undo.state = Some(State::Startup);
+        self.full_pipe.reached = true;
+        let bdp = self.bdp(self.bandwidth, 100);
+        self.inflight_long = bdp.max(self.latest.inflight);
+    }
+
+    pub(super) fn enter_startup(&mut self) {
+        self.state = State::Startup;
+    }
+
+    fn enter_drain(&mut self) {
+        self.state = State::Drain;
+        self.drain_began = self.round_count;
+    }
+
+    pub(super) fn check_drain_done(&mut self, now: Instant) {
+        let drained = self.in_flight <= self.inflight(self.bandwidth, 100);
+        let too_long = self.round_count > self.drain_began + DRAIN_ROUNDS;
+        if self.state == State::Drain && (drained || too_long) {
+            self.start_down(now);
+        }
+    }
+}
