@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use handfast_packet::Instant;
-use handfast_stack::{BACKLOG_MAX, Connect, ConnectError, Listen, ListenError};
+use handfast_stack::{BACKLOG_MAX, Connect, ConnectError, FastOpenConnect, Listen, ListenError};
 
 use super::call::{Detail, Family, Fd, Progress, Value};
 use super::errno::Errno;
@@ -57,12 +57,32 @@ impl Sockets {
             }
         }
         let asked = usize::try_from(backlog).unwrap_or(0).min(BACKLOG_MAX);
+        // Both let in more than was asked for.
+        socket.backlog = match self.settings.kernel {
+            Kernel::Linux => asked + 1,
+            Kernel::FreeBsd => asked * 3 / 2 + 1,
+        };
+        self.start_listening(key)
+    }
+
+    /// A listener's choices have changed: it begins anew, unless somebody waits already.
+    pub(super) fn listen_anew(&mut self, now: Instant, key: FileKey) -> Attempt<()> {
+        let Role::Listener(listeners) = &mut self.files.socket(key).role else {
+            return Ok(());
+        };
+        if listeners.iter().any(|&id| self.stack.acceptable(id) > 0) {
+            return Ok(());
+        }
+        for id in listeners.drain(..) {
+            self.stack.close_listener(now, id);
+        }
+        self.start_listening(key).map(|_| ())
+    }
+
+    fn start_listening(&mut self, key: FileKey) -> Attempt {
+        let socket = self.files.socket(key);
         let options = Listen {
-            // Both let in more than was asked for.
-            backlog: match self.settings.kernel {
-                Kernel::Linux => asked + 1,
-                Kernel::FreeBsd => asked * 3 / 2 + 1,
-            },
+            backlog: socket.backlog,
             ..socket.choices.listen(&self.settings)
         };
         let local = socket.unbound();
@@ -120,8 +140,13 @@ impl Sockets {
     ) -> Attempt {
         let key = self.files.socket_key(fd)?;
         if matches!(self.files.socket(key).role, Role::Idle) {
-            self.begin(now, key, remote)?;
+            let waits_for_text = self.begin(now, key, remote, None)?;
             let socket = self.files.socket(key);
+            if waits_for_text && let Role::Stream(stream) = &mut socket.role {
+                // The SYN leaves with the first text (RFC 7413).
+                stream.announced = true;
+                return Ok(Value::from(0));
+            }
             if socket.nonblocking {
                 return Err(Errno::EINPROGRESS.into());
             }
@@ -206,16 +231,25 @@ impl Sockets {
         socket.written = 0;
     }
 
-    /// Sends the SYN.
-    fn begin(&mut self, now: Instant, key: FileKey, remote: SocketAddr) -> Attempt<()> {
+    /// Sends the SYN, or, when `fast_open` says so, lets it wait for text: returns whether it
+    /// waits.
+    pub(super) fn begin(
+        &mut self,
+        now: Instant,
+        key: FileKey,
+        remote: SocketAddr,
+        fast_open: Option<FastOpenConnect>,
+    ) -> Attempt<bool> {
         let socket = self.files.socket(key);
         socket.take_error()?;
         let remote = socket.taken(remote)?;
         let local = socket.bound.map(|bound| bound.ip());
+        let choices = socket.choices.connect(&self.settings);
         let options = Connect {
             local: local.filter(|address| !address.is_unspecified()),
             local_port: socket.bound.map(|bound| bound.port()),
-            ..socket.choices.connect(&self.settings)
+            fast_open: fast_open.unwrap_or(choices.fast_open),
+            ..choices
         };
         let id = self
             .stack
@@ -225,7 +259,9 @@ impl Sockets {
         socket.role = Role::Stream(Stream::begin(id));
         (socket.read_shut, socket.write_shut) = (false, false);
         socket.bring_into_force(&mut self.stack, now);
-        Ok(())
+        let waits = options.fast_open == FastOpenConnect::WithFirstWrite;
+        let tcp = self.stack.tcp(now, id).expect("made just now");
+        Ok(waits && tcp.fast_open_room() > 0)
     }
 }
 

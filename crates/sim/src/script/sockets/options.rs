@@ -6,7 +6,7 @@ mod set;
 use std::time::Duration;
 
 use handfast_packet::Instant;
-use handfast_stack::{Connect, Listen, Stack};
+use handfast_stack::{BACKLOG, Connect, FastOpenConnect, FastOpenListen, Listen, Stack};
 use handfast_tcp as tcp;
 
 use super::settings::Settings;
@@ -55,6 +55,14 @@ pub(super) struct Choices {
     /// `TCP_DEFER_ACCEPT`.
     pub(super) defer: Option<Duration>,
     pub(super) congestion: tcp::Algorithm,
+    /// `TCP_FASTOPEN`: most early connections of a listener; on FreeBSD a client's wish too.
+    pub(super) fast_open: Option<usize>,
+    /// `TCP_FASTOPEN_CONNECT`.
+    pub(super) fast_open_connect: bool,
+    /// `TCP_FASTOPEN_NO_COOKIE`.
+    pub(super) fast_open_cookieless: bool,
+    /// `TCP_NOTSENT_LOWAT`.
+    pub(super) unsent_low_water: Option<usize>,
     pub(super) tells_left: bool,
     /// `TCP_NOOPT`: SYNs without options.
     pub(super) no_options: bool,
@@ -85,6 +93,10 @@ impl Choices {
             syn_retries: None,
             defer: None,
             congestion: config.congestion,
+            fast_open: None,
+            fast_open_connect: false,
+            fast_open_cookieless: false,
+            unsent_low_water: None,
             tells_left: false,
             no_options: false,
             kept: Vec::new(),
@@ -103,10 +115,10 @@ impl Choices {
     pub(super) fn config(&self, settings: &Settings) -> tcp::Config {
         let mut config = settings.tcp();
         if let Some(bytes) = self.send_buffer {
-            (config.send_buffer, config.send_buffer_max) = (bytes, 0);
+            (config.send_buffer, config.send_buffer_max) = (bytes, bytes);
         }
         if let Some(bytes) = self.receive_buffer {
-            (config.receive_buffer, config.receive_buffer_max) = (bytes, 0);
+            (config.receive_buffer, config.receive_buffer_max) = (bytes, bytes);
         }
         config.nagle = !self.nodelay;
         config.keep_alive = self.keep_alive.then_some(self.keep_idle);
@@ -117,6 +129,7 @@ impl Choices {
         config.connect_timeout = self.connect_timeout.unwrap_or(config.connect_timeout);
         config.syn_retries = self.syn_retries.or(config.syn_retries);
         config.congestion = self.congestion;
+        config.unsent_low_water = self.unsent_low_water.or(config.unsent_low_water);
         if self.no_options {
             config.timestamps = false;
             config.sack = false;
@@ -127,7 +140,14 @@ impl Choices {
 
     /// For `connect`.
     pub(super) fn connect(&self, settings: &Settings) -> Connect {
+        let cookieless = settings.fast_open.client_cookieless || self.fast_open_cookieless;
         Connect {
+            fast_open: if self.fast_open_connect && settings.fast_open.client {
+                FastOpenConnect::WithFirstWrite
+            } else {
+                FastOpenConnect::Off
+            },
+            fast_open_cookieless: cookieless,
             tcp: Some(self.config(settings)),
             ..Connect::default()
         }
@@ -140,9 +160,25 @@ impl Choices {
             cookies: settings.cookies,
             overflow: settings.overflow,
             defer: self.defer,
+            fast_open: self.early(settings),
             tcp: Some(self.config(settings)),
             ..Listen::default()
         }
+    }
+
+    /// Whether a listener lets peers in early.
+    fn early(&self, settings: &Settings) -> Option<FastOpenListen> {
+        let may = settings.fast_open.server;
+        let pending = match self.fast_open {
+            _ if !may => None,
+            None => settings.fast_open.every_listener.then_some(BACKLOG),
+            pending => pending,
+        };
+        let cookieless = settings.fast_open.server_cookieless || self.fast_open_cookieless;
+        Some(FastOpenListen {
+            pending: pending?,
+            cookieless,
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use handfast_stack as stack;
 use handfast_tcp as tcp;
 
 pub use names::Applied;
-pub(super) use names::algorithm;
+pub(super) use names::{algorithm, low_water};
 
 /// Whose habits the machine has, where kernels differ in what their calls return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +40,37 @@ pub struct Settings {
     pub(super) overflow: stack::Overflow,
     /// Most connections of a listener that are opening.
     pub(super) half_open: usize,
+    /// Who may use Fast Open.
+    pub(super) fast_open: FastOpenSettings,
     /// The names that were set and have no meaning here, with the reason why that does no harm.
     notes: Vec<String>,
+}
+
+/// Who may use Fast Open (RFC 7413): Linux' `net.ipv4.tcp_fastopen`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FastOpenSettings {
+    /// Clients.
+    pub(super) client: bool,
+    /// Listeners that ask for it.
+    pub(super) server: bool,
+    /// Clients send text without a cookie.
+    pub(super) client_cookieless: bool,
+    /// Listeners take text without a cookie.
+    pub(super) server_cookieless: bool,
+    /// Listeners need not ask.
+    pub(super) every_listener: bool,
+}
+
+impl FastOpenSettings {
+    const fn from_linux(bits: u64) -> Self {
+        Self {
+            client: bits & 0x1 != 0,
+            server: bits & 0x2 != 0,
+            client_cookieless: bits & 0x4 != 0,
+            server_cookieless: bits & 0x200 != 0,
+            every_listener: bits & 0x400 != 0,
+        }
+    }
 }
 
 /// Why a setting was not taken.
@@ -87,6 +116,7 @@ impl Settings {
             cookies: stack::SynCookies::OnOverflow,
             overflow: stack::Overflow::Drop,
             half_open: stack::BACKLOG,
+            fast_open: FastOpenSettings::from_linux(1),
             notes: Vec::new(),
         }
         .with(&[
@@ -113,6 +143,8 @@ impl Settings {
             ("tcp_recovery", "1"),
             ("tcp_frto", "2"),
             ("tcp_reordering", "3"),
+            ("tcp_fastopen", "0x403"),
+            ("tcp_fastopen_key", "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4"),
         ])
     }
 
@@ -121,6 +153,8 @@ impl Settings {
         let mut settings = Self::linux();
         settings.kernel = Kernel::FreeBsd;
         settings.with(&[
+            ("kern.ipc.maxsockbuf", "2097152"),
+            ("tcp_fastopen", "0"),
             ("net.inet.tcp.recvspace", "65536"),
             ("net.inet.tcp.sendspace", "32768"),
             ("net.inet.tcp.delacktime", "40"),

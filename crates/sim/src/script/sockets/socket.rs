@@ -20,6 +20,8 @@ pub(super) struct Socket {
     /// What `bind` said; in the form that the stack uses, never mapped.
     pub(super) bound: Option<SocketAddr>,
     pub(super) role: Role,
+    /// What `listen` asked for.
+    pub(super) backlog: usize,
     /// `SO_ERROR`: what the next call that looks is told, once.
     pub(super) error: Option<Errno>,
     /// The program will not read any more.
@@ -86,6 +88,7 @@ impl Socket {
             choices,
             bound: None,
             role: Role::Idle,
+            backlog: 0,
             error: None,
             read_shut: false,
             write_shut: false,

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use handfast_packet::Instant;
+use handfast_stack::FastOpenConnect;
 use handfast_tcp::{ReadError, WriteError};
 
 use super::call::{Detail, Fd, Progress, Value};
@@ -97,16 +98,21 @@ impl Sockets {
         to: Option<SocketAddr>,
     ) -> Attempt {
         let known = MSG_DONTWAIT | MSG_NOSIGNAL;
-        if flags & MSG_FASTOPEN != 0 {
-            return self.write_fast_open((now, progress), fd, (len, flags), to);
+        let key = self.files.socket_key(fd)?;
+        let implied = self.settings.kernel == Kernel::FreeBsd || flags & MSG_FASTOPEN != 0;
+        if let (Some(to), true, false) = (to, implied, progress.begun) {
+            let stop = self.connect_and_write((now, progress), key, (len, flags), to)?;
+            if let Some(value) = stop {
+                return Ok(value);
+            }
         }
+        let flags = flags & !MSG_FASTOPEN;
         if flags & (MSG_OOB | MSG_MORE) != 0 {
             return Err(Stop::Unsupported("MSG_OOB and MSG_MORE".into()));
         }
         if flags & !known != 0 {
             return Err(unknown_flags(flags & !known));
         }
-        let key = self.files.socket_key(fd)?;
         let socket = self.files.socket(key);
         let nonblocking = socket.nonblocking || flags & MSG_DONTWAIT != 0;
         let timeout = socket.choices.send_timeout;
@@ -125,7 +131,7 @@ impl Sockets {
         if socket.write_shut || ended {
             return partial(progress.moved, Errno::EPIPE.into());
         }
-        if opening {
+        if opening && !self.may_write_early(now, key) {
             return Err(wait(now, progress, nonblocking, timeout));
         }
         match self.write_text(now, key, len - progress.moved) {
@@ -141,6 +147,58 @@ impl Sockets {
         match wait(now, progress, nonblocking, timeout) {
             stop @ Stop::Error(_) => partial(progress.moved, stop),
             stop => Err(stop),
+        }
+    }
+
+    /// Whether the SYN still waits for text (`TCP_FASTOPEN_CONNECT`).
+    fn may_write_early(&mut self, now: Instant, key: FileKey) -> bool {
+        let tcp = self.files.socket(key).tcp(&mut self.stack, now);
+        tcp.is_some_and(|tcp| tcp.fast_open_room() > 0)
+    }
+
+    /// A `sendto` that connects first: with `MSG_FASTOPEN` (RFC 7413), and on FreeBSD always.
+    /// `None` lets the usual way of writing go on.
+    fn connect_and_write(
+        &mut self,
+        (now, progress): (Instant, &mut Progress),
+        key: FileKey,
+        (len, flags): (usize, i64),
+        to: SocketAddr,
+    ) -> Attempt<Option<Value>> {
+        let (kernel, allowed) = (self.settings.kernel, self.settings.fast_open.client);
+        let socket = self.files.socket(key);
+        match (&socket.role, kernel) {
+            (Role::Idle, _) => {}
+            (_, Kernel::FreeBsd) => return Ok(None),
+            (Role::Stream(stream), _) if stream.ended => return Ok(None),
+            (Role::Stream(stream), _) if stream.opening => return Err(Errno::EALREADY.into()),
+            (_, Kernel::Linux) => return Err(Errno::EISCONN.into()),
+        }
+        let nonblocking = socket.nonblocking || flags & MSG_DONTWAIT != 0;
+        let fast_open = match kernel {
+            Kernel::Linux if !allowed => return Err(Errno::EOPNOTSUPP.into()),
+            Kernel::FreeBsd if !allowed || socket.choices.fast_open.is_none() => {
+                FastOpenConnect::Off
+            }
+            _ => FastOpenConnect::Now,
+        };
+        self.begin(now, key, to, Some(fast_open))?;
+        let socket = self.files.socket(key);
+        let fits = socket.tcp(&mut self.stack, now);
+        let fits = fits.map_or(0, |tcp| tcp.fast_open_room());
+        let room = match kernel {
+            // FreeBSD buffers what does not fit into the SYN; Linux waits with it.
+            Kernel::FreeBsd => len,
+            Kernel::Linux => fits,
+        };
+        if let Ok(count) = self.write_text(now, key, len.min(room)) {
+            progress.moved = count;
+        }
+        match (kernel, progress.moved) {
+            (Kernel::FreeBsd, moved) => Ok(Some(count_of(moved))),
+            (Kernel::Linux, 0) if nonblocking => Err(Errno::EINPROGRESS.into()),
+            (Kernel::Linux, moved) if nonblocking => Ok(Some(count_of(moved))),
+            (Kernel::Linux, _) => Ok(None),
         }
     }
 
@@ -182,18 +240,6 @@ impl Sockets {
     fn read_urgent(&mut self, now: Instant, key: FileKey) -> Attempt {
         let _ = (now, key);
         Err(Stop::Unsupported("recv with MSG_OOB".into()))
-    }
-
-    /// `MSG_FASTOPEN` (RFC 7413): connects and sends at once.
-    fn write_fast_open(
-        &mut self,
-        (now, progress): (Instant, &mut Progress),
-        fd: Fd,
-        (len, flags): (usize, i64),
-        to: Option<SocketAddr>,
-    ) -> Attempt {
-        let _ = (now, progress, fd, len, flags, to);
-        Err(Stop::Unsupported("sendto with MSG_FASTOPEN".into()))
     }
 
     fn read_without_connection(&mut self, key: FileKey) -> Attempt {

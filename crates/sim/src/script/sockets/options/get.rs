@@ -95,6 +95,10 @@ impl Socket {
         let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         let number = match name {
             "TCP_NODELAY" => choices.nodelay.into(),
+            "TCP_FASTOPEN" => count(choices.fast_open.unwrap_or(0)),
+            "TCP_FASTOPEN_CONNECT" => choices.fast_open_connect.into(),
+            "TCP_FASTOPEN_NO_COOKIE" => choices.fast_open_cookieless.into(),
+            "TCP_NOTSENT_LOWAT" => count(choices.unsent_low_water.unwrap_or(0)),
             "TCP_INQ" => choices.tells_left.into(),
             "TCP_NOOPT" => choices.no_options.into(),
             "TCP_KEEPIDLE" => seconds(choices.keep_idle),

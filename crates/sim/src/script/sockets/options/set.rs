@@ -6,7 +6,7 @@ use handfast_packet::Instant;
 
 use super::super::call::Fd;
 use super::super::errno::Errno;
-use super::super::settings::algorithm;
+use super::super::settings::{algorithm, low_water};
 use super::super::socket::{Role, Socket};
 use super::super::{Attempt, Sockets, Stop};
 use super::OptionValue;
@@ -51,6 +51,7 @@ impl Sockets {
             _ => return Err(unknown(level, name)),
         }
         socket.bring_into_force(&mut self.stack, now);
+        self.listen_anew(now, key)?;
         Ok(0.into())
     }
 }
@@ -122,6 +123,16 @@ impl Socket {
                 choices.syn_retries = Some(retries);
             }
             "TCP_DEFER_ACCEPT" => choices.defer = defer(number(value)?),
+            "TCP_FASTOPEN" => {
+                let count = usize::try_from(number(value)?).map_err(|_| Errno::EINVAL)?;
+                choices.fast_open = (count > 0).then_some(count);
+            }
+            "TCP_FASTOPEN_CONNECT" => choices.fast_open_connect = switch(value)?,
+            "TCP_FASTOPEN_NO_COOKIE" => choices.fast_open_cookieless = switch(value)?,
+            "TCP_NOTSENT_LOWAT" => {
+                let bytes = u64::try_from(number(value)?).unwrap_or(u64::MAX);
+                choices.unsent_low_water = low_water(bytes);
+            }
             "TCP_CONGESTION" if !fresh => {
                 let why = "of a connection cannot be changed";
                 return Err(Stop::Unsupported(format!("{name} {why}")));

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use handfast_stack::{Overflow, SynCookies};
+use handfast_stack::{FastOpenKeys, Overflow, SynCookies};
 use handfast_tcp::{Algorithm, EcnMode, MtuProbing};
 
-use super::{SettingError, Settings};
+use super::{FastOpenSettings, SettingError, Settings};
 
 /// What became of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,6 @@ const PREFIXES: [&str; 4] = ["proc.sys.", "net.ipv4.", "net.ipv6.", "net.inet."]
 const HARMLESS: &[(&str, &str)] = &[
     ("tcp.hostcache.purgenow", "each script has a new stack"),
     ("tcp.hostcache.prune", "each script has a new stack"),
-    ("tcp_no_metrics_save", "each script has a new stack"),
     ("tcp.syncache.see_other", "changes no packet"),
     (
         "tcp_autocorking",
@@ -48,10 +47,6 @@ const HARMLESS: &[(&str, &str)] = &[
     ),
     (
         "net.core.wmem_max",
-        "the limit of a connection's buffer counts",
-    ),
-    (
-        "kern.ipc.maxsockbuf",
         "the limit of a connection's buffer counts",
     ),
     ("tcp.rexmit_slop", "our smallest timeout is rexmit_min"),
@@ -159,14 +154,15 @@ fn apply_linux(settings: &mut Settings, name: &str, value: &str) -> Option<bool>
         "tcp_keepalive_probes" => tcp.keep_alive_probes = u8::try_from(number?).ok()?,
         "tcp_rmem" => {
             let [_, initial, most] = triple(value)?;
-            // Half of the memory is reckoned as overhead, as in a fresh Linux socket.
+            // Half of the memory is reckoned as overhead, as in a fresh Linux socket; the window
+            // scale follows from all of it.
             settings.receive_buffer = initial;
             (tcp.receive_buffer, tcp.receive_buffer_max) = (initial / 2, most);
         }
         "tcp_wmem" => {
             let [_, initial, most] = triple(value)?;
             settings.send_buffer = initial;
-            tcp.send_buffer = most;
+            (tcp.send_buffer, tcp.send_buffer_max) = (initial, most);
         }
         "tcp_syn_retries" => tcp.syn_retries = Some(retries(number?, &mut tcp.connect_timeout)?),
         "tcp_synack_retries" => {
@@ -186,6 +182,11 @@ fn apply_linux(settings: &mut Settings, name: &str, value: &str) -> Option<bool>
             };
         }
         "tcp_max_syn_backlog" => settings.half_open = usize::try_from(number?).ok()?,
+        "tcp_fastopen" => settings.fast_open = FastOpenSettings::from_linux(bits(value)?),
+        "tcp_fastopen_key" => settings.stack.fast_open_keys = Some(keys(value)?),
+        "tcp_no_metrics_save" => settings.stack.share_metrics = number? == 0,
+        "tcp_notsent_lowat" => tcp.unsent_low_water = low_water(number?),
+        "kern.ipc.maxsockbuf" => tcp.receive_buffer_max = usize::try_from(number?).ok()?,
         "tcp_mtu_probing" => {
             tcp.mtu_probing = match number? {
                 0 => MtuProbing::Off,
@@ -193,7 +194,7 @@ fn apply_linux(settings: &mut Settings, name: &str, value: &str) -> Option<bool>
                 _ => MtuProbing::Always,
             };
         }
-        "tcp_early_retrans" => return Some(number? == 3),
+        "tcp_early_retrans" => return Some(matches!(number?, 3 | 4)),
         "tcp_recovery" => return Some(number? == 1),
         "tcp_reordering" => return Some(number? == 3),
         "tcp_frto" => return Some(number? > 0),
@@ -221,11 +222,14 @@ fn apply_freebsd(settings: &mut Settings, name: &str, value: &str) -> Option<boo
         "sack.enable" => tcp.sack = number? != 0,
         "recvspace" => {
             settings.receive_buffer = usize::try_from(number?).ok()?;
-            (tcp.receive_buffer, tcp.receive_buffer_max) = (settings.receive_buffer, 0);
+            tcp.receive_buffer = settings.receive_buffer;
         }
+        "fastopen.client_enable" => settings.fast_open.client = number? != 0,
+        "fastopen.server_enable" => settings.fast_open.server = number? != 0,
         "sendspace" => {
             settings.send_buffer = usize::try_from(number?).ok()?;
             tcp.send_buffer = settings.send_buffer;
+            tcp.send_buffer_max = tcp.send_buffer_max.max(tcp.send_buffer);
         }
         "delacktime" => tcp.delayed_ack = millis()?.min(Duration::from_millis(499)),
         "keepinit" => tcp.connect_timeout = millis()?,
@@ -279,6 +283,41 @@ fn retries(number: u64, time: &mut Duration) -> Option<u8> {
     let retries = u8::try_from(number).ok().filter(|&retries| retries < 32)?;
     *time = (*time).max(Duration::from_secs(1 << (retries + 1)));
     Some(retries)
+}
+
+/// A number in decimal or, behind `0x`, hexadecimal digits.
+fn bits(value: &str) -> Option<u64> {
+    match value.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => value.parse().ok(),
+    }
+}
+
+/// A key, and perhaps the one before it: four words of hexadecimal digits each.
+fn keys(value: &str) -> Option<FastOpenKeys> {
+    let key = |text: &str| {
+        let mut key = [0; 16];
+        let mut words = text.trim().split('-');
+        for part in key.chunks_exact_mut(4) {
+            let word = u32::from_str_radix(words.next()?, 16).ok()?;
+            part.copy_from_slice(&word.to_le_bytes());
+        }
+        Some(key)
+    };
+    let mut keys = value.split(',');
+    Some(FastOpenKeys {
+        current: key(keys.next()?)?,
+        previous: match keys.next() {
+            Some(text) => Some(key(text)?),
+            None => None,
+        },
+    })
+}
+
+/// The largest numbers of 32 bits stand for no limit.
+pub(in super::super) fn low_water(bytes: u64) -> Option<usize> {
+    let limit = usize::try_from(bytes).ok()?;
+    (0 < bytes && bytes < u64::from(u32::MAX / 2)).then_some(limit)
 }
 
 /// `least initial most`.
