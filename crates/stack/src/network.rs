@@ -131,6 +131,10 @@ pub(crate) struct OutPacket {
     pub(crate) protocol: Protocol,
     /// For the IP header.
     pub(crate) ecn: Ecn,
+    /// Differentiated services codepoint.
+    pub(crate) dscp: u8,
+    /// TTL or hop limit.
+    pub(crate) hop_limit: u8,
     /// The transport header.
     pub(crate) head: Head,
     /// What stands behind the transport header.

@@ -2,6 +2,8 @@
 
 use alloc::boxed::Box;
 
+use core::time::Duration;
+
 use handfast_packet::buf::Chunk;
 use handfast_packet::cause::Cause;
 use handfast_packet::tcp::SeqNumber;
@@ -24,6 +26,7 @@ impl Connection {
         self.may_write()?;
         let room = bytes.len().min(self.write_room());
         let taken = self.snd.buffer.write(&bytes[..room], cx.pool);
+        self.written(cx.now, false);
         self.note_written(taken, bytes.len())
     }
 
@@ -36,6 +39,7 @@ impl Connection {
         let (len, mut chunk) = (chunk.len(), chunk);
         chunk.truncate(self.write_room());
         let taken = self.snd.buffer.push_chunk(chunk, cx.pool);
+        self.written(cx.now, false);
         self.note_written(taken, len)
     }
 
@@ -92,6 +96,7 @@ impl Connection {
             Phase::Closed(_) | Phase::TimeWait(_) => {}
             // RFC 9293 3.10.4: nothing is synchronised, nobody needs to be told.
             Phase::SynSent => self.end(CloseReason::Aborted),
+            _ if self.config.linger == Some(Duration::ZERO) => self.abort(cx),
             _ if self.rcv.data.readable() > 0 => {
                 self.abort(cx);
                 if let Some(reset) = &mut self.reply {
@@ -173,7 +178,7 @@ impl Connection {
         at.is_some_and(|at| self.snd.una <= at && at < self.snd.nxt)
     }
 
-    fn may_write(&self) -> Result<(), WriteError> {
+    pub(crate) fn may_write(&self) -> Result<(), WriteError> {
         match self.phase {
             Phase::Closed(reason) => Err(WriteError::Closed(reason)),
             _ if self.close.is_local_shut() => Err(WriteError::ShutDown),
@@ -181,7 +186,11 @@ impl Connection {
         }
     }
 
-    fn note_written(&mut self, taken: usize, offered: usize) -> Result<usize, WriteError> {
+    pub(crate) fn note_written(
+        &mut self,
+        taken: usize,
+        offered: usize,
+    ) -> Result<usize, WriteError> {
         if taken < offered {
             self.snd.writer_waits = true;
         }

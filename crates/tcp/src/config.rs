@@ -42,6 +42,10 @@ pub struct Config {
     pub window_scaling: bool,
     /// Nagle's algorithm (RFC 9293 3.7.4). Default on.
     pub nagle: bool,
+    /// ACKs that leave at once when text begins to come, or comes again after a pause: a sender in
+    /// slow start waits for each of them. No more than segments fit twice into the window, and none
+    /// once the application answers what it gets; 0 delays all. Default 16 as in Linux.
+    pub quick_acks: u8,
     /// Longest wait of a delayed ACK; less than 0.5 s (RFC 9293 MUST-40). Default 40 ms.
     pub delayed_ack: Duration,
     /// Smallest retransmission timeout. Default 200 ms as in Linux; RFC 6298 says 1 s.
@@ -64,6 +68,25 @@ pub struct Config {
     pub keep_alive_interval: Duration,
     /// Unanswered keep-alive probes before the connection counts as dead. Default 9.
     pub keep_alive_probes: u8,
+    /// Send keep-alive probes with one octet of garbage, for peers that answer no others (RFC 9293
+    /// MAY-6). Default off.
+    pub keep_alive_garbage: bool,
+    /// What letting go means (`SO_LINGER`): `None` (default) delivers what was written in the
+    /// background, zero resets the connection and drops what was not delivered, and any other time
+    /// is how long a close that waits may take; see [`Connection::set_linger`].
+    ///
+    /// [`Connection::set_linger`]: crate::Connection::set_linger
+    pub linger: Option<Duration>,
+    /// No segment is larger than this, neither of ours nor of the peer's: what we announce and
+    /// what we use (`TCP_MAXSEG`). For ways whose narrowest part tells nobody. At least 48.
+    pub mss_clamp: Option<u16>,
+    /// Differentiated services codepoint of what we send, 0 to 63 (RFC 9293 MUST-48). Default 0.
+    pub dscp: u8,
+    /// TTL or hop limit of what we send (RFC 9293 MUST-49). Default 64.
+    pub hop_limit: u8,
+    /// Tell the application of errors that do not end the connection (RFC 9293 MUST-47), by
+    /// `Event::SoftError`. Default on; off as SHLD-20 permits.
+    pub soft_errors: bool,
     /// How long TIME-WAIT lasts: 2 MSL. Default 60 s as in Linux; RFC 9293 says 4 min.
     pub time_wait: Duration,
     /// Look for the largest segment that the path carries by probes (RFC 4821). Default: once
@@ -115,6 +138,7 @@ impl Default for Config {
             sack: true,
             window_scaling: true,
             nagle: true,
+            quick_acks: 16,
             delayed_ack: Duration::from_millis(40),
             rto_min: Duration::from_millis(200),
             user_timeout: Some(Duration::from_secs(924)),
@@ -124,6 +148,12 @@ impl Default for Config {
             keep_alive: None,
             keep_alive_interval: Duration::from_secs(75),
             keep_alive_probes: 9,
+            keep_alive_garbage: false,
+            linger: None,
+            mss_clamp: None,
+            dscp: 0,
+            hop_limit: 64,
+            soft_errors: true,
             time_wait: Duration::from_secs(60),
             mtu_probing: MtuProbing::BlackHole,
             fin_wait_2: Duration::from_secs(60),

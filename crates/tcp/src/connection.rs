@@ -27,6 +27,7 @@ use crate::recovery::Recovery;
 use crate::rtt::RttEstimator;
 use crate::segment::{Segment, Transmit};
 use crate::sender::Sender;
+use crate::soft_error::SoftError;
 use crate::time_wait::{TimeWait, TimeWaitVerdict};
 use crate::timer::{Timer, TimerTable};
 use crate::timestamps::TimestampState;
@@ -85,6 +86,8 @@ pub struct Connection {
     /// R1 was reached or exceeded, and nobody was told yet that the path may be bad.
     pub(crate) advises_against_path: bool,
     pub(crate) fast_open: FastOpenState,
+    /// The last error that did not end the connection and that nobody has asked for.
+    pub(crate) soft_error: Option<SoftError>,
     pub(crate) info: Info,
 }
 
@@ -141,6 +144,7 @@ impl Connection {
             keep_alive_due: false,
             advises_against_path: false,
             fast_open: FastOpenState::default(),
+            soft_error: None,
             info: Info::default(),
             snd,
             config,
@@ -204,7 +208,7 @@ impl Connection {
             }
             Phase::SynReceived { passive: true } => self.end(CloseReason::Unreachable),
             Phase::Closed(_) | Phase::TimeWait(_) => {}
-            _ => self.events.add(Event::SoftError),
+            _ => self.tell_soft_error(SoftError::Icmp(error)),
         }
     }
 
@@ -335,7 +339,8 @@ impl Connection {
 
     /// Eff.snd.MSS (RFC 9293 3.7.1): what both the peer and IP allow, less our options.
     pub(crate) fn renew_mss(&mut self) {
-        let ceiling = self.snd.peer_mss.min(self.path.send_mss);
+        let clamp = self.config.mss_clamp.unwrap_or(u16::MAX);
+        let ceiling = self.snd.peer_mss.min(self.path.send_mss).min(clamp);
         self.mtu_probe.set_ceiling(ceiling);
         let limit = self.mtu_probe.limit().unwrap_or(ceiling);
         let mss = limit.saturating_sub(self.options_len());

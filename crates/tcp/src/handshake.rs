@@ -170,7 +170,11 @@ impl Connection {
     pub(crate) fn syn_options(&self, now: Instant) -> TcpOptions {
         let (config, answering) = (&self.config, !matches!(self.phase, Phase::SynSent));
         let mut options = TcpOptions {
-            mss: Some(self.path.receive_mss),
+            mss: Some(
+                self.path
+                    .receive_mss
+                    .min(config.mss_clamp.unwrap_or(u16::MAX)),
+            ),
             ..Default::default()
         };
         options.fast_open = self.fast_open_option();

@@ -1,8 +1,16 @@
 //! What the application may choose while the connection lives. What it may choose before is
 //! [`Config`].
 
-use crate::config::Config;
-use crate::connection::Connection;
+use core::time::Duration;
+
+use handfast_packet::cause::Cause;
+
+use crate::config::{Config, Cx};
+use crate::connection::{Connection, Phase};
+use crate::timer::Timer;
+
+/// The largest differentiated services codepoint.
+const DSCP_MAX: u8 = 63;
 
 impl Connection {
     /// The choices in force.
@@ -10,9 +18,13 @@ impl Connection {
         &self.config
     }
 
-    /// Turns Nagle's algorithm off (`true`) or on (RFC 9293 MUST-17).
+    /// Turns Nagle's algorithm off (`true`) or on (RFC 9293 MUST-17). Off sends at once what was
+    /// held back, by a cork too.
     pub fn set_nodelay(&mut self, nodelay: bool) {
         self.config.nagle = !nodelay;
+        if nodelay {
+            self.push_held();
+        }
     }
 
     /// Sets how many bytes may wait unread (as `SO_RCVBUF`): from now on the size stays, and is
@@ -43,5 +55,90 @@ impl Connection {
     pub fn set_unsent_low_water(&mut self, bytes: Option<usize>) {
         self.config.unsent_low_water = bytes;
         self.tell_writer();
+    }
+
+    /// Turns immediate ACKs on or off (as `TCP_QUICKACK`): on sends at once what is owed and the
+    /// next ones without delay, until the application answers; off delays them from now on.
+    pub fn set_quickack(&mut self, quick: bool) {
+        self.acks.quick.set(quick, self.config.quick_acks.max(1));
+        if quick && self.timers.is_set(Timer::DelayedAck) {
+            self.acks.owe(Cause::Ack);
+        }
+    }
+
+    /// Whether the next ACK would leave at once.
+    pub fn quickack(&self) -> bool {
+        self.acks.quick.is_on()
+    }
+
+    /// Sets what letting go means, see [`Config::linger`]. [`Connection::close`] itself never
+    /// waits: with a time that is not zero it is the caller who waits, by
+    /// [`Connection::wait_delivered`] after [`Connection::shutdown`].
+    pub fn set_linger(&mut self, linger: Option<Duration>) {
+        self.config.linger = linger;
+    }
+
+    /// Sets the largest segment (as `TCP_MAXSEG`), at least 48 bytes: before the handshake also
+    /// what we announce, later only what we send. `None` leaves it to peer and path.
+    pub fn set_max_segment(&mut self, mss: Option<u16>) {
+        self.config.mss_clamp = mss;
+        self.renew_mss();
+    }
+
+    /// Text bytes of a full segment now, options subtracted.
+    pub fn max_segment(&self) -> u16 {
+        self.snd.mss
+    }
+
+    /// Sets the idle time before keep-alive probes, and starts it now; `None` sends none (RFC 9293
+    /// MUST-24, MUST-25, MUST-28).
+    pub fn set_keep_alive(&mut self, cx: &mut Cx<'_>, idle: Option<Duration>) {
+        self.config.keep_alive = idle;
+        self.keep_alive_probes = 0;
+        self.keep_alive_due = false;
+        self.timers.stop(Timer::KeepAlive);
+        if matches!(self.phase, Phase::Synchronized) {
+            self.arm_keep_alive(cx.now);
+        }
+    }
+
+    /// Sets the time between keep-alive probes; it counts from the next one.
+    pub fn set_keep_alive_interval(&mut self, interval: Duration) {
+        self.config.keep_alive_interval = interval;
+    }
+
+    /// Sets how many keep-alive probes may go unanswered (RFC 9293 MUST-26: not one alone).
+    pub fn set_keep_alive_probes(&mut self, probes: u8) {
+        self.config.keep_alive_probes = probes;
+    }
+
+    /// Sets the user timeout (RFC 9293 3.9.1.8, MUST-21); it counts from when the peer was last
+    /// known to make progress. `None` never gives up.
+    pub fn set_user_timeout(&mut self, timeout: Option<Duration>) {
+        self.config.user_timeout = timeout;
+        if let Some(since) = self.snd.waiting_since {
+            self.watch_peer(since);
+        }
+    }
+
+    /// Sets how long FIN-WAIT-2 lasts once the application has let go (as `TCP_LINGER2`).
+    pub fn set_fin_wait_2(&mut self, timeout: Duration) {
+        self.config.fin_wait_2 = timeout;
+    }
+
+    /// Sets the differentiated services codepoint of what is sent from now on (RFC 9293 MUST-48,
+    /// SHLD-21); values above 63 count as 63.
+    pub fn set_dscp(&mut self, dscp: u8) {
+        self.config.dscp = dscp.min(DSCP_MAX);
+    }
+
+    /// Sets TTL or hop limit of what is sent from now on (RFC 9293 MUST-49); at least 1.
+    pub fn set_hop_limit(&mut self, hop_limit: u8) {
+        self.config.hop_limit = hop_limit.max(1);
+    }
+
+    /// Turns reports of errors that do not end the connection on or off (RFC 9293 SHLD-20).
+    pub fn set_soft_errors(&mut self, on: bool) {
+        self.config.soft_errors = on;
     }
 }

@@ -127,9 +127,16 @@ pub struct Transmit {
     pub ecn: Ecn,
     /// AE, CWR and ECE. Devices that cut a super-segment leave CWR on its first piece only.
     pub ace: Ace,
+    /// Differentiated services codepoint for the IP header.
+    pub dscp: u8,
+    /// TTL or hop limit for the IP header.
+    pub hop_limit: u8,
     /// Why it is sent.
     pub cause: Cause,
 }
+
+/// TTL and hop limit of what no connection chose (RFC 1122 3.2.1.7, the value of RFC 1700).
+const HOP_LIMIT: u8 = 64;
 
 impl Transmit {
     /// A bare RST (RFC 9293 3.10.7.1): with ACK when it answers a segment that had none.
@@ -152,6 +159,8 @@ impl Transmit {
             options: TcpOptions::default(),
             payload: Payload::new(),
             segment_len: 0,
+            dscp: 0,
+            hop_limit: HOP_LIMIT,
             ecn: Ecn::NotEct,
             ace: Ace::ZERO,
             cause,

@@ -3,6 +3,7 @@
 use handfast_packet::Instant;
 
 use crate::config::{Config, Initial, Path};
+use crate::hold::Hold;
 use crate::output::{Pacer, WindowUse};
 use crate::send_buffer::SendBuffer;
 use crate::seq::{Offset, SeqSpace};
@@ -44,6 +45,8 @@ pub(crate) struct Sender {
     pub(crate) sent_at: Option<Instant>,
     pub(crate) usage: WindowUse,
     pub(crate) pacer: Pacer,
+    /// Small text that shall wait for more.
+    pub(crate) hold: Hold,
     /// The application found the buffer full and wants to hear about room.
     pub(crate) writer_waits: bool,
 }
@@ -72,6 +75,7 @@ impl Sender {
             sent_at: None,
             usage: WindowUse::default(),
             pacer: Pacer::default(),
+            hold: Hold::NOTHING,
             writer_waits: false,
         }
     }

@@ -3,7 +3,8 @@
 use crate::config::Cx;
 use crate::congestion::{self, Congestion};
 use crate::connection::{Connection, Phase};
-use crate::event::{CloseReason, Event};
+use crate::event::CloseReason;
+use crate::soft_error::SoftError;
 use crate::timer::Timer;
 use handfast_packet::cause::Cause;
 
@@ -23,8 +24,12 @@ impl Connection {
                 Timer::TailLossProbe => self.loss_probe_expires(cx),
                 Timer::Reorder => self.reorder_expires(cx),
                 Timer::Pacing => self.pacing_expires(cx),
-                Timer::DelayedAck => self.acks.owe(Cause::DelayedAck),
+                Timer::DelayedAck => {
+                    self.acks.quick.on_delay_expired();
+                    self.acks.owe(Cause::DelayedAck);
+                }
                 Timer::KeepAlive => self.keep_alive_expires(cx),
+                Timer::Cork => self.push_held(),
                 Timer::UserTimeout | Timer::FinWait2 => self.end(CloseReason::TimedOut),
             }
         }
@@ -68,7 +73,7 @@ impl Connection {
         self.rtt.backoff();
         self.info.timeouts += 1;
         if self.recovery.timeouts() == R1_TIMEOUTS {
-            self.events.add(Event::SoftError);
+            self.tell_soft_error(SoftError::NoAnswer);
         }
         self.advises_against_path |= self.recovery.timeouts() >= R1_TIMEOUTS;
         self.watch_retransmission(cx.now);

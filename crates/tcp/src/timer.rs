@@ -5,7 +5,7 @@ use core::num::NonZeroU64;
 use handfast_packet::Instant;
 
 /// How many timers a connection has.
-const TIMERS: usize = 9;
+const TIMERS: usize = 10;
 
 const ALL: [Timer; TIMERS] = [
     Timer::Retransmit,
@@ -17,6 +17,7 @@ const ALL: [Timer; TIMERS] = [
     Timer::TailLossProbe,
     Timer::Reorder,
     Timer::Pacing,
+    Timer::Cork,
 ];
 
 /// The timers of a connection.
@@ -41,6 +42,8 @@ pub(crate) enum Timer {
     Reorder,
     /// The next segment may leave at the pace of the congestion controller.
     Pacing,
+    /// Small text was held back long enough for more to follow.
+    Cork,
 }
 
 /// When each timer runs out, if it runs.

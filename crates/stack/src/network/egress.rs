@@ -52,7 +52,10 @@ impl Network {
     /// Sends a message that shall not leave the link straight to `link`, by the outbox.
     pub(super) fn send_on_link(&mut self, link: EthernetAddress, hop_limit: u8, message: Message) {
         let destination = message.destination;
-        let frame = self.encapsulate(message.into_packet(), hop_limit);
+        let frame = self.encapsulate(OutPacket {
+            hop_limit,
+            ..message.into_packet()
+        });
         self.send_frame(link, ether_type(destination), frame);
     }
 
@@ -123,15 +126,15 @@ impl Network {
             return Err(Unsent::Dropped);
         };
         if self.medium == Medium::Ip {
-            return Ok(self.encapsulate(packet, HOP_LIMIT));
+            return Ok(self.encapsulate(packet));
         }
         match self.neighbors.lookup(now, next_hop, source) {
             Lookup::Known(link) => {
-                let packet = self.encapsulate(packet, HOP_LIMIT);
+                let packet = self.encapsulate(packet);
                 Ok(self.with_link_header(packet, link, ether_type(destination)))
             }
             Lookup::Unknown => {
-                let packet = self.encapsulate(packet, HOP_LIMIT);
+                let packet = self.encapsulate(packet);
                 let waiting = Waiting {
                     packet,
                     destination,
@@ -149,12 +152,14 @@ impl Network {
     }
 
     /// Puts an IP header in front.
-    fn encapsulate(&self, packet: OutPacket, hop_limit: u8) -> TxFrame {
+    fn encapsulate(&self, packet: OutPacket) -> TxFrame {
         let OutPacket {
             source,
             destination,
             protocol,
             ecn,
+            dscp,
+            hop_limit,
             mut head,
             body,
             ..
@@ -168,6 +173,7 @@ impl Network {
                     destination,
                     protocol,
                     ttl: hop_limit,
+                    dscp,
                     ecn,
                     // With DF the identification means nothing and may be zero (RFC 6864 4.1).
                     dont_fragment: true,
@@ -183,10 +189,10 @@ impl Network {
                     destination,
                     next_header: protocol,
                     hop_limit,
+                    dscp,
                     ecn,
                     flow_label: self.flow_label((source, destination), protocol, head.bytes()),
                     payload_len: len,
-                    ..Ipv6Header::default()
                 };
                 header.write(head.prepend(Ipv6Header::LEN));
                 Ipv6Header::LEN
@@ -274,6 +280,8 @@ impl Message {
             destination: self.destination,
             protocol: self.protocol,
             ecn: Ecn::NotEct,
+            dscp: 0,
+            hop_limit: HOP_LIMIT,
             head: Head::new(),
             body: Payload::from(self.bytes),
             checksum_at: None,

@@ -252,6 +252,8 @@ fn packet(source: IpAddr, destination: IpAddr, payload: &[u8]) -> OutPacket {
         destination,
         protocol: Protocol::TCP,
         ecn: Ecn::NotEct,
+        dscp: 0,
+        hop_limit: 64,
         head: Head::new(),
         body: Payload::from(Chunk::copy_from(payload)),
         checksum_at: None,

@@ -137,6 +137,8 @@ impl Tcp {
             destination: flow.remote.address,
             protocol: Protocol::TCP,
             ecn: transmit.ecn,
+            dscp: transmit.dscp,
+            hop_limit: transmit.hop_limit,
             head,
             body: transmit.payload,
             checksum_at: partial.then_some(CHECKSUM_FIELD),

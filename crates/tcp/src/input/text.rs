@@ -62,6 +62,7 @@ impl Connection {
         if inserted.out_of_order {
             self.info.out_of_order += u64::from(wire_segments);
         }
+        let quick = self.acks_at_once(cx.now);
         let waits = self.acks.on_text(&Arrival {
             seq,
             wire_segments,
@@ -71,6 +72,7 @@ impl Connection {
             duplicate: inserted.duplicate,
             largest_segment: self.rcv.largest_segment,
             sack: self.sack,
+            quick,
         });
         if waits && !self.timers.is_set(Timer::DelayedAck) {
             self.timers

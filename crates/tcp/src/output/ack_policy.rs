@@ -7,6 +7,7 @@ use handfast_packet::Instant;
 use handfast_packet::cause::Cause;
 use handfast_packet::tcp::{SackBlock, SackBlocks};
 
+use super::quick_ack::QuickAck;
 use crate::receiver::Receiver;
 use crate::seq::Offset;
 
@@ -36,6 +37,8 @@ pub(crate) struct AckPolicy {
     recent: [Option<Offset>; RECENT_MAX],
     challenges: u8,
     challenges_since: Instant,
+    /// ACKs that need not wait.
+    pub(crate) quick: QuickAck,
 }
 
 /// What happened to the text of a segment.
@@ -57,6 +60,8 @@ pub(crate) struct Arrival {
     pub(crate) largest_segment: u16,
     /// SACK was negotiated.
     pub(crate) sack: bool,
+    /// The ACK shall not wait for more text.
+    pub(crate) quick: bool,
 }
 
 impl AckPolicy {
@@ -113,7 +118,7 @@ impl AckPolicy {
         // MUST-59 of RFC 9293 allows one ACK for two full segments; a super-segment is more.
         // A second segment counts even when it is small: a sender whose probe timer runs would
         // take a longer wait for a loss.
-        if self.bytes > u64::from(arrival.largest_segment) {
+        if arrival.quick || self.bytes > u64::from(arrival.largest_segment) {
             self.owe(Cause::Ack);
         }
         self.owed.is_none()
@@ -143,6 +148,7 @@ impl AckPolicy {
     pub(crate) fn on_sent(&mut self, pure: bool) {
         self.owed = None;
         self.bytes = 0;
+        self.quick.on_ack_sent();
         if pure {
             self.duplicates = self.duplicates.saturating_sub(1);
             self.duplicate = None;

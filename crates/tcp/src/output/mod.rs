@@ -5,6 +5,7 @@ mod ack_policy;
 mod nagle;
 mod pacing;
 mod probe;
+mod quick_ack;
 mod retransmit;
 mod segment;
 mod usage;
@@ -32,7 +33,7 @@ impl Connection {
     /// The next segment to send; `None` when there is nothing to send now.
     #[must_use]
     pub fn poll_transmit(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
-        let transmit = match self.reply.take() {
+        let mut transmit = match self.reply.take() {
             Some(reply) => Some(reply),
             None => match self.phase {
                 Phase::Closed(_) | Phase::TimeWait(_) => None,
@@ -40,6 +41,7 @@ impl Connection {
                 Phase::Synchronized => self.poll_synchronized(cx),
             },
         }?;
+        (transmit.dscp, transmit.hop_limit) = (self.config.dscp, self.config.hop_limit);
         self.info.segments_sent += wire_segments(&transmit);
         self.note_size(&transmit);
         self.tell_writer();
@@ -109,7 +111,7 @@ impl Connection {
             congestion: room,
             mss: u64::from(self.snd.mss),
             window_max: self.snd.window_max,
-            hold_small: self.config.nagle && !closing && small_is_out,
+            hold_small: !closing && self.holds_small(small_is_out),
             overdue: self.snd.probe_due,
         });
         let text = text.min(self.super_segment());
@@ -161,6 +163,10 @@ impl Connection {
             self.snd.probes = 0;
         }
         self.timers.stop(Timer::WindowProbe);
+        if text > 0 {
+            let delay = self.config.delayed_ack;
+            self.acks.quick.on_text_sent(cx.now, delay);
+        }
         self.watch_tail(cx.now, self.snd.una == at);
         if self.snd.waiting_since.is_none() {
             self.watch_peer(cx.now);

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use handfast_packet::Instant;
+use handfast_packet::buf::Chunk;
 use handfast_packet::cause::Cause;
 
 use crate::config::Cx;
@@ -80,7 +81,12 @@ impl Connection {
         }
         self.keep_alive_due = false;
         let before = Offset::ZERO + self.snd.nxt.get().saturating_sub(1);
-        Some(self.bare(before, now, Cause::KeepAlive))
+        let mut probe = self.bare(before, now, Cause::KeepAlive);
+        if self.config.keep_alive_garbage {
+            // The peer has acknowledged this octet and looks at it no more (RFC 9293 MAY-6).
+            probe.payload = Chunk::copy_from(&[0]).into();
+        }
+        Some(probe)
     }
 
     /// Starts the idle time anew.

@@ -30,6 +30,7 @@ impl Default for Setup {
             receive_buffer: 20_000,
             send_buffer_max: 0,
             receive_buffer_max: 0,
+            quick_acks: 0,
             timestamps: false,
             sack: false,
             window_scaling: false,
