@@ -58,6 +58,10 @@ pub struct Config {
     /// Most times that a SYN is sent again within `connect_timeout`; `None` (default) leaves it to
     /// that time alone.
     pub syn_retries: Option<u8>,
+    /// Timeouts of a SYN after which the next wait is as long as the last, before they begin to
+    /// double. Default 0 by RFC 6298 5.5; Linux has 4, so that who connects waits less for a busy
+    /// path.
+    pub syn_linear_timeouts: u8,
     /// Most times that a SYN-ACK is sent again within `connect_timeout`. Default 5 as in Linux,
     /// which makes 63 s: nobody waits for a connection that strangers opened, and its memory is
     /// wanted for others.
@@ -144,6 +148,7 @@ impl Default for Config {
             user_timeout: Some(Duration::from_secs(924)),
             connect_timeout: Duration::from_secs(180),
             syn_retries: None,
+            syn_linear_timeouts: 0,
             syn_ack_retries: Some(5),
             keep_alive: None,
             keep_alive_interval: Duration::from_secs(75),

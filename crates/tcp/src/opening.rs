@@ -80,6 +80,13 @@ impl Connection {
         self.end(CloseReason::Aborted);
     }
 
+    /// Whether the wait after this timeout is longer than the one before
+    /// ([`Config::syn_linear_timeouts`]).
+    pub(crate) fn backs_off(&self) -> bool {
+        !matches!(self.phase, Phase::SynSent)
+            || self.recovery.timeouts() > self.config.syn_linear_timeouts
+    }
+
     /// Whether the SYN or SYN-ACK was sent as often as it may be ([`Config::syn_retries`],
     /// [`Config::syn_ack_retries`]).
     pub(crate) fn opened_in_vain(&self) -> bool {

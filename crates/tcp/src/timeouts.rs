@@ -70,7 +70,9 @@ impl Connection {
             self.snd.syn_sent_at = None;
         }
         self.path_mtu.on_timeout(una);
-        self.rtt.backoff();
+        if self.backs_off() {
+            self.rtt.backoff();
+        }
         self.info.timeouts += 1;
         if self.recovery.timeouts() == R1_TIMEOUTS {
             self.tell_soft_error(SoftError::NoAnswer);

@@ -406,3 +406,14 @@ fn a_half_open_peer_is_reset() {
     script.inject("S. 0:0(0) ack 1 <mss 1000>");
     script.expect_state(Established);
 }
+
+/// As Linux does with `tcp_syn_linear_timeouts`.
+#[test]
+fn the_first_syns_may_be_resent_without_backing_off() {
+    let setup = Setup::default().config(|config| config.syn_linear_timeouts = 2);
+    let mut script = Script::connect(&setup);
+    script.expect("S 0:0(0)");
+    for wait in [1, 1, 1, 2, 4] {
+        script.expect_after(secs(wait), "S 0:0(0)");
+    }
+}

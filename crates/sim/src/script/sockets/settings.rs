@@ -122,6 +122,7 @@ impl Settings {
         .with(&[
             ("tcp_rmem", "4096 131072 6291456"),
             ("tcp_wmem", "4096 16384 4194304"),
+            ("tcp_syn_linear_timeouts", "4"),
         ])
     }
 
@@ -150,7 +151,7 @@ impl Settings {
 
     /// As a FreeBSD kernel starts.
     pub fn freebsd() -> Self {
-        let mut settings = Self::linux();
+        let mut settings = Self::linux().with(&[("tcp_syn_linear_timeouts", "0")]);
         settings.kernel = Kernel::FreeBsd;
         settings.with(&[
             ("kern.ipc.maxsockbuf", "2097152"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use handfast_stack::{FastOpenKeys, Overflow, SynCookies};
-use handfast_tcp::{Algorithm, EcnMode, MtuProbing};
+use handfast_tcp::{Algorithm, Config, EcnMode, MtuProbing};
 
 use super::{FastOpenSettings, SettingError, Settings};
 
@@ -165,6 +165,7 @@ fn apply_linux(settings: &mut Settings, name: &str, value: &str) -> Option<bool>
             (tcp.send_buffer, tcp.send_buffer_max) = (initial, most);
         }
         "tcp_syn_retries" => tcp.syn_retries = Some(retries(number?, &mut tcp.connect_timeout)?),
+        "tcp_syn_linear_timeouts" => tcp.syn_linear_timeouts = u8::try_from(number?).ok()?,
         "tcp_synack_retries" => {
             tcp.syn_ack_retries = Some(retries(number?, &mut tcp.connect_timeout)?);
         }
@@ -198,9 +199,7 @@ fn apply_linux(settings: &mut Settings, name: &str, value: &str) -> Option<bool>
         "tcp_recovery" => return Some(number? == 1),
         "tcp_reordering" => return Some(number? == 3),
         "tcp_frto" => return Some(number? > 0),
-        "tcp_ecn" => tcp.ecn = EcnMode::from_linux(u8::try_from(number?).ok()?)?,
-        "tcp_ecn_option" => tcp.accecn_option = number? != 0,
-        "tcp_ecn_fallback" => tcp.ecn_fallback = (number? != 0).then_some(1),
+        "tcp_ecn" | "tcp_ecn_option" | "tcp_ecn_fallback" => apply_ecn(tcp, name, number?)?,
         "tcp_congestion_control" => match algorithm(value) {
             Some(algorithm) => tcp.congestion = algorithm,
             None => return Some(false),
@@ -210,6 +209,15 @@ fn apply_linux(settings: &mut Settings, name: &str, value: &str) -> Option<bool>
         _ => return None,
     }
     Some(true)
+}
+
+fn apply_ecn(tcp: &mut Config, name: &str, number: u64) -> Option<()> {
+    match name {
+        "tcp_ecn" => tcp.ecn = EcnMode::from_linux(u8::try_from(number).ok()?)?,
+        "tcp_ecn_option" => tcp.accecn_option = number != 0,
+        _ => tcp.ecn_fallback = (number != 0).then_some(1),
+    }
+    Some(())
 }
 
 /// FreeBSD's names, without `net.inet.tcp.`.
