@@ -10,7 +10,7 @@ use crate::tcp::FastOpenKeys;
 
 /// Default of [`Config::connections_max`].
 pub const CONNECTIONS_MAX: usize = 65_536;
-/// Default of [`Config::time_wait_max`]: about 13 MiB of entries at the very most.
+/// Default of [`Config::time_wait_max`]: about 11 MiB of entries, and twice that while the table grows.
 pub const TIME_WAIT_MAX: usize = 65_536;
 
 /// Choices for one stack. All of them have defaults; set at least `seed` and, on Ethernet,

@@ -24,7 +24,8 @@ pub struct TcpCounters {
     pub segments_sent: u64,
     /// Segments dropped because their checksum was wrong.
     pub bad_checksums: u64,
-    /// Segments dropped because their header was cut short or claimed SYN and FIN at once.
+    /// Segments dropped because their header was cut short, or opened something with SYN and FIN
+    /// at once.
     pub malformed: u64,
     /// Resets sent, by connections and for segments that belong to none.
     pub resets_sent: u64,
@@ -48,6 +49,9 @@ pub struct TcpCounters {
     pub replies_dropped: u64,
     /// Segments of connections whose local address was given up meanwhile.
     pub address_gone: u64,
+    /// ICMP errors about segments that were not in flight, and therefore not believed (RFC 5927
+    /// section 4.1).
+    pub icmp_out_of_window: u64,
     /// TIME-WAIT entries ended early because there were too many.
     pub time_waits_evicted: u64,
     /// Connections opened by `connect`.

@@ -7,8 +7,10 @@ use handfast_packet::cause::Cause;
 use handfast_packet::ip::Ecn;
 use handfast_packet::tcp::{Ace, SeqNumber, TcpFlags, TcpOptions};
 
+use crate::seq;
+
 /// The control function of a segment. At most one by parsing: a segment that claims more is
-/// RST if it has RST, and is otherwise dropped before it gets here.
+/// RST if it has RST, and otherwise two segments ([`Segment::behind_syn`]).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Control {
     /// Neither SYN, FIN nor RST.
@@ -35,7 +37,7 @@ impl Control {
         }
     }
 
-    /// The control of a flag set; `None` for SYN with FIN, which no honest stack sends.
+    /// The control of a flag set; `None` for SYN with FIN, which are two.
     pub const fn from_flags(flags: TcpFlags) -> Option<Self> {
         match (
             flags.contains(TcpFlags::SYN),
@@ -94,6 +96,17 @@ impl Segment {
     /// SEG.LEN: text plus SYN or FIN.
     pub fn len(&self) -> u64 {
         self.payload.len() as u64 + self.control.len()
+    }
+
+    /// What stands behind the SYN of a segment that claims SYN and FIN at once, as a segment of
+    /// its own: its text and its FIN.
+    #[must_use]
+    pub fn behind_syn(&self) -> Self {
+        Self {
+            seq: seq::advance(self.seq, 1),
+            control: Control::Fin,
+            ..self.clone()
+        }
     }
 
     /// Whether the segment takes no sequence space.

@@ -55,7 +55,7 @@ pub enum TimeWaitVerdict {
 impl TimeWait {
     /// TIME-WAIT from `until.0` on for `until.1` (2 MSL). `window` is the field for answers;
     /// `timestamps` are TS.Recent and the offset of our timestamp clock.
-    pub(crate) fn new(
+    pub fn new(
         snd_nxt: SeqNumber,
         rcv_nxt: SeqNumber,
         window: u16,

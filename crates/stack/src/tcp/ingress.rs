@@ -26,12 +26,16 @@ impl Tcp {
             self.counters.bad_checksums += 1;
             return;
         }
-        let Some((flow, segment)) = parse(datagram) else {
+        let Some((flow, segment, fin)) = parse(datagram) else {
             self.counters.malformed += 1;
             return;
         };
         self.counters.segments_received += u64::from(segment.wire_segments);
-        self.dispatch(now, network, flow, segment);
+        if fin && segment.control == Control::Syn {
+            self.dispatch_syn_fin(now, flow, &segment);
+        } else {
+            self.dispatch(now, network, flow, segment);
+        }
     }
 
     /// Hands a segment to whom it is for.
@@ -76,6 +80,10 @@ impl Tcp {
     pub(crate) fn on_icmp(&mut self, now: Instant, report: &IcmpReport, error: IcmpError) {
         let (flow, seq) = quoted(report);
         if let Some(key) = self.demux.get(&flow) {
+            let slot = self.slots.get(key);
+            if slot.is_some_and(|slot| !slot.connection.covers(seq)) {
+                self.counters.icmp_out_of_window += 1;
+            }
             self.with(now, key, |connection, cx| {
                 connection.on_icmp(cx, error, seq);
             });
@@ -130,11 +138,12 @@ fn quoted(report: &IcmpReport) -> (Flow, SeqNumber) {
     (flow, SeqNumber(u32::from_be_bytes([n0, n1, n2, n3])))
 }
 
-/// The values of a segment, and between which ends it went; `None` when its header is cut short
-/// or claims SYN and FIN at once.
-fn parse(datagram: Datagram) -> Option<(Flow, Segment)> {
+/// The values of a segment, between which ends it went, and whether it has a FIN, which may stand
+/// beside a SYN; `None` when its header is cut short.
+fn parse(datagram: Datagram) -> Option<(Flow, Segment, bool)> {
     let (header, header_len) = TcpHeader::parse(&datagram.payload).ok()?;
-    let control = Control::from_flags(header.flags)?;
+    let control = Control::from_flags(header.flags).unwrap_or(Control::Syn);
+    let fin = header.flags.contains(TcpFlags::FIN);
     let mut payload = datagram.payload;
     payload.advance(header_len);
     let flow = Flow {
@@ -164,5 +173,5 @@ fn parse(datagram: Datagram) -> Option<(Flow, Segment)> {
         ecn: datagram.ecn,
         ace: Ace::from_flags(header.flags),
     };
-    Some((flow, segment))
+    Some((flow, segment, fin))
 }

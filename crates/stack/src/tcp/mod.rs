@@ -38,6 +38,7 @@ mod ports;
 mod slab;
 mod socket;
 mod syn_cookie;
+mod syn_fin;
 mod time_wait;
 
 use demux::{Demux, Flow};

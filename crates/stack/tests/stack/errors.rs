@@ -156,6 +156,41 @@ fn a_forged_packet_too_big_changes_nothing() {
     }
 }
 
+/// RFC 5927 section 4.1, while a stranger opens: an error about what was never sent does nothing,
+/// and one about the SYN-ACK ends what no application knows of (RFC 5461 section 4).
+#[test]
+fn only_an_error_about_the_syn_ack_ends_an_opening_connection() {
+    for family in FAMILIES {
+        let mut wire = Wire::new(PLAIN);
+        wire.listen(1, family.end(1, 80));
+        wire.connect(0, family.end(1, 81));
+        wire.settle();
+        wire.log.clear();
+        wire.filter = Some(Box::new(|sender, _| sender == 0));
+        wire.connect(0, family.end(1, 80));
+        wire.settle();
+        assert_eq!(wire.stacks[1].tcp_count(), 1);
+        let syn_ack = segments(&wire, 1).remove(0).packet;
+        let mut forged = syn_ack.clone();
+        let at = forged.len() - syn_ack_len(&syn_ack) + 4;
+        forged[at] ^= 0x40;
+        for (quoted, left, ignored) in [(forged, 1, 1), (syn_ack, 0, 1)] {
+            let message = icmp(1, family.address(0), Complaint::HostUnreachable, &quoted);
+            wire.inject(1, message);
+            wire.step();
+            assert_eq!(wire.stacks[1].tcp_count(), left, "{family:?}");
+            let counters = wire.stacks[1].counters().tcp;
+            assert_eq!(counters.icmp_out_of_window, ignored);
+        }
+    }
+}
+
+/// Bytes of the TCP header in a packet without text.
+fn syn_ack_len(packet: &[u8]) -> usize {
+    let ip = if packet[0] >> 4 == 4 { 20 } else { 40 };
+    packet.len() - ip
+}
+
 #[test]
 fn a_silent_neighbour_ends_what_is_opening_and_warns_what_is_open() {
     for family in FAMILIES {

@@ -1,6 +1,7 @@
 //! Segments that belong to no connection, or are not what they should be.
 
 use core::net::{IpAddr, Ipv4Addr};
+use core::time::Duration;
 
 use proptest::prelude::*;
 
@@ -77,13 +78,74 @@ fn a_wrong_checksum_is_dropped_and_counted() {
     }
 }
 
+/// RFC 9293 3.10.7.1 where nobody listens; a listener takes no such thing.
 #[test]
-fn syn_with_fin_is_malformed() {
-    let mut wire = acquainted(Family::V4);
-    deliver(&mut wire, Family::V4, SYN | FIN, (1, 0));
+fn syn_with_fin_opens_nothing() {
+    for family in FAMILIES {
+        let mut wire = acquainted(family);
+        deliver(&mut wire, family, SYN | FIN, (1_000, 0));
+        wire.step();
+        let reset = segments(&wire, 1).remove(0).header;
+        assert_eq!((reset.flags, reset.ack.0), (RST | ACK, 1_002));
+        let header = header(7_000, 80, SYN | FIN, (1_000, 0));
+        let frame = tcp((0, family.address(0)), (1, family.address(1)), &header, b"");
+        wire.inject(1, frame);
+        wire.step();
+        assert_eq!(segments(&wire, 1).len(), 1);
+        assert_eq!(wire.stacks[1].counters().tcp.malformed, 1);
+    }
+}
+
+/// RFC 9293 3.10.7.3: text and FIN may come with the answer to our SYN, and count.
+#[test]
+fn the_answer_to_our_syn_may_have_text_and_fin() {
+    for family in FAMILIES {
+        let mut wire = acquainted(family);
+        wire.filter = Some(Box::new(|_, _| false));
+        let client = wire.connect(0, family.end(1, 90));
+        wire.step();
+        let syn = segments(&wire, 0).remove(0);
+        let port = syn.source.port();
+        let numbers = (5_000, syn.header.seq.0.wrapping_add(1));
+        let header = header(90, port, SYN | FIN | ACK, numbers);
+        let frame = tcp(
+            (1, family.address(1)),
+            (0, family.address(0)),
+            &header,
+            b"all",
+        );
+        wire.inject(0, frame);
+        wire.step();
+        assert_eq!(wire.state(0, client), Some(State::CloseWait));
+        assert_eq!(wire.read(0, client), b"all");
+        assert!(wire.at_end(0, client));
+        let ack = segments(&wire, 0).pop().unwrap().header;
+        assert_eq!((ack.flags, ack.ack.0), (ACK, 5_005));
+    }
+}
+
+/// RFC 6191 lets a SYN end TIME-WAIT, not one with FIN.
+#[test]
+fn syn_with_fin_does_not_end_time_wait() {
+    let mut wire = Wire::new(PLAIN);
+    let (client, server) = wire.establish(Family::V4);
+    let now = wire.now;
+    let remote = wire.stacks[0].tcp(now, client).unwrap().local();
+    wire.stacks[1].release_tcp(now, server);
+    wire.settle();
+    wire.stacks[0].release_tcp(now, client);
+    wire.settle();
+    assert_eq!(wire.stacks[1].time_wait_count(), 1);
+    let last = segments(&wire, 0).pop().unwrap().header.seq.0;
+    wire.pass(Duration::from_secs(1));
+    wire.log.clear();
+    let newer = (last.wrapping_add(100_000), 0);
+    let header = header(remote.port(), 80, SYN | FIN, newer);
+    let ends = [0, 1].map(|host| (host, Family::V4.address(u8::try_from(host).unwrap())));
+    wire.inject(1, tcp(ends[0], ends[1], &header, b""));
     wire.step();
-    assert_eq!(segments(&wire, 1), []);
-    assert_eq!(wire.stacks[1].counters().tcp.malformed, 1);
+    assert_eq!(segments(&wire, 1).remove(0).header.flags, ACK);
+    assert_eq!(wire.stacks[1].time_wait_count(), 1);
 }
 
 /// RFC 9293 MUST-57, MUST-63: what is not from one host to one host is not answered.

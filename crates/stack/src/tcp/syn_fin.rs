@@ -1,0 +1,51 @@
+//! Segments that claim SYN and FIN at once. Only the answer to a SYN of ours may be one (RFC 9293
+//! 3.10.7.3 takes text and FIN with it); everybody else who sends them is probing us.
+
+use handfast_packet::Instant;
+use handfast_packet::buf::Chunk;
+use handfast_tcp::{Segment, State, TimeWaitVerdict, stateless};
+
+use super::Tcp;
+use super::demux::Flow;
+
+impl Tcp {
+    /// Hands such a segment to whom it is for; `segment` has SYN as its control.
+    pub(super) fn dispatch_syn_fin(&mut self, now: Instant, flow: Flow, segment: &Segment) {
+        let behind = segment.behind_syn();
+        let syn = Segment {
+            payload: Chunk::EMPTY,
+            ..segment.clone()
+        };
+        let key = self.demux.get(&flow);
+        let slot = key.and_then(|key| self.slots.get(key));
+        let state = slot.map(|slot| slot.connection.state());
+        if let Some(key) = key {
+            let ours = state == Some(State::SynSent);
+            if ours && syn.ack.is_none() {
+                self.counters.malformed += 1;
+                return;
+            }
+            return self.with(now, key, |connection, cx| {
+                connection.on_segment(cx, syn);
+                if ours {
+                    connection.on_segment(cx, behind);
+                }
+            });
+        }
+        // A SYN with ACK never ends TIME-WAIT; this one shall not either.
+        let challenge = Segment {
+            ack: syn.ack.or(Some(syn.seq)),
+            ..syn
+        };
+        match self.time_waits.on_segment(now, &flow, &challenge) {
+            Some(TimeWaitVerdict::Reply(reply)) => self.reply(flow, reply),
+            Some(_) => {}
+            None if self.listeners.find(flow.local).is_some() => self.counters.malformed += 1,
+            None => {
+                if let Some(reply) = stateless::on_closed(&behind) {
+                    self.reply(flow, reply);
+                }
+            }
+        }
+    }
+}
