@@ -45,7 +45,8 @@ impl Connection {
         if ack > self.snd.una {
             self.release(cx, ack);
         }
-        let news = self.echoes(delivery.bytes, delivery.advanced());
+        let sacked = !segment.options.sack.as_slice().is_empty();
+        let news = self.echoes(delivery.una - delivery.before, sacked);
         let judgement = Judgement {
             ecn_echo: news.congestion,
             ..self.judgement(cx.now, u32::from(duplicate), segment)

@@ -79,6 +79,7 @@ pub(crate) struct Bbr {
     next_round_delivered: u64,
     round_start: bool,
     round_count: u64,
+    /// Losses are being repaired.
     recovering: bool,
 
     full_pipe: FullPipe,
@@ -165,7 +166,6 @@ impl CongestionController for Bbr {
 
     fn on_ack(&mut self, ack: &Ack) {
         self.start(ack.now);
-        self.recovering = ack.recovering;
         self.in_flight = ack.in_flight;
         let Some(mut sample) = ack.rate else {
             return;
@@ -191,6 +191,7 @@ impl CongestionController for Bbr {
             Cause::EcnEcho => self.handle_echo(congestion),
             Cause::Timeout { .. } => self.window = self.mss,
         }
+        self.recovering = congestion.cause == Cause::Loss;
     }
 
     fn on_recovered(&mut self, _now: Instant, _in_flight: u64) {

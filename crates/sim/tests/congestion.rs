@@ -1,0 +1,124 @@
+//! The congestion controllers over a bottleneck in virtual time, with all of the stack around them.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use handfast::tcp::{self, Algorithm, Info, Pacing};
+use handfast::{Config, Connect, EthernetAddress, Host, Listen, TcpStream};
+use handfast_device::{Impair, ImpairSpec};
+use handfast_packet::buf::{Capabilities, Medium};
+use handfast_sim::{World, link};
+
+const MINUTES: Duration = Duration::from_secs(600);
+/// 20 Mbit/s in bytes per second.
+const RATE: u64 = 2_500_000;
+
+fn server() -> SocketAddr {
+    "192.0.2.2:80".parse().unwrap()
+}
+
+fn world(spec: &str) -> (World, Host, Host) {
+    let capabilities = Capabilities {
+        medium: Medium::Ethernet,
+        mtu: 1_500,
+        max_gso: 65_000,
+        tx_checksum: true,
+    };
+    let addresses = [1, 2].map(|last| EthernetAddress([2, 0, 0, 0, 0, last]));
+    let (a, b) = link(capabilities, addresses);
+    let spec: ImpairSpec = spec.parse().unwrap();
+    let mut world = World::new();
+    let config = |seed| Config {
+        seed,
+        ..Config::default()
+    };
+    let client = world.add(Impair::new(a, spec, 5), config(5));
+    let peer = world.add(b, config(6));
+    client.add_address("192.0.2.1/24".parse().unwrap()).unwrap();
+    peer.add_address("192.0.2.2/24".parse().unwrap()).unwrap();
+    (world, client, peer)
+}
+
+async fn read_to_end(stream: &TcpStream) -> usize {
+    let (mut total, mut buffer) = (0, vec![0; 65_536]);
+    loop {
+        match poll_fn(|cx| stream.poll_read(cx, &mut buffer))
+            .await
+            .unwrap()
+        {
+            0 => return total,
+            count => total += count,
+        }
+    }
+}
+
+/// Sends `len` bytes through the bottleneck; the percentage of it that was used, and the figures.
+fn upload(tcp: tcp::Config, spec: &str, len: usize) -> (u64, Info) {
+    let (mut world, client, peer) = world(spec);
+    let listener = peer.listen(server(), Listen::default()).unwrap();
+    world.spawn(async move {
+        let (stream, _) = poll_fn(|cx| listener.poll_accept(cx)).await.unwrap();
+        assert_eq!(read_to_end(&stream).await, len);
+        poll_fn(|cx| stream.poll_shutdown(cx)).await.unwrap();
+    });
+    let start = world.now();
+    let info = world.run_until(MINUTES, async move {
+        let options = Connect {
+            tcp: Some(tcp),
+            ..Connect::default()
+        };
+        let stream = client.connect(server(), options).unwrap();
+        poll_fn(|cx| stream.poll_connected(cx)).await.unwrap();
+        let bytes = vec![7; 100_000];
+        let mut left = len;
+        while left > 0 {
+            let piece = &bytes[..left.min(bytes.len())];
+            left -= poll_fn(|cx| stream.poll_write(cx, piece)).await.unwrap();
+        }
+        poll_fn(|cx| stream.poll_shutdown(cx)).await.unwrap();
+        let info = stream.info();
+        assert_eq!(read_to_end(&stream).await, 0);
+        info
+    });
+    let micros = u64::try_from((world.now() - start).as_micros()).unwrap();
+    let share = u64::try_from(len).unwrap() * 100_000_000 / (RATE * micros);
+    (share, info.unwrap())
+}
+
+fn config(congestion: Algorithm) -> tcp::Config {
+    tcp::Config {
+        congestion,
+        ..tcp::Config::default()
+    }
+}
+
+#[test]
+fn all_fill_a_clean_bottleneck() {
+    let spec = "out.rate=20mbit,out.queue=128KiB,delay=20ms";
+    for congestion in [Algorithm::Reno, Algorithm::Cubic, Algorithm::Bbr] {
+        for pacing in [Pacing::Auto, Pacing::On] {
+            let config = tcp::Config {
+                pacing,
+                ..config(congestion)
+            };
+            let (share, info) = upload(config, spec, 25_000_000);
+            println!("{congestion:?} {pacing:?}: {share} % {info:?}");
+            assert!(
+                share >= 80,
+                "{congestion:?} {pacing:?}: {share} %, {info:?}"
+            );
+        }
+    }
+}
+
+/// One segment in a hundred is lost at random.
+#[test]
+fn bbr_does_not_mind_random_losses() {
+    let spec = "out.rate=20mbit,out.queue=128KiB,delay=20ms,out.loss=1%";
+    for congestion in [Algorithm::Cubic, Algorithm::Bbr] {
+        let (bbr, info) = upload(config(congestion), spec, 25_000_000);
+        println!("{congestion:?}: {bbr} % {info:?}");
+    }
+}
