@@ -16,6 +16,9 @@ const QUANTUM_TIME: Duration = Duration::from_millis(1);
 /// double the window in each round of slow start, and to grow it later (Linux has the same).
 const SLOW_START_PERCENT: u64 = 200;
 const AVOIDANCE_PERCENT: u64 = 120;
+/// A departure that is late by up to this does not put off those behind it: timers come up to a
+/// tick of a millisecond late, and the rate must be kept all the same.
+const LATE_MAX: Duration = Duration::from_millis(2);
 /// Slower makes no sense: a segment in a second.
 const RATE_MIN: u64 = 1_000;
 
@@ -30,8 +33,9 @@ impl Pacer {
     fn on_sent(&mut self, now: Instant, bytes: u64, rate: u64) {
         let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(rate.max(RATE_MIN));
         let gap = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-        let from = self.next.map_or(now, |next| next.max(now));
-        self.next = Some(from + gap);
+        let next = self.next.unwrap_or(now);
+        let late = now - next;
+        self.next = Some(next + late.saturating_sub(LATE_MAX) + gap);
     }
 
     /// Until when nothing may leave, if that is in the future.
@@ -123,8 +127,11 @@ mod tests {
         pacer.on_sent(ms(0), 10_000, 1_000_000);
         assert_eq!(pacer.holds_until(ms(9)), Some(ms(10)));
         assert_eq!(pacer.holds_until(ms(10)), None);
+        // A tick late: the next one is not.
+        pacer.on_sent(ms(11), 10_000, 1_000_000);
+        assert_eq!(pacer.holds_until(ms(11)), Some(ms(20)));
         // A second late: no burst makes up for it.
-        pacer.on_sent(ms(1_010), 10_000, 1_000_000);
-        assert_eq!(pacer.holds_until(ms(1_010)), Some(ms(1_020)));
+        pacer.on_sent(ms(1_020), 10_000, 1_000_000);
+        assert_eq!(pacer.holds_until(ms(1_020)), Some(ms(1_028)));
     }
 }
