@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use clap::Args;
-use handfast_sim::script::runner::{Mode, Options, Report, Verdict, run_text};
+use handfast_sim::script::runner::{IpVersion, Mode, Options, Report, Verdict, run_text};
 use serde_json::json;
 
 use crate::failure::code;
@@ -37,6 +37,9 @@ pub(crate) struct DrillArgs {
     /// Compare options as a set and windows only as far as they are zero, whatever the script.
     #[arg(long)]
     pub(crate) relaxed: bool,
+    /// Which packets scripts are about that do not say so themselves.
+    #[arg(long, value_name = "ipv4|ipv6|mapped", value_parser = parse_version)]
+    pub(crate) ip_version: Option<IpVersion>,
     /// How far times may be off, in microseconds; else what the script says, or 4000.
     #[arg(long, value_name = "N")]
     pub(crate) tolerance_usecs: Option<u64>,
@@ -80,6 +83,7 @@ pub(crate) fn run(args: &DrillArgs) -> u8 {
         mode,
         strict_psh: args.strict_psh,
         tolerance: args.tolerance_usecs.map(Duration::from_micros),
+        version: args.ip_version,
         definitions: args.define.iter().cloned().collect(),
     };
     let mut sums = Sums::default();
@@ -259,6 +263,15 @@ fn take_reason(expected: &mut Expected, path: &Path) -> Option<String> {
 fn parse_definition(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn parse_version(text: &str) -> Result<IpVersion, String> {
+    match text {
+        "ipv4" => Ok(IpVersion::V4),
+        "ipv6" => Ok(IpVersion::V6),
+        "mapped" | "ipv4-mapped-ipv6" => Ok(IpVersion::Mapped),
+        _ => Err("write ipv4, ipv6 or mapped".to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //!
 //! Each wire segment repeats the headers with its own lengths, sequence number, IPv4
 //! identification and checksum. FIN and PSH stay on the last segment only, CWR on the first only
-//! (RFC 3168 6.1.2: it announces one reduction).
+//! (RFC 3168 6.1.2: it announces one reduction). Where the bit belongs to a count (RFC 9768), our
+//! TCP makes no super-frame.
 
 use std::ops::Range;
 

@@ -168,7 +168,7 @@ fn features() -> impl Strategy<Value = Features> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     /// Without loss of ACKs, for any pattern of marks and losses of text.
     #[test]
@@ -194,14 +194,13 @@ proptest! {
             if features.options {
                 prop_assert_eq!(sender.delivered.ce, receiver.received.ce);
             }
-            if features.options || lossless {
+            if features.options || features.sack || lossless {
                 prop_assert_eq!(told, true_count);
             } else {
-                // An ACK for a filled hole covers many segments: the safest case is assumed
-                // (3.2.2.5.2), and it is one that the field can mean. Without SACK the ACKs in
-                // between look like old ones.
+                // Without SACK an ACK for a filled hole covers many segments, and the ACKs before
+                // look like old ones: the safest case is assumed (3.2.2.5.2), one that the field
+                // can mean.
                 prop_assert!(told.abs_diff(true_count).is_multiple_of(8));
-                prop_assert!(told >= true_count || !features.sack);
             }
         }
     }

@@ -80,13 +80,13 @@ impl Connection {
         }
     }
 
-    /// What the ACK under way, which delivered `bytes` anew, tells of marks. `sacked` when some of
-    /// them by SACK. Asked once for each segment, when SND.UNA has moved.
-    pub(crate) fn echoes(&mut self, bytes: u64, sacked: bool) -> EcnNews {
+    /// What the ACK under way tells of marks, which has delivered `bytes` anew, by SACK too, and
+    /// perhaps `advanced` SND.UNA. Asked once for each segment, when that has moved.
+    pub(crate) fn echoes(&mut self, bytes: u64, advanced: bool) -> EcnNews {
         let before = self.ecn.sends_options();
         let news = self.ecn.on_ack(&EcnAck {
             una: self.snd.una,
-            progress: bytes > 0 || sacked,
+            progress: bytes > 0 || advanced,
             acked: Acked {
                 bytes,
                 mss: u64::from(self.snd.mss),

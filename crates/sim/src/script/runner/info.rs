@@ -37,6 +37,14 @@ impl Figures {
             "segs_in" => number(info.segments_received),
             "total_retrans" => number(info.retransmissions),
             "bytes_retrans" => number(info.bytes_retransmitted),
+            "delivered_ce" => number(info.ecn.delivered_ce),
+            "received_ce" => number(info.ecn.received_ce),
+            "delivered_ce_bytes" => number(info.ecn.delivered.ce),
+            "delivered_e0_bytes" => number(info.ecn.delivered.ect0),
+            "delivered_e1_bytes" => number(info.ecn.delivered.ect1),
+            "received_ce_bytes" => number(info.ecn.received.ce),
+            "received_e0_bytes" => number(info.ecn.received.ect0),
+            "received_e1_bytes" => number(info.ecn.received.ect1),
             _ => return None,
         })
     }

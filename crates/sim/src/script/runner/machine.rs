@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use handfast_packet::Instant;
-use handfast_packet::buf::Medium;
+use handfast_packet::buf::{Chunk, Gso, Medium, RxChecksum, RxFrame};
 use handfast_packet::cause::Cause;
 use handfast_packet::record::{Direction, FrameRecord, Recorder};
 use handfast_trace::{Ladder, LadderOptions};
@@ -35,6 +35,7 @@ pub(super) struct Machine {
     finished: Option<(Instant, Finished)>,
     passed: Vec<Passed>,
     moments: u64,
+    mtu: u16,
 }
 
 /// What came of a call.
@@ -70,6 +71,7 @@ impl Machine {
             finished: None,
             passed: Vec::new(),
             moments: 0,
+            mtu: plan.mtu,
         }
     }
 
@@ -83,7 +85,13 @@ impl Machine {
     /// A packet arrives.
     pub(super) fn receive(&mut self, packet: Vec<u8>) -> Result<(), Circles> {
         self.pass(Direction::In, packet.clone(), Cause::Unstated)?;
-        self.sockets.receive(self.now, packet);
+        let frame = RxFrame {
+            gso: self.pieces(packet.len()),
+            data: Chunk::from(packet),
+            received_at: self.now,
+            checksum: RxChecksum::Unknown,
+        };
+        self.sockets.receive_frame(self.now, frame);
         self.settle()
     }
 
@@ -147,6 +155,14 @@ impl Machine {
         drop(ladder);
         let text = text.lock().expect("nobody panics while holding it");
         String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// A packet that no link could carry stands for several.
+    fn pieces(&self, len: usize) -> Option<Gso> {
+        const HEADERS: u16 = 40;
+        let most = usize::from(self.mtu);
+        let segment = self.mtu.saturating_sub(HEADERS);
+        (len > most).then(|| Gso::for_payload(len - usize::from(HEADERS), segment))?
     }
 
     fn next_moment(&self) -> Option<Instant> {

@@ -22,14 +22,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 pub use machine::{FRAMES_MAX, MOMENTS_MAX};
-pub use plan::{Mode, Options, TOLERANCE};
+pub use plan::{IpVersion, Mode, Options, TOLERANCE};
 pub use python::CODE_DEPTH_MAX;
 
 use self::call::Descriptors;
 use self::flow::Flow;
 use self::machine::Machine;
 use self::plan::Plan;
-use super::ast::{Action, Script};
+use super::ast::{Action, Script, Step};
 use super::parse_with;
 use super::sockets::{Fd, Settings};
 use command::Order;
@@ -55,6 +55,16 @@ pub enum Verdict {
         /// What it is.
         reason: String,
     },
+}
+
+impl Verdict {
+    /// The line of the step at which the script ended; `None` when it passed.
+    pub const fn line(&self) -> Option<u32> {
+        match self {
+            Self::Pass => None,
+            Self::Fail { line, .. } | Self::Unsupported { line, .. } => Some(*line),
+        }
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -95,7 +105,7 @@ pub fn run_text(text: &str, options: &Options) -> Report {
     } else {
         &[&[]]
     };
-    let mut first = None;
+    let mut best: Option<Report> = None;
     for system in systems {
         let report = match parse_with(text, system) {
             Ok(script) => run(&script, options),
@@ -105,12 +115,16 @@ pub fn run_text(text: &str, options: &Options) -> Report {
                 Report::bare(Verdict::Unsupported { line, reason })
             }
         };
-        if report.verdict == Verdict::Pass && system.len() < systems.len() {
+        if report.verdict == Verdict::Pass {
             return report;
         }
-        first.get_or_insert(report);
+        // The one that came furthest tells most.
+        let line = report.verdict.line();
+        if best.as_ref().is_none_or(|best| best.verdict.line() < line) {
+            best = Some(report);
+        }
     }
-    first.expect("there is at least one system")
+    best.expect("there is at least one system")
 }
 
 /// Runs a script.
@@ -224,12 +238,14 @@ struct Runner {
     pending: Option<steps::Pending>,
     variables: BTreeMap<String, i64>,
     cookies: BTreeMap<String, Vec<u8>>,
+    /// Nothing but commands follows: settings are put back, which matters to nobody here.
+    cleans_up: bool,
     notes: Vec<String>,
 }
 
 impl Runner {
     /// A machine with the settings that stand before the first timed step.
-    fn new(script: &Script, plan: Plan) -> Result<Self, Stop> {
+    fn new(script: &Script, mut plan: Plan) -> Result<Self, Stop> {
         let mut settings = if plan::speaks_freebsd(script) {
             Settings::freebsd()
         } else {
@@ -247,6 +263,7 @@ impl Runner {
                             .set(&name, &value)
                             .map_err(|error| Stop::unsupported(step.line, error.to_string()))?;
                     }
+                    Order::Mtu(mtu) => plan.mtu = mtu,
                     _ => {}
                 }
             }
@@ -263,14 +280,18 @@ impl Runner {
             pending: None,
             variables: BTreeMap::new(),
             cookies,
+            cleans_up: false,
             notes: Vec::new(),
         })
     }
 
     fn run(&mut self, script: &Script) -> Result<(), Stop> {
+        let is_command = |step: &Step| matches!(step.action, Action::Command(_));
+        let acts = script.steps.iter().rposition(|step| !is_command(step));
         let mut last = 0;
-        for step in &script.steps {
+        for (at, step) in script.steps.iter().enumerate() {
             last = step.line;
+            self.cleans_up = acts < Some(at);
             self.step(step)?;
         }
         self.finish_pending()?;

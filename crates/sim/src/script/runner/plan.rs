@@ -7,6 +7,7 @@ use std::time::Duration;
 use handfast_packet::ip::Cidr;
 
 use super::Stop;
+use super::command::{self, Order};
 use crate::script::ast::{Action, Script, Setting};
 use crate::script::sockets::Family;
 
@@ -28,6 +29,8 @@ pub struct Options {
     pub strict_psh: bool,
     /// How far a time may be off; `None` is what the script says, or [`TOLERANCE`].
     pub tolerance: Option<Duration>,
+    /// The packets of scripts that do not say themselves what they are about; `None` is IPv4.
+    pub version: Option<IpVersion>,
     /// Values of names that scripts use and do not define, such as cookies and ICMP codes.
     pub definitions: BTreeMap<String, String>,
 }
@@ -37,12 +40,17 @@ pub const TOLERANCE: Duration = Duration::from_millis(4);
 
 /// Which IP packets a script is about, and which sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum IpVersion {
+pub enum IpVersion {
+    /// IPv4.
     V4,
+    /// IPv6.
     V6,
     /// IPv6 sockets that talk IPv4.
     Mapped,
 }
+
+/// The link of the public suites with IPv6: segments are as large as with IPv4.
+const SUITE_MTU_V6: u16 = 1_520;
 
 /// A plan.
 #[derive(Clone, Debug)]
@@ -68,7 +76,8 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(script: &Script, options: &Options) -> Result<Self, Stop> {
         let version = match value(script, "ip_version") {
-            None | Some("ipv4") => IpVersion::V4,
+            None => options.version.unwrap_or(IpVersion::V4),
+            Some("ipv4") => IpVersion::V4,
             Some("ipv6") => IpVersion::V6,
             Some("ipv4-mapped-ipv6" | "ipv4_mapped_ipv6") => IpVersion::Mapped,
             Some(other) => return Err(Stop::unsupported(1, format!("--ip_version={other}"))),
@@ -91,7 +100,10 @@ impl Plan {
             remote: remote.parse().expect("a constant address"),
             bind_port: 8_080,
             connect_port: 8_080,
-            mtu: 1_500,
+            mtu: match version {
+                IpVersion::V6 if uses_suite(script) => SUITE_MTU_V6,
+                _ => 1_500,
+            },
             tick: None,
             forgives_calls: false,
             definitions: options.definitions.clone(),
@@ -149,6 +161,14 @@ impl Plan {
             IpVersion::V6 | IpVersion::Mapped => Family::V6,
         }
     }
+}
+
+/// Whether a script asks for the settings of the public suites.
+fn uses_suite(script: &Script) -> bool {
+    script.steps.iter().any(|step| {
+        matches!(&step.action, Action::Command(text)
+            if command::orders(text).contains(&Order::Defaults))
+    })
 }
 
 fn value<'a>(script: &'a Script, name: &str) -> Option<&'a str> {

@@ -8,12 +8,15 @@ use handfast_tcp::State;
 use super::call::Translation;
 use super::command::{self, Order};
 use super::flow::Flow;
+use super::flow::{SUITE_COOKIE, SUITE_COOKIE_NAME};
 use super::info::{self, Figures};
 use super::machine::Circles;
 use super::python::{self, Trouble};
 use super::wire::{self, Ends, LiveSegment};
 use super::{Runner, Stop, text};
-use crate::script::ast::{Action, Body, Call, Direction, Flags, Icmp, Packet, Step, When};
+use crate::script::ast::{
+    Action, Body, Call, Cookie, Direction, Flags, Icmp, Packet, Segment, Step, TcpOption, When,
+};
 use crate::script::sockets::{self, Detail, Errno, OptionValue, Settings, Value};
 
 /// How long a call may block for which the script says no end.
@@ -71,6 +74,9 @@ impl Runner {
         if let Some(ports) = packet.ports {
             self.select_flow((ports.1, ports.0));
         }
+        if let Body::Tcp(segment) = &packet.body {
+            self.bake_cookies(segment);
+        }
         let flow = &mut self.flows[self.current];
         let (ours, theirs) = *flow
             .ports
@@ -96,6 +102,29 @@ impl Runner {
         self.machine
             .receive(bytes)
             .map_err(|Circles| Stop::circles(line))
+    }
+
+    /// Cookies that a client shows to our listener are those that the stack gives to it, whatever
+    /// they are called: each stack bakes with a key of its own.
+    fn bake_cookies(&mut self, segment: &Segment) {
+        if !segment.flags.has(Flags::SYN) || segment.flags.has(Flags::ACK) {
+            return;
+        }
+        let (now, local) = (self.machine.now, self.plan.local.address);
+        let stack = self.machine.sockets.stack_mut();
+        let baked = stack.fast_open_cookie(now, local, self.plan.remote);
+        for option in segment.options.iter().flatten() {
+            let (TcpOption::FastOpen(cookie) | TcpOption::FastOpenExperimental(cookie)) = option
+            else {
+                continue;
+            };
+            let name = match cookie {
+                Cookie::Named(name) => name.clone(),
+                Cookie::Bytes(bytes) if *bytes == SUITE_COOKIE => SUITE_COOKIE_NAME.to_owned(),
+                Cookie::Bytes(_) => continue,
+            };
+            self.cookies.insert(name, baked.cookie().to_vec());
+        }
     }
 
     /// The first packet to a listener begins a connection of it.
@@ -286,9 +315,19 @@ impl Runner {
                 Order::Defaults => *self.machine.sockets.settings_mut() = Settings::packetdrill(),
                 Order::Set { name, value } => {
                     let settings = self.machine.sockets.settings_mut();
-                    settings
-                        .set(&name, &value)
-                        .map_err(|error| Stop::unsupported(line, error.to_string()))?;
+                    match settings.set(&name, &value) {
+                        Ok(_) => {}
+                        Err(error) if self.cleans_up => {
+                            self.notes.push(format!("line {line}: {error}"));
+                        }
+                        Err(error) => return Err(Stop::unsupported(line, error.to_string())),
+                    }
+                }
+                Order::Mtu(_) => {
+                    let what = "another MTU while packets pass".to_owned();
+                    if self.machine.now > self.machine.start {
+                        return Err(Stop::unsupported(line, what));
+                    }
                 }
                 Order::DropTimeWait => {
                     self.notes.push(format!(

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::{Mode, Options, Verdict, run_text};
+use super::{IpVersion, Mode, Options, Verdict, run_text};
 
 /// A server with one connection, and 1,000 bytes written at 0.3 s. Without timestamps, so that
 /// lines are short.
@@ -213,13 +213,40 @@ fn icmp_errors_quote_a_segment() {
 +0 > S 0:0(0) <...>
 +.1 < icmp unreachable port_unreachable [0:0(0)]
 +0 %{ assert tcpi_state == TCP_CLOSE }%";
-    for version in ["ipv4", "ipv6", "ipv4-mapped-ipv6"] {
-        let text = format!("--ip_version={version}\n{text}");
-        let report = run_text(&text, &Options::default());
-        assert_eq!(report.verdict, Verdict::Pass, "{version} {}", report.ladder);
+    for version in [IpVersion::V4, IpVersion::V6, IpVersion::Mapped] {
+        let options = Options {
+            version: Some(version),
+            ..Options::default()
+        };
+        let report = run_text(text, &options);
+        let ladder = report.ladder;
+        assert_eq!(report.verdict, Verdict::Pass, "{version:?} {ladder}");
         let other = text.replace("[0:0(0)]", "[77:77(0)]");
-        let verdict = run_text(&other, &Options::default()).verdict;
+        let verdict = run_text(&other, &options).verdict;
         assert!(matches!(verdict, Verdict::Fail { .. }), "not in flight");
+    }
+}
+
+/// The suites run their scripts over IPv6 with room for the longer header.
+#[test]
+fn segments_are_as_large_with_ipv6_in_the_suites() {
+    let text = "SUITE0 socket(..., SOCK_STREAM|SOCK_NONBLOCK, IPPROTO_TCP) = 3
++0 connect(3, ..., ...) = -1 EINPROGRESS (under way)
++0 > S 0:0(0) <mss MSS,sackOK,TS val 1 ecr 0,nop,wscale 8>";
+    let six = |text: &str| format!("--ip_version=ipv6\n{text}");
+    let suite = text.replace("SUITE", "`./defaults.sh`\n");
+    for (text, version) in [
+        (six(&suite).replace("MSS", "1460"), None),
+        (suite.replace("MSS", "1460"), Some(IpVersion::V6)),
+        (suite.replace("MSS", "1460"), Some(IpVersion::Mapped)),
+        (six(text).replace("SUITE", "").replace("MSS", "1440"), None),
+    ] {
+        let options = Options {
+            version,
+            ..Options::default()
+        };
+        let report = run_text(&text, &options);
+        assert_eq!(report.verdict, Verdict::Pass, "{text}\n{}", report.ladder);
     }
 }
 
@@ -249,7 +276,12 @@ fn relaxed_scripts_are_known_by_their_settings() {
 #[test]
 fn what_is_not_known_is_never_a_pass() {
     is_unsupported("+0 `rm -rf /`", "rm -rf");
-    is_unsupported("+0 `sysctl -w net.ipv4.tcp_mood=1`", "tcp_mood");
+    is_unsupported(
+        "+0 `sysctl -w net.ipv4.tcp_mood=1`\n+0 close(4) = 0",
+        "tcp_mood",
+    );
+    // Settings that are put back at the end matter to nobody.
+    passes("+0 `sysctl -w net.ipv4.tcp_mood=1`");
     is_unsupported("+0 splice(4, 5) = 0", "splice");
     is_unsupported("+0 < sctp: INIT[]", "sctp");
     is_unsupported("+0 < icmp unreachable CODE [1:1(0)]", "CODE");

@@ -281,6 +281,7 @@ pub(in super::super) fn algorithm(name: &str) -> Option<Algorithm> {
     match name.trim_matches('"') {
         "reno" | "newreno" => Some(Algorithm::Reno),
         "cubic" => Some(Algorithm::Cubic),
+        "bbr" => Some(Algorithm::Bbr),
         _ => None,
     }
 }
