@@ -38,20 +38,22 @@ impl Comparison<'_> {
         };
         let psh = self.plan.strict_psh;
         check("flags", flags(script.flags, psh), flags(live.flags, psh));
-        let seq = if script.absolute {
-            live.seq
-        } else {
-            self.flow.script_seq(live.seq)
-        };
+        let named = self.flow.outgoing(live);
+        let seq = if script.absolute { live.seq } else { named.seq };
         if let Some(expected) = script.seq {
             check("sequence number", expected.to_string(), seq.to_string());
         }
         check("length", script.len.to_string(), live.len.to_string());
         if let Some(expected) = script.ack {
+            let ack = if script.ack_absolute {
+                live.ack
+            } else {
+                named.ack
+            };
             check(
                 "acknowledgment number",
                 expected.to_string(),
-                live.ack.to_string(),
+                ack.to_string(),
             );
         }
         if let Some(expected) = script.urgent {
@@ -67,7 +69,7 @@ impl Comparison<'_> {
         }
         differences.extend(self.ip_differences(ip, sent));
         if let Some(expected) = &script.options {
-            differences.extend(self.option_differences(expected, &live.options));
+            differences.extend(self.option_differences(expected, &named.options));
         }
         differences
     }

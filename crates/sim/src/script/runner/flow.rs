@@ -1,8 +1,9 @@
 //! One connection as the script sees it: which ports it has, and how the script's numbers become
 //! those of the wire.
 //!
-//! What the script sends has the numbers that it names. What the stack sends has numbers of its
-//! own: its sequence numbers are known from its SYN on, its timestamps from the first one on.
+//! Segments with SYN name their numbers as they are, all others count from the SYN of the side
+//! that they are about. The script's own SYN goes over the wire as it is written; that of the
+//! stack has a number of its own, as its timestamps have.
 
 use std::collections::BTreeMap;
 
@@ -21,8 +22,10 @@ pub(super) struct Flow {
     pub(super) ports: Option<(u16, u16)>,
     /// Its socket listens: the next packet of the script begins a connection of it.
     pub(super) listens: bool,
-    /// Sequence number of the wire that the script calls 0.
-    base: Option<u32>,
+    /// The number of the stack's SYN on the wire, and what the script calls it.
+    local: Option<(u32, u32)>,
+    /// The number of the script's SYN.
+    remote: Option<u32>,
     /// A SYN came in, so that the next one of the stack may begin anew.
     reopened: bool,
     /// Timestamps of the stack by what the script calls them.
@@ -39,14 +42,28 @@ impl Flow {
         }
     }
 
-    fn base(&self) -> u32 {
-        self.base.unwrap_or_default()
+    /// What is added to the script's numbers of the stack's side.
+    fn local_offset(&self, syn: bool) -> u32 {
+        match self.local {
+            Some((live, script)) if syn => live.wrapping_sub(script),
+            Some((live, _)) => live,
+            None => 0,
+        }
+    }
+
+    /// What is added to the script's numbers of its own side.
+    fn remote_offset(&self, syn: bool) -> u32 {
+        if syn {
+            0
+        } else {
+            self.remote.unwrap_or_default()
+        }
     }
 
     /// The stack sent this; before the script was asked about it.
     pub(super) fn on_sent(&mut self, segment: &LiveSegment) {
-        if segment.flags.has(Flags::SYN) && self.base.is_none() {
-            self.base = Some(segment.seq);
+        if segment.flags.has(Flags::SYN) && self.local.is_none() {
+            self.local = Some((segment.seq, 0));
         }
     }
 
@@ -55,11 +72,16 @@ impl Flow {
         let both = script.flags.has(Flags::SYN) && live.flags.has(Flags::SYN);
         if let Some(seq) = script.seq
             && both
-            && self.reopened
         {
-            self.base = Some(live.seq.wrapping_sub(seq));
-            self.reopened = false;
-            self.first_stamp = None;
+            if self.reopened {
+                self.local = Some((live.seq, seq));
+                self.reopened = false;
+                self.first_stamp = None;
+            } else if let Some((first, name @ 0)) = &mut self.local
+                && *first == live.seq
+            {
+                *name = seq;
+            }
         }
         if let (Some(script), Some(live)) = (
             timestamps(script.options.as_deref().unwrap_or_default()),
@@ -70,9 +92,22 @@ impl Flow {
         }
     }
 
-    /// What the script calls a sequence number of the stack.
-    pub(super) fn script_seq(&self, live: u32) -> u32 {
-        live.wrapping_sub(self.base())
+    /// What the stack sent in the numbers of the script, but for timestamps.
+    pub(super) fn outgoing(&self, live: &LiveSegment) -> LiveSegment {
+        let syn = live.flags.has(Flags::SYN);
+        let (local, remote) = (self.local_offset(syn), self.remote_offset(syn));
+        let mut segment = live.clone();
+        segment.seq = live.seq.wrapping_sub(local);
+        segment.ack = live.ack.wrapping_sub(remote);
+        for option in &mut segment.options {
+            if let TcpOption::Sack(blocks) = option {
+                for (left, right) in blocks {
+                    *left = left.wrapping_sub(remote);
+                    *right = right.wrapping_sub(remote);
+                }
+            }
+        }
+        segment
     }
 
     /// What the script calls a timestamp of the stack, counted from the first one.
@@ -87,19 +122,28 @@ impl Flow {
         script: &Segment,
         cookies: &BTreeMap<String, Vec<u8>>,
     ) -> LiveSegment {
-        if script.flags.has(Flags::SYN) && !script.flags.has(Flags::ACK) {
+        let (syn, acks) = (script.flags.has(Flags::SYN), script.flags.has(Flags::ACK));
+        if syn && !acks {
             self.reopened = true;
         }
-        let acks = script.flags.has(Flags::ACK);
+        if syn {
+            self.remote = self.remote.or(script.seq);
+        }
         let ack = match script.ack {
             Some(ack) if script.ack_absolute => ack,
-            Some(ack) => ack.wrapping_add(self.base()),
+            Some(ack) => ack.wrapping_add(self.local_offset(syn)),
             None => 0,
+        };
+        let seq = script.seq.unwrap_or_default();
+        let seq = if script.absolute {
+            seq
+        } else {
+            seq.wrapping_add(self.remote_offset(syn))
         };
         let options = script.options.as_deref().unwrap_or_default();
         LiveSegment {
             flags: script.flags,
-            seq: script.seq.unwrap_or_default(),
+            seq,
             len: script.len,
             ack,
             window: script.window.unwrap_or(u16::MAX),
@@ -135,8 +179,8 @@ impl Flow {
                 blocks
                     .iter()
                     .map(|&(left, right)| {
-                        let base = self.base();
-                        (left.wrapping_add(base), right.wrapping_add(base))
+                        let offset = self.local_offset(false);
+                        (left.wrapping_add(offset), right.wrapping_add(offset))
                     })
                     .collect(),
             ),
@@ -166,7 +210,7 @@ impl Flow {
 
     /// The number on the wire of what the script calls `seq`.
     pub(super) fn live_seq(&self, seq: u32) -> u32 {
-        seq.wrapping_add(self.base())
+        seq.wrapping_add(self.local_offset(false))
     }
 }
 

@@ -31,7 +31,7 @@ use self::machine::Machine;
 use self::plan::Plan;
 use super::ast::{Action, Script, Step};
 use super::parse_with;
-use super::sockets::{Fd, Settings};
+use super::sockets::{Fd, SettingError, Settings};
 use command::Order;
 
 /// What came of a script.
@@ -251,6 +251,7 @@ impl Runner {
         } else {
             Settings::packetdrill()
         };
+        let mut notes = Vec::new();
         for step in &script.steps {
             let Action::Command(text) = &step.action else {
                 break;
@@ -259,9 +260,8 @@ impl Runner {
                 match order {
                     Order::Defaults => settings = Settings::packetdrill(),
                     Order::Set { name, value } => {
-                        settings
-                            .set(&name, &value)
-                            .map_err(|error| Stop::unsupported(step.line, error.to_string()))?;
+                        let result = settings.set(&name, &value).map(drop);
+                        notes.extend(settle(step.line, plan.mode, result)?);
                     }
                     Order::Mtu(mtu) => plan.mtu = mtu,
                     _ => {}
@@ -281,7 +281,7 @@ impl Runner {
             variables: BTreeMap::new(),
             cookies,
             cleans_up: false,
-            notes: Vec::new(),
+            notes,
         })
     }
 
@@ -296,6 +296,18 @@ impl Runner {
         }
         self.finish_pending()?;
         self.expect_nothing_more(last)
+    }
+}
+
+/// What becomes of a setting that could not be made. In relaxed mode one of which we know the
+/// name but have another value is only noted: where it matters, a packet will differ.
+fn settle(line: u32, mode: Mode, result: Result<(), SettingError>) -> Result<Option<String>, Stop> {
+    match result {
+        Ok(()) => Ok(None),
+        Err(error @ SettingError::Value { .. }) if mode == Mode::Relaxed => {
+            Ok(Some(format!("line {line}: {error}")))
+        }
+        Err(error) => Err(Stop::unsupported(line, error.to_string())),
     }
 }
 

@@ -13,7 +13,7 @@ use super::info::{self, Figures};
 use super::machine::Circles;
 use super::python::{self, Trouble};
 use super::wire::{self, Ends, LiveSegment};
-use super::{Runner, Stop, text};
+use super::{Runner, Stop, settle, text};
 use crate::script::ast::{
     Action, Body, Call, Cookie, Direction, Flags, Icmp, Packet, Segment, Step, TcpOption, When,
 };
@@ -315,12 +315,13 @@ impl Runner {
                 Order::Defaults => *self.machine.sockets.settings_mut() = Settings::packetdrill(),
                 Order::Set { name, value } => {
                     let settings = self.machine.sockets.settings_mut();
-                    match settings.set(&name, &value) {
-                        Ok(_) => {}
-                        Err(error) if self.cleans_up => {
-                            self.notes.push(format!("line {line}: {error}"));
+                    let result = settings.set(&name, &value).map(drop);
+                    match settle(line, self.plan.mode, result) {
+                        Ok(note) => self.notes.extend(note),
+                        Err(Stop::Unsupported { reason, .. }) if self.cleans_up => {
+                            self.notes.push(format!("line {line}: {reason}"));
                         }
-                        Err(error) => return Err(Stop::unsupported(line, error.to_string())),
+                        Err(stop) => return Err(stop),
                     }
                 }
                 Order::Mtu(_) => {

@@ -206,6 +206,20 @@ fn timestamps_are_mapped() {
     }
 }
 
+/// Segments with SYN name their numbers as they are; all others count from the SYN.
+#[test]
+fn numbers_count_from_the_syn() {
+    let text = OPEN
+        .replace("< S 0:0(0)", "< S 777000:777000(0)")
+        .replace("> S. 0:0(0) ack 1", "> S. 1234:1234(0) ack 777001");
+    let steps = "+0 < . 11:21(10) ack 1 win 60000\n+0 > . 1:1(0) ack 1 <nop,nop,sack 11:21>\n\
+        +0 < P. 1:11(10) ack 1 win 60000\n+0 > . 1:1(0) ack 21\n\
+        +0 write(4, ..., 10) = 10\n+0 > P. 1:11(10) ack 21";
+    let report = run_text(&format!("{text}{steps}"), &Options::default());
+    let (verdict, ladder) = (&report.verdict, &report.ladder);
+    assert_eq!(*verdict, Verdict::Pass, "{verdict}\n{ladder}");
+}
+
 #[test]
 fn icmp_errors_quote_a_segment() {
     let text = "0 socket(..., SOCK_STREAM|SOCK_NONBLOCK, IPPROTO_TCP) = 3

@@ -69,23 +69,24 @@ pub(super) fn sent(sent: &Sent, flow: Option<&Flow>) -> String {
 }
 
 fn live(segment: &LiveSegment, flow: Option<&Flow>) -> String {
-    let seq = flow.map_or(segment.seq, |flow| flow.script_seq(segment.seq));
-    let end = seq.wrapping_add(segment.len);
-    let mut text = format!(" {} {seq}:{end}({})", flags(segment.flags), segment.len);
-    text = text.trim_start().to_owned();
-    if segment.flags.has(Flags::ACK) {
-        let _ = write!(text, " ack {}", segment.ack);
+    let named = flow.map_or_else(|| segment.clone(), |flow| flow.outgoing(segment));
+    let (seq, len) = (named.seq, named.len);
+    let mut text = format!(
+        "{} {seq}:{}({len})",
+        flags(named.flags),
+        seq.wrapping_add(len)
+    );
+    if named.flags.has(Flags::ACK) {
+        let _ = write!(text, " ack {}", named.ack);
     }
-    let _ = write!(text, " win {}", segment.window);
-    if segment.flags.has(Flags::URG) {
-        let _ = write!(text, " urg {}", segment.urgent);
+    let _ = write!(text, " win {}", named.window);
+    if named.flags.has(Flags::URG) {
+        let _ = write!(text, " urg {}", named.urgent);
     }
-    let mut list = segment.options.clone();
-    if let Some(flow) = flow {
-        for option in &mut list {
-            if let TcpOption::Timestamps { value, .. } = option {
-                *value = flow.script_stamp(*value).unwrap_or(*value);
-            }
+    let mut list = named.options;
+    for option in &mut list {
+        if let (TcpOption::Timestamps { value, .. }, Some(flow)) = (option, flow) {
+            *value = flow.script_stamp(*value).unwrap_or(*value);
         }
     }
     text.push_str(&options(&list));
