@@ -4,7 +4,7 @@
 //! Each wire segment repeats the headers with its own lengths, sequence number, IPv4
 //! identification and checksum. FIN and PSH stay on the last segment only, CWR on the first only
 //! (RFC 3168 6.1.2: it announces one reduction). Where the bit belongs to a count (RFC 9768), our
-//! TCP makes no super-frame.
+//! TCP makes no super-frame. The urgent pointer names the same octet on each.
 
 use std::ops::Range;
 
@@ -18,6 +18,7 @@ const TCP_CHECKSUM: u16 = 16;
 /// Offset of the checksum field in the UDP header.
 const UDP_CHECKSUM: u16 = 6;
 const FIN_PSH: u8 = 0x09;
+const URG: u8 = 0x20;
 const CWR: u8 = 0x80;
 
 /// How one super-frame is cut.
@@ -82,6 +83,7 @@ impl Cut {
         if index > 0 {
             head[tcp + 13] &= !CWR;
         }
+        move_urgent_pointer(&mut head[tcp..], start);
         if index + 1 < self.count() {
             head[tcp + 13] &= !FIN_PSH;
         }
@@ -306,6 +308,21 @@ fn write_u16(bytes: &mut [u8], at: usize, value: u16) {
 
 fn narrow(len: usize) -> u16 {
     u16::try_from(len).expect("a wire segment is at most 65,535 bytes long")
+}
+
+/// The urgent pointer counts from the segment's own beginning (RFC 9293 3.8.5), which lies `start`
+/// bytes behind that of the whole; what lies behind the urgent octets has none.
+fn move_urgent_pointer(tcp: &mut [u8], start: u32) {
+    let pointer = u32::from(u16::from_be_bytes([tcp[18], tcp[19]]));
+    if tcp[13] & URG == 0 || start == 0 {
+        return;
+    }
+    let left = pointer.saturating_sub(start);
+    if left == 0 {
+        tcp[13] &= !URG;
+    }
+    let left = u16::try_from(left).expect("less than the field said");
+    tcp[18..20].copy_from_slice(&left.to_be_bytes());
 }
 
 #[cfg(test)]

@@ -52,7 +52,8 @@ impl Connection {
         if buffer.is_empty() {
             return Ok(0);
         }
-        match self.rcv.data.read(buffer) {
+        let limit = self.before_mark(buffer.len());
+        match self.rcv.data.read(&mut buffer[..limit]) {
             0 => self.end_of_stream().map(|()| 0),
             count => {
                 self.rcv.on_read(cx.now, self.rtt.srtt());
@@ -67,7 +68,8 @@ impl Connection {
     /// # Errors
     /// Those of [`Self::read`].
     pub fn read_chunk(&mut self, cx: &mut Cx<'_>, max: usize) -> Result<Option<Chunk>, ReadError> {
-        match self.rcv.data.read_chunk(max.max(1)) {
+        let limit = self.before_mark(max.max(1));
+        match self.rcv.data.read_chunk(limit) {
             None => self.end_of_stream().map(|()| None),
             chunk => {
                 self.rcv.on_read(cx.now, self.rtt.srtt());
@@ -148,7 +150,7 @@ impl Connection {
 
     /// Bytes that can be read now.
     pub fn readable(&self) -> usize {
-        self.rcv.data.readable()
+        self.rcv.data.readable() - usize::from(self.takes_mark_out())
     }
 
     /// Bytes that can be written now; 0 once writing is over.
@@ -158,17 +160,6 @@ impl Connection {
         } else {
             0
         }
-    }
-
-    /// How many unread bytes are urgent, the octet before the pointer included (RFC 9293
-    /// MUST-33); some of them may not have arrived yet. `None` outside urgent mode.
-    pub fn urgent(&self) -> Option<u64> {
-        let left = self
-            .rcv
-            .urgent?
-            .get()
-            .saturating_sub(self.rcv.read_position());
-        (left > 0).then_some(left)
     }
 
     /// Whether `seq` is a number of ours that is sent and not acknowledged; ICMP errors about

@@ -81,6 +81,9 @@ pub struct Config {
     ///
     /// [`Connection::set_linger`]: crate::Connection::set_linger
     pub linger: Option<Duration>,
+    /// Leave urgent octets in the stream, as RFC 6093 advises. Default on; off takes the last one
+    /// out for `read_urgent`, as sockets do without `SO_OOBINLINE`.
+    pub urgent_inline: bool,
     /// No segment is larger than this, neither of ours nor of the peer's: what we announce and
     /// what we use (`TCP_MAXSEG`). For ways whose narrowest part tells nobody. At least 48.
     pub mss_clamp: Option<u16>,
@@ -155,6 +158,7 @@ impl Default for Config {
             keep_alive_probes: 9,
             keep_alive_garbage: false,
             linger: None,
+            urgent_inline: true,
             mss_clamp: None,
             dscp: 0,
             hop_limit: 64,

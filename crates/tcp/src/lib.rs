@@ -49,6 +49,7 @@ mod time_wait;
 mod timeouts;
 mod timer;
 mod timestamps;
+mod urgent;
 mod waiting;
 
 pub use config::{Config, Cx, Initial, Pacing, Path, RECEIVE_BUFFER_MAX};

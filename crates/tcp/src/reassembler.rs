@@ -144,6 +144,18 @@ impl Reassembler {
         self.ready.memory() + early.sum::<usize>()
     }
 
+    /// The byte at `at`, if it is here and unread.
+    pub(crate) fn byte_at(&self, at: Offset) -> Option<u8> {
+        let first = self.next.get() - self.readable as u64;
+        if at < self.next {
+            let index = at.get().checked_sub(first)?;
+            return self.ready.byte(usize::try_from(index).ok()?);
+        }
+        let index = self.early.partition_point(|run| run.end <= at);
+        let run = self.early.get(index).filter(|run| run.start <= at)?;
+        run.text.byte(length(run.start, at))
+    }
+
     /// Forgets all text: nobody will read it.
     pub(crate) fn discard(&mut self) {
         self.ready = TextQueue::default();

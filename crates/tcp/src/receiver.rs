@@ -10,6 +10,7 @@ use crate::config::{Config, RECEIVE_BUFFER_MAX};
 use crate::reassembler::Reassembler;
 use crate::receive_tuning::ReceiveTuning;
 use crate::seq::{Offset, SeqSpace};
+use crate::urgent::OutOfBand;
 
 /// Largest shift that RFC 7323 2.3 allows.
 pub(crate) const WINDOW_SHIFT_MAX: u8 = 14;
@@ -41,6 +42,8 @@ pub(crate) struct Receiver {
     pub(crate) largest_segment: u16,
     /// RCV.UP: the offset behind the urgent data.
     pub(crate) urgent: Option<Offset>,
+    /// The octet before it, for an application that wants it out of band.
+    pub(crate) out_of_band: OutOfBand,
     /// Text that may wait unread.
     capacity: u64,
     pub(crate) tuning: ReceiveTuning,
@@ -66,6 +69,7 @@ impl Receiver {
             last_ack: Offset::ZERO,
             largest_segment: SEGMENT_LEN_FIRST,
             urgent: None,
+            out_of_band: OutOfBand::Unread,
             capacity,
             tuning: ReceiveTuning::new(capacity, most),
         }

@@ -45,6 +45,8 @@ pub(crate) struct Sender {
     pub(crate) sent_at: Option<Instant>,
     pub(crate) usage: WindowUse,
     pub(crate) pacer: Pacer,
+    /// SND.UP: behind the urgent text; 0 when there was none.
+    pub(crate) urgent: Offset,
     /// Small text that shall wait for more.
     pub(crate) hold: Hold,
     /// The application found the buffer full and wants to hear about room.
@@ -75,6 +77,7 @@ impl Sender {
             sent_at: None,
             usage: WindowUse::default(),
             pacer: Pacer::default(),
+            urgent: Offset::ZERO,
             hold: Hold::NOTHING,
             writer_waits: false,
         }

@@ -115,6 +115,18 @@ impl TextQueue {
         }
     }
 
+    /// The byte `index` bytes behind the first.
+    pub(crate) fn byte(&self, index: usize) -> Option<u8> {
+        let mut left = index;
+        for chunk in &self.chunks {
+            match chunk.get(left) {
+                Some(&byte) => return Some(byte),
+                None => left -= chunk.len(),
+            }
+        }
+        None
+    }
+
     /// Bytes of memory that the views keep alive.
     pub(crate) fn memory(&self) -> usize {
         self.memory

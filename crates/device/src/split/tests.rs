@@ -203,3 +203,25 @@ proptest! {
         prop_assert!(!split_received(frame, medium).is_empty());
     }
 }
+
+/// RFC 9293 3.8.5: whatever segment an urgent pointer is on, it names the same octet.
+#[test]
+fn the_urgent_pointer_names_the_same_octet_on_each_segment() {
+    for (start, flags, pointer, urgent) in [
+        (0, 0x38, 2_500, Some(2_500)),
+        (1_000, 0x38, 2_500, Some(1_500)),
+        (2_499, 0x38, 2_500, Some(1)),
+        (2_500, 0x38, 2_500, None),
+        (70_000, 0x38, 65_535, None),
+        (1_000, 0x18, 0, None),
+    ] {
+        let mut tcp = [0; 20];
+        tcp[13] = flags;
+        write_u16(&mut tcp, 18, pointer);
+        move_urgent_pointer(&mut tcp, start);
+        let field = u16::from_be_bytes([tcp[18], tcp[19]]);
+        let seen = (tcp[13] & URG != 0).then_some(field);
+        assert_eq!(seen, urgent, "{start}");
+        assert_eq!(tcp[13] & !URG, 0x18);
+    }
+}

@@ -37,6 +37,7 @@ mod peer_cache;
 mod ports;
 mod slab;
 mod socket;
+mod socket_options;
 mod syn_cookie;
 mod syn_fin;
 mod time_wait;

@@ -91,11 +91,6 @@ impl TcpSocket<'_> {
         self.call(Connection::abort);
     }
 
-    /// Turns Nagle's algorithm off (`true`) or on.
-    pub fn set_nodelay(&mut self, nodelay: bool) {
-        self.call(|connection, _| connection.set_nodelay(nodelay));
-    }
-
     /// Bytes that can be read now.
     pub fn readable(&self) -> usize {
         self.slot().connection.readable()
@@ -114,11 +109,6 @@ impl TcpSocket<'_> {
     /// Bytes written that were never sent.
     pub fn unsent(&self) -> u64 {
         self.slot().connection.unsent()
-    }
-
-    /// How many unread bytes are urgent (RFC 9293 MUST-33); `None` outside urgent mode.
-    pub fn urgent(&self) -> Option<u64> {
-        self.slot().connection.urgent()
     }
 
     /// How many bytes, with those that are written already, the SYN can carry (RFC 7413); 0 when
@@ -162,7 +152,7 @@ impl TcpSocket<'_> {
         self.slot().remote()
     }
 
-    fn call<T>(&mut self, verb: impl FnOnce(&mut Connection, &mut Cx<'_>) -> T) -> T {
+    pub(super) fn call<T>(&mut self, verb: impl FnOnce(&mut Connection, &mut Cx<'_>) -> T) -> T {
         self.touched = true;
         self.tcp.now = self.now;
         let slot = self
@@ -179,7 +169,7 @@ impl TcpSocket<'_> {
         )
     }
 
-    fn slot(&self) -> &Slot {
+    pub(super) fn slot(&self) -> &Slot {
         self.tcp
             .slots
             .get(self.key)

@@ -216,6 +216,10 @@ impl Connection {
         let limit = u64::from(self.path.max_gso).min(PAYLOAD_MAX as u64);
         let limit = limit.min(self.quantum());
         let mss = u64::from(self.snd.mss);
+        if self.sends_urgent() {
+            // Each segment needs an urgent pointer of its own, and devices copy it as it is.
+            return mss;
+        }
         (limit / mss * mss).max(mss)
     }
 

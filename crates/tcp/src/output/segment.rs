@@ -81,7 +81,7 @@ impl Connection {
         if fin && complete {
             transmit.control = Control::Fin;
         }
-        transmit.push = push;
+        transmit.push = push || self.completes_urgent(at, payload.len());
         transmit.payload = payload;
         let probe = matches!(cause, Cause::WindowProbe(_));
         if at >= self.snd.nxt && !transmit.payload.is_empty() && !probe {
@@ -122,6 +122,7 @@ impl Connection {
             ..Transmit::bare(seq, Some(ack), window, cause)
         };
         self.mark(&mut transmit);
+        transmit.urgent = self.urgent_pointer(at);
         transmit
     }
 
