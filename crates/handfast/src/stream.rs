@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use handfast_packet::buf::Chunk;
 use handfast_stack::{TcpId, TcpSocket};
-use handfast_tcp::{Info, ReadError, State, WriteError};
+use handfast_tcp::{Info, ReadError, State, TcpInfo, WriteError};
 
 use crate::error;
 use crate::host::Host;
@@ -182,6 +182,12 @@ impl TcpStream {
     /// Figures; all zero when the host is down.
     pub fn info(&self) -> Info {
         self.now(|socket| socket.info()).unwrap_or_default()
+    }
+
+    /// The figures of Linux' `tcp_info`, by their names and in their units; all zero when the host
+    /// is down.
+    pub fn tcp_info(&self) -> TcpInfo {
+        self.now(|socket| socket.tcp_info()).unwrap_or_default()
     }
 
     /// The host that the connection belongs to.

@@ -28,6 +28,7 @@ use crate::rtt::RttEstimator;
 use crate::segment::{Segment, Transmit};
 use crate::sender::Sender;
 use crate::soft_error::SoftError;
+use crate::tally::Tally;
 use crate::time_wait::{TimeWait, TimeWaitVerdict};
 use crate::timer::{Timer, TimerTable};
 use crate::timestamps::TimestampState;
@@ -89,6 +90,7 @@ pub struct Connection {
     /// The last error that did not end the connection and that nobody has asked for.
     pub(crate) soft_error: Option<SoftError>,
     pub(crate) info: Info,
+    pub(crate) tally: Tally,
 }
 
 impl Connection {
@@ -146,6 +148,7 @@ impl Connection {
             fast_open: FastOpenState::default(),
             soft_error: None,
             info: Info::default(),
+            tally: Tally::default(),
             snd,
             config,
         }
@@ -155,6 +158,7 @@ impl Connection {
     /// by `poll_transmit`.
     pub fn on_segment(&mut self, cx: &mut Cx<'_>, segment: Segment) {
         self.info.segments_received += u64::from(segment.wire_segments);
+        self.tally.on_received(&segment);
         match self.phase {
             Phase::Closed(_) => {}
             Phase::SynSent => self.on_syn_sent(cx, segment),

@@ -32,6 +32,25 @@ pub enum State {
     TimeWait,
 }
 
+impl State {
+    /// Its number in Linux (`tcpi_state`).
+    pub const fn linux_number(self) -> u8 {
+        match self {
+            Self::Established => 1,
+            Self::SynSent => 2,
+            Self::SynReceived => 3,
+            Self::FinWait1 => 4,
+            Self::FinWait2 => 5,
+            Self::TimeWait => 6,
+            Self::Closed => 7,
+            Self::CloseWait => 8,
+            Self::LastAck => 9,
+            Self::Listen => 10,
+            Self::Closing => 11,
+        }
+    }
+}
+
 impl fmt::Display for State {
     /// The RFC's spelling.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -130,6 +130,8 @@ impl Connection {
         self.phase = Phase::Synchronized;
         self.snd.una = Offset::FIRST;
         self.recovery.begin(self.sack);
+        // Our SYN.
+        self.tally.delivered += 1;
         if !early {
             let start = Start::new(&self.config, self.snd.mss, self.initial);
             self.congestion.restart(self.config.congestion, start);

@@ -30,6 +30,11 @@ impl Hold {
         more: false,
         pushed_until: Offset::ZERO,
     };
+
+    /// Whether the application holds small text back.
+    pub(crate) fn is_corked(&self) -> bool {
+        self.corked || self.more
+    }
 }
 
 impl Connection {

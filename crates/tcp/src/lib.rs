@@ -44,6 +44,8 @@ mod sender;
 mod seq;
 mod soft_error;
 pub mod stateless;
+mod tally;
+mod tcp_info;
 mod text_queue;
 mod time_wait;
 mod timeouts;
@@ -67,4 +69,9 @@ pub use mtu_probe::MtuProbing;
 pub use path_mtu::TooBig;
 pub use segment::{Control, Segment, Transmit};
 pub use soft_error::SoftError;
+pub use tally::Limit;
+pub use tcp_info::{
+    OPTION_ECN, OPTION_ECN_SEEN, OPTION_SACK, OPTION_SYN_DATA, OPTION_TIMESTAMPS,
+    OPTION_WINDOW_SCALE, TcpInfo,
+};
 pub use time_wait::{TimeWait, TimeWaitVerdict};

@@ -52,6 +52,11 @@ impl ReceiveTuning {
         }
     }
 
+    /// How long a round trip is, seen from here.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
     pub(crate) fn is_on(&self) -> bool {
         self.on
     }

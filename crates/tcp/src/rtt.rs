@@ -97,6 +97,11 @@ impl RttEstimator {
         base.saturating_mul(1 << self.backoff).min(RTO_MAX)
     }
 
+    /// Doublings since the last sample.
+    pub(crate) fn backoffs(&self) -> u8 {
+        u8::try_from(self.backoff).expect("at most BACKOFF_MAX")
+    }
+
     /// SRTT; `None` before the first sample.
     pub(crate) fn srtt(&self) -> Option<Duration> {
         self.smoothed

@@ -74,6 +74,7 @@ impl Connection {
             self.rtt.backoff();
         }
         self.info.timeouts += 1;
+        self.tally.on_timeout(cx.now);
         if self.recovery.timeouts() == R1_TIMEOUTS {
             self.tell_soft_error(SoftError::NoAnswer);
         }

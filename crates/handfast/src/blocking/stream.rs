@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use handfast_tcp::{Info, State};
+use handfast_tcp::{Info, State, TcpInfo};
 
 use super::net::zero_timeout;
 use super::wait::wait;
@@ -134,6 +134,11 @@ impl TcpStream {
     /// Figures.
     pub fn info(&self) -> Info {
         self.0.stream.info()
+    }
+
+    /// The figures of Linux' `tcp_info`, by their names and in their units.
+    pub fn tcp_info(&self) -> TcpInfo {
+        self.0.stream.tcp_info()
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use handfast_tcp::{Info, State};
+use handfast_tcp::{Info, State, TcpInfo};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop::poll_proceed;
 
@@ -74,6 +74,11 @@ impl TcpStream {
     /// Figures.
     pub fn info(&self) -> Info {
         self.0.info()
+    }
+
+    /// The figures of Linux' `tcp_info`, by their names and in their units.
+    pub fn tcp_info(&self) -> TcpInfo {
+        self.0.tcp_info()
     }
 
     /// The stream below, for its `poll_*` functions that take `&self`.

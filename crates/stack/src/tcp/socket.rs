@@ -4,7 +4,9 @@ use core::net::SocketAddr;
 
 use handfast_packet::Instant;
 use handfast_packet::buf::Chunk;
-use handfast_tcp::{CloseReason, Config, Connection, Cx, Info, ReadError, State, WriteError};
+use handfast_tcp::{
+    CloseReason, Config, Connection, Cx, Info, ReadError, State, TcpInfo, WriteError,
+};
 
 use super::slab::Key;
 use super::{Owner, Slot, Tcp, TcpId};
@@ -135,6 +137,11 @@ impl TcpSocket<'_> {
     /// Figures.
     pub fn info(&self) -> Info {
         self.slot().connection.info()
+    }
+
+    /// The figures of Linux' `tcp_info`, as of now.
+    pub fn tcp_info(&self) -> TcpInfo {
+        self.slot().connection.tcp_info(self.now)
     }
 
     /// What the connection was configured with.

@@ -41,6 +41,11 @@ impl Connection {
         };
         let mut delivery = self.recovery.on_ack(&info, nxt);
         self.info.duplicate_acks += u64::from(duplicate);
+        self.tally.delivered += delivery.segments;
+        self.tally.duplicates += u64::from(delivery.duplicate);
+        if delivery.advanced() {
+            self.tally.on_progress(cx.now);
+        }
         let rtt = self.sample_rtt(&delivery, segment);
         if ack > self.snd.una {
             self.release(cx, ack);

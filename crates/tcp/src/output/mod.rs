@@ -42,7 +42,10 @@ impl Connection {
             },
         }?;
         (transmit.dscp, transmit.hop_limit) = (self.config.dscp, self.config.hop_limit);
-        self.info.segments_sent += wire_segments(&transmit);
+        let segments = wire_segments(&transmit);
+        self.info.segments_sent += segments;
+        self.tally
+            .on_sent(cx.now, transmit.payload.len() as u64, segments);
         self.note_size(&transmit);
         self.tell_writer();
         Some(transmit)
@@ -81,6 +84,7 @@ impl Connection {
             return Some(transmit);
         }
         self.watch_window(cx);
+        self.note_limit(cx.now);
         if self.acks.owed().is_none() && self.window_update_is_due() {
             self.acks.owe(Cause::WindowUpdate);
         }

@@ -1,7 +1,40 @@
 //! Is the congestion window used? Only a window that held us back may grow (RFC 7661, RFC 9002
 //! section 7.8 in spirit, Linux in detail).
 
+use handfast_packet::Instant;
+
+use crate::connection::Connection;
 use crate::seq::Offset;
+use crate::tally::Limit;
+use crate::timer::Timer;
+
+impl Connection {
+    /// Remembers what holds us back, now that nothing more leaves.
+    pub(super) fn note_limit(&mut self, now: Instant) {
+        let queued = self.snd.queued();
+        let out = self.snd.outstanding();
+        let mss = u64::from(self.snd.mss);
+        let room = self.congestion_window().saturating_sub(self.in_flight());
+        let limit = if queued == 0 && self.recovery.next_lost().is_none() {
+            if self.snd.writer_waits && out > 0 {
+                Limit::SendBuffer
+            } else {
+                Limit::Application
+            }
+        } else if self.timers.is_set(Timer::Pacing) {
+            Limit::Pacing
+        } else if room < mss {
+            Limit::CongestionWindow
+        } else if self.snd.usable_window() < mss.min(queued) {
+            Limit::ReceiveWindow
+        } else if self.snd.hold.is_corked() {
+            Limit::Cork
+        } else {
+            Limit::Nagle
+        };
+        self.tally.limit(now, limit, out > 0 || queued > 0);
+    }
+}
 
 /// The strongest sign of use within about one round trip.
 #[derive(Clone, Copy, Debug, Default)]

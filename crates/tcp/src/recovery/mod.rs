@@ -80,8 +80,9 @@ pub(crate) struct Delivery {
     pub(crate) una: Offset,
     /// Bytes in flight before.
     pub(crate) prior_in_flight: u64,
-    /// Bytes newly delivered, cumulatively or by SACK.
+    /// Bytes newly delivered, cumulatively or by SACK, and the segments they are.
     pub(crate) bytes: u64,
+    pub(crate) segments: u64,
     /// When the earliest and the latest of those left that were sent once and are now
     /// acknowledged: RTT samples (Karn).
     pub(crate) oldest: Option<Instant>,
@@ -126,8 +127,9 @@ pub(crate) struct Recovery {
     sack: bool,
     /// RACK decides; else RFC 6675 counts.
     by_time: bool,
-    /// Reordering degree in segments.
+    /// Reordering degree in segments, and how often it showed.
     reordering: u32,
+    reorderings: u64,
     /// Duplicate ACKs of a peer without SACK, each of which stands for one segment.
     duplicates: u32,
     /// Originals below this are judged: acknowledged, SACKed, lost or resent.
@@ -149,6 +151,7 @@ pub(crate) struct Recovery {
     /// The SYN or SYN-ACK has to be sent again.
     syn_lost: bool,
     rate: DeliveryRate,
+    last_rate: Option<RateSample>,
     /// What was found lost and not told to the congestion controller.
     losses: Vec<Lost>,
 }
@@ -169,6 +172,7 @@ impl Recovery {
             by_time: config.rack,
             tests_timeouts: config.f_rto,
             reordering: DUPLICATE_THRESHOLD,
+            reorderings: 0,
             duplicates: 0,
             judged: Offset::ZERO,
             again: VecDeque::new(),
@@ -179,6 +183,7 @@ impl Recovery {
             refused: false,
             syn_lost: false,
             rate: DeliveryRate::default(),
+            last_rate: None,
             losses: Vec::new(),
         }
     }
@@ -235,6 +240,7 @@ impl Recovery {
             let known = entry.sacked && acknowledged;
             if !known {
                 delivery.book(entry, acknowledged);
+                delivery.segments += entry.len().div_ceil(info.mss);
                 rack.on_delivered(entry, info.at, least);
                 rate.on_delivered(entry.stamp, entry.len(), info.at);
                 delivery.original |= testing && !entry.resent && entry.end <= recover;
@@ -353,7 +359,20 @@ impl Recovery {
 
     /// How fast the peer gets our data, by the ACK that was booked last.
     pub(crate) fn rate_sample(&mut self) -> Option<RateSample> {
-        self.rate.sample(self.least.get())
+        let sample = self.rate.sample(self.least.get());
+        if let Some(sample) = sample.filter(|sample| sample.rate > 0) {
+            // What the application held back says less than what it did not.
+            let better = |old: RateSample| !sample.app_limited || sample.rate >= old.rate;
+            if self.last_rate.is_none_or(better) {
+                self.last_rate = Some(sample);
+            }
+        }
+        sample
+    }
+
+    /// The last good measure of it.
+    pub(crate) fn last_rate(&self) -> Option<RateSample> {
+        self.last_rate
     }
 
     /// The application has nothing more to send and the window would allow more.
@@ -381,8 +400,12 @@ impl Recovery {
         self.phase
     }
 
+    /// How often reordering showed.
+    pub(crate) fn reorderings(&self) -> u64 {
+        self.reorderings
+    }
+
     /// Reordering degree in segments.
-    #[expect(dead_code, reason = "tcp_info will tell it")]
     pub(crate) fn reordering(&self) -> u32 {
         self.reordering
     }
@@ -402,8 +425,15 @@ impl Recovery {
         self.ledger.first().map(|first| first.sent_at())
     }
 
+    /// Segments of `mss` bytes that are out.
+    pub(crate) fn outstanding_segments(&self, mss: u64) -> u64 {
+        self.ledger
+            .iter()
+            .map(|entry| entry.len().div_ceil(mss))
+            .sum()
+    }
+
     /// Segments of `mss` bytes that are SACKed, lost, and under way again.
-    #[expect(dead_code, reason = "tcp_info will tell it")]
     pub(crate) fn segments(&self, mss: u64) -> (u64, u64, u64) {
         let mut counts = (u64::from(self.duplicates), 0, 0);
         for entry in self.ledger.iter() {
@@ -427,6 +457,7 @@ impl Recovery {
             return;
         };
         self.rack.reordering_seen = true;
+        self.reorderings += 1;
         let degree = (highest - low).div_ceil(mss);
         let degree = u32::try_from(degree).unwrap_or(REORDERING_MAX);
         self.reordering = self.reordering.max(degree).min(REORDERING_MAX);

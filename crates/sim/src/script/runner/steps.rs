@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use handfast_packet::Instant;
-use handfast_tcp::State;
+use handfast_tcp::{State, TcpInfo};
 
 use super::call::Translation;
 use super::command::{self, Order};
 use super::flow::Flow;
 use super::flow::{SUITE_COOKIE, SUITE_COOKIE_NAME};
-use super::info::{self, Figures};
+use super::info;
 use super::machine::Circles;
 use super::python::{self, Trouble};
 use super::wire::{self, Ends, LiveSegment};
@@ -365,7 +365,7 @@ impl Runner {
     fn code(&mut self, line: u32, code: &str) -> Result<(), Stop> {
         let figures = self.figures();
         let mut lookup = |name: &str| match name.starts_with("tcpi_") {
-            true => figures.and_then(|figures| figures.field(name)),
+            true => figures.and_then(|figures| info::field(&figures, name)),
             false => info::constant(name),
         };
         python::run(code, &mut self.variables, &mut lookup).map_err(|trouble| match trouble {
@@ -375,7 +375,7 @@ impl Runner {
     }
 
     /// The figures of the socket that was made last.
-    fn figures(&mut self) -> Option<Figures> {
+    fn figures(&mut self) -> Option<TcpInfo> {
         let (now, fd) = (self.machine.now, self.asked?);
         let state = self.machine.sockets.state(now, fd)?;
         let call = sockets::Call::GetOption {
@@ -388,9 +388,12 @@ impl Runner {
                 detail: Detail::Option(OptionValue::Info(info)),
                 ..
             })) => *info,
-            _ => handfast_tcp::Info::default(),
+            _ => TcpInfo {
+                state: state.linux_number(),
+                ..TcpInfo::default()
+            },
         };
-        Some(Figures { state, info })
+        Some(info)
     }
 
     /// A moment in seconds of the script.

@@ -29,7 +29,7 @@ pub enum OptionValue {
     /// A name, such as that of a congestion controller.
     Text(String),
     /// `struct tcp_info`.
-    Info(Box<tcp::Info>),
+    Info(Box<tcp::TcpInfo>),
 }
 
 /// What the program chose. `None` leaves a thing to the settings.

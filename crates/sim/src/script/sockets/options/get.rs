@@ -91,7 +91,8 @@ impl Socket {
     fn tcp_option(&self, name: &str, stack: &mut Stack, now: Instant) -> Option<OptionValue> {
         let choices = &self.choices;
         let live = matches!(&self.role, Role::Stream(stream) if !stream.ended);
-        let info = self.tcp(stack, now).filter(|_| live).map(|tcp| tcp.info());
+        let info = self.tcp(stack, now).filter(|_| live);
+        let info = info.map(|tcp| tcp.tcp_info());
         let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         let number = match name {
             "TCP_NODELAY" => choices.nodelay.into(),
@@ -113,7 +114,7 @@ impl Socket {
                 let name = format!("{:?}", choices.congestion).to_lowercase();
                 return Some(OptionValue::Text(name));
             }
-            "TCP_MAXSEG" => info.map_or(536, |info| info.effective_mss.into()),
+            "TCP_MAXSEG" => info.map_or(536, |info| info.snd_mss.into()),
             "TCP_INFO" => return info.map(|info| OptionValue::Info(Box::new(info))),
             _ => return None,
         };
