@@ -13,6 +13,7 @@ mod ending;
 mod epoll;
 mod errno;
 mod files;
+mod icmp;
 mod open;
 mod options;
 mod ready;
@@ -83,6 +84,8 @@ pub struct Sockets {
     files: Files,
     outbox: TxBatch,
     mtu: u16,
+    /// What the last ICMP error said, for the connection that it ends.
+    unreachable: Errno,
 }
 
 impl Sockets {
@@ -120,6 +123,7 @@ impl Sockets {
             files: Files::default(),
             outbox: TxBatch::new(),
             mtu: place.mtu,
+            unreachable: Errno::EHOSTUNREACH,
         }
     }
 
@@ -159,6 +163,9 @@ impl Sockets {
 
     /// A frame arrived, which may stand for several wire segments.
     pub fn receive_frame(&mut self, now: Instant, frame: RxFrame) {
+        if let Some(errno) = icmp::unreachable(&frame.data) {
+            self.unreachable = errno;
+        }
         let mut batch = RxBatch::new();
         batch.push(frame);
         self.stack.receive(now, &mut batch);
@@ -275,9 +282,13 @@ impl Sockets {
                 break;
             }
         }
-        let kernel = self.settings.kernel;
+        let unreachable = match self.settings.kernel {
+            Kernel::Linux => self.unreachable,
+            Kernel::FreeBsd => Errno::ECONNREFUSED,
+        };
+        let told = (self.settings.kernel, unreachable);
         for socket in self.files.sockets_mut() {
-            socket.note_change(&mut self.stack, now, kernel);
+            socket.note_change(&mut self.stack, now, told);
         }
     }
 }

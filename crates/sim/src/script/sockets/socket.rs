@@ -127,7 +127,7 @@ impl Socket {
     }
 
     /// Looks what has become of the connection.
-    pub(super) fn note_change(&mut self, stack: &mut Stack, now: Instant, kernel: Kernel) {
+    pub(super) fn note_change(&mut self, stack: &mut Stack, now: Instant, told: (Kernel, Errno)) {
         let Role::Stream(stream) = &mut self.role else {
             return;
         };
@@ -140,7 +140,7 @@ impl Socket {
         };
         if let Some(reason) = reason {
             stream.ended = true;
-            let error = error_of(reason, stream, kernel);
+            let error = error_of(reason, stream, told);
             if error.is_some() {
                 self.error = error;
             }
@@ -186,7 +186,11 @@ impl Socket {
 
 /// What the program is told about the end of a connection; nothing when it ended in good order or
 /// by the program itself.
-fn error_of(reason: CloseReason, stream: &Stream, kernel: Kernel) -> Option<Errno> {
+fn error_of(
+    reason: CloseReason,
+    stream: &Stream,
+    (kernel, unreachable): (Kernel, Errno),
+) -> Option<Errno> {
     match reason {
         CloseReason::Normal | CloseReason::Aborted => None,
         CloseReason::Refused => Some(Errno::ECONNREFUSED),
@@ -196,9 +200,6 @@ fn error_of(reason: CloseReason, stream: &Stream, kernel: Kernel) -> Option<Errn
         }
         CloseReason::Reset => Some(Errno::ECONNRESET),
         CloseReason::TimedOut | CloseReason::KeepAliveTimedOut => Some(Errno::ETIMEDOUT),
-        CloseReason::Unreachable => Some(match kernel {
-            Kernel::Linux => Errno::EHOSTUNREACH,
-            Kernel::FreeBsd => Errno::ECONNREFUSED,
-        }),
+        CloseReason::Unreachable => Some(unreachable),
     }
 }

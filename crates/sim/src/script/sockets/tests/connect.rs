@@ -92,10 +92,9 @@ fn nobody_answers_so_it_times_out() {
     let mut pair = Pair::new(Mode::V4);
     pair.cut = true;
     let fd = pair.socket(0, false);
-    pair.machines[0]
-        .settings_mut()
-        .set("tcp_syn_retries", "2")
-        .unwrap();
+    for (name, value) in [("tcp_syn_retries", "2"), ("tcp_syn_linear_timeouts", "0")] {
+        pair.machines[0].settings_mut().set(name, value).unwrap();
+    }
     let remote = Some(pair.end(1, 80));
     let waiting = pair.block(0, Call::Connect { fd, remote });
     let (result, took) = pair.finish(0, waiting);
