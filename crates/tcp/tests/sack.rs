@@ -171,3 +171,19 @@ fn what_was_told_is_kept() {
     );
     script.read(18_000);
 }
+
+/// RFC 8985 7.2: a loss that the reordering timer found is being repaired; the probe that waited
+/// for the same silence must not repeat what was SACKed.
+#[test]
+fn no_tail_loss_probe_while_a_loss_is_repaired() {
+    let mut script = Script::established(&Setup::sack().rtt(ms(50)));
+    script.write(2_000);
+    script.expect(". 1:1001(1000) ack 1");
+    script.expect("P. 1001:2001(1000) ack 1");
+    script.after(ms(50));
+    script.inject(". 1:1(0) ack 1 <sack 1001:2001>");
+    script.expect_nothing();
+    script.after(ms(60));
+    script.expect(". 1:1001(1000) ack 1");
+    script.expect_nothing_for(ms(80));
+}

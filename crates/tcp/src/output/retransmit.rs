@@ -141,7 +141,9 @@ impl Connection {
         if self.snd.outstanding() == 0 {
             return;
         }
-        if self.recovery.probe_is_out() || self.snd.window == 0 {
+        // Meanwhile the reordering timer may have found out what the probe was to find.
+        let repairs = self.recovery.phase() >= Phase::Recovery;
+        if repairs || self.recovery.probe_is_out() || self.snd.window == 0 {
             return self.watch_retransmission(cx.now);
         }
         self.snd.loss_probe_due = true;
