@@ -87,6 +87,8 @@ pub(crate) struct FastOpenState {
     early: bool,
     /// Text in the SYN was taken, all of it.
     taken: bool,
+    /// Server: behind the text of the peer's SYN.
+    taken_until: Offset,
 }
 
 impl Connection {
@@ -140,10 +142,12 @@ impl Connection {
         let start = Start::new(&self.config, self.snd.mss, self.initial);
         self.congestion.restart(self.config.congestion, start);
         if !syn.payload.is_empty() {
-            // The SYN-ACK will say this window; the text has to fit into it.
-            let _field = self.rcv.announce(true);
+            // What a SYN-ACK can say; the text has to fit into it.
+            let window = self.rcv.offered_window().min(u64::from(u16::MAX));
+            self.rcv.right_edge = Offset::FIRST + window;
             self.text_arrives(cx, Offset::FIRST, syn.clone());
             let end = Offset::FIRST + syn.payload.len() as u64;
+            self.fast_open.taken_until = self.rcv.data.next();
             self.fast_open.taken = self.rcv.data.next() == end;
         }
     }
@@ -162,6 +166,11 @@ impl Connection {
     #[must_use]
     pub fn take_fast_open_news(&mut self) -> Option<FastOpenNews> {
         self.fast_open.news.take()
+    }
+
+    /// Behind what of the peer's text came with its SYN.
+    pub(crate) fn behind_syn_text(&self) -> Offset {
+        self.fast_open.taken_until.max(Offset::FIRST)
     }
 
     /// Whether the first SYN stays until there is text.

@@ -396,3 +396,43 @@ fn an_answer_to_somebody_elses_syn_is_reset() {
         script.expect_state(state);
     }
 }
+
+/// A SYN-ACK cannot say how large a scaled window is. The first ACK of text behind the SYN does,
+/// and nothing before.
+#[test]
+fn an_early_server_sends_no_window_update() {
+    let setup = Setup {
+        config: handfast_tcp::Config {
+            window_scaling: true,
+            ..handfast_tcp::Config::default()
+        },
+        passive: true,
+        ..Setup::default()
+    };
+    let syn = "S 0:10(10) <mss 1000,wscale 7>";
+    let mut script = Script::accept_with(&setup, syn, |connection, cx, syn| {
+        connection.answer_fast_open(cx, syn, None, true);
+    });
+    script.expect("S. 0:0(0) ack 11 win 65535");
+    script.read(10);
+    script.expect_nothing_for(ms(500));
+    script.inject(". 11:11(0) ack 1");
+    script.expect_nothing_for(ms(500));
+}
+
+/// The peer agreed to timestamps and forgets them in its last ACK.
+#[test]
+fn a_handshake_completes_without_timestamps() {
+    let mut setup = Setup {
+        passive: true,
+        ..Setup::default()
+    };
+    setup.config.timestamps = true;
+    let mut script = Script::accept(&setup, "S 0:0(0) <mss 1000,TS val 5 ecr 0>");
+    script.expect("S. 0:0(0) ack 1");
+    script.inject(". 1:1(0) ack 1");
+    script.expect_state(State::Established);
+    script.inject("P. 1:11(10) ack 1");
+    script.expect_nothing();
+    assert_eq!(script.try_read(), Err(ReadError::WouldBlock));
+}

@@ -3,7 +3,7 @@
 use handfast_packet::cause::Cause;
 
 use crate::config::Cx;
-use crate::connection::Connection;
+use crate::connection::{Connection, Phase};
 use crate::segment::{Control, Segment};
 use crate::seq::Offset;
 
@@ -16,8 +16,9 @@ impl Connection {
         };
         match segment.options.timestamps {
             _ if matches!(segment.control, Control::Rst | Control::Syn) => true,
-            // RFC 7323 3.2: once negotiated, every segment must have them.
-            None => false,
+            // RFC 7323 3.2: once negotiated, every segment must have them. The ACK of our SYN-ACK
+            // is let through without: dropping it would only put the trouble off.
+            None => matches!(self.phase, Phase::SynReceived { .. }),
             Some(theirs) if state.is_stale(theirs.value, segment.received_at) => {
                 if segment.is_empty() {
                     self.acks.challenge(cx.now);

@@ -228,9 +228,10 @@ impl Connection {
     }
 
     /// Whether the application read so much that the peer should hear of it. Before any text came
-    /// the first ACK of it tells soon enough that the window is larger than a SYN can say.
+    /// behind the SYN the first ACK of it tells soon enough that the window is larger than a SYN
+    /// can say.
     fn window_update_is_due(&self) -> bool {
-        let started = self.rcv.data.next() > Offset::FIRST;
+        let started = self.rcv.data.next() > self.behind_syn_text();
         started && !self.rcv.fin_taken && !self.detached && self.rcv.update_is_due()
     }
 }
