@@ -127,22 +127,30 @@ fn extra_additive_constant_in_congestion_avoidance() {
     let mut script = established();
     script.write(20 * MSS);
     texts(&mut script);
-    // A timeout sets the threshold to five segments; slow start takes the window there.
+    // The whole flight is lost. A timeout sets the threshold to five segments; slow start takes
+    // the window there.
     script.after(ms(350));
     let mut acked = 1;
+    let mut received = std::collections::BTreeMap::new();
     let mut rounds = 0;
     while rounds < 20 {
         let before = script.connection.info();
         let avoids = before.congestion_window >= before.slow_start_threshold;
         script.write(10 * MSS);
-        let mut ends: Vec<i64> = Vec::new();
+        let mut arriving: Vec<(i64, i64)> = Vec::new();
         for transmit in texts(&mut script) {
             let start = i64::from(transmit.seq.0.wrapping_sub(script.iss).cast_signed());
-            ends.push(start + i64::try_from(transmit.payload.len()).unwrap());
+            arriving.push((
+                start,
+                start + i64::try_from(transmit.payload.len()).unwrap(),
+            ));
         }
         script.after(ms(100));
-        for end in ends {
-            acked = acked.max(end);
+        for (start, end) in arriving {
+            received.insert(start, end);
+            while let Some(end) = received.remove(&acked) {
+                acked = end;
+            }
             script.inject(&format!(". 1:1(0) ack {acked}"));
         }
         let after = script.connection.info().congestion_window;
