@@ -44,6 +44,17 @@ pub(super) struct Choices {
     pub(super) send_timeout: Option<Duration>,
     pub(super) only_v6: bool,
     pub(super) nodelay: bool,
+    pub(super) cork: bool,
+    /// `SO_OOBINLINE`.
+    pub(super) urgent_inline: bool,
+    /// `TCP_MAXSEG`.
+    pub(super) max_segment: Option<u16>,
+    /// `TCP_QUICKACK`, when it was set.
+    pub(super) quickack: Option<bool>,
+    /// `IP_TOS` or `IPV6_TCLASS`: codepoint and the two bits behind it.
+    pub(super) traffic_class: u8,
+    /// `IP_TTL` or `IPV6_UNICAST_HOPS`.
+    pub(super) hop_limit: u8,
     pub(super) keep_alive: bool,
     pub(super) keep_idle: Duration,
     pub(super) keep_interval: Duration,
@@ -83,6 +94,12 @@ impl Choices {
             send_timeout: None,
             only_v6: false,
             nodelay: false,
+            cork: false,
+            urgent_inline: false,
+            max_segment: None,
+            quickack: None,
+            traffic_class: config.dscp << 2,
+            hop_limit: config.hop_limit,
             keep_alive: false,
             keep_idle: settings.keep_alive_idle,
             keep_interval: config.keep_alive_interval,
@@ -121,6 +138,11 @@ impl Choices {
             (config.receive_buffer, config.receive_buffer_max) = (bytes, bytes);
         }
         config.nagle = !self.nodelay;
+        config.urgent_inline = self.urgent_inline;
+        config.mss_clamp = self.max_segment.or(config.mss_clamp);
+        config.dscp = self.traffic_class >> 2;
+        config.hop_limit = self.hop_limit;
+        config.linger = self.linger;
         config.keep_alive = self.keep_alive.then_some(self.keep_idle);
         config.keep_alive_interval = self.keep_interval;
         config.keep_alive_probes = self.keep_count;
@@ -183,10 +205,43 @@ impl Choices {
 }
 
 impl Socket {
-    /// Tells the connection what can be changed while it lives.
+    /// Tells a connection what was chosen before it was there and is no part of its beginning.
     pub(super) fn bring_into_force(&self, stack: &mut Stack, now: Instant) {
-        if let Some(mut tcp) = self.tcp(stack, now) {
-            tcp.set_nodelay(self.choices.nodelay);
+        let Some(mut tcp) = self.tcp(stack, now) else {
+            return;
+        };
+        if self.choices.cork {
+            tcp.set_cork(true);
+        }
+        if let Some(quick) = self.choices.quickack {
+            tcp.set_quickack(quick);
+        }
+    }
+
+    /// Tells a connection one choice that has just changed.
+    fn change(&self, name: &str, settings: &Settings, (stack, now): (&mut Stack, Instant)) {
+        let (choices, config) = (&self.choices, self.choices.config(settings));
+        let Some(mut tcp) = self.tcp(stack, now) else {
+            return;
+        };
+        match name {
+            "TCP_NODELAY" => tcp.set_nodelay(choices.nodelay),
+            "TCP_CORK" | "TCP_NOPUSH" => tcp.set_cork(choices.cork),
+            "TCP_QUICKACK" => tcp.set_quickack(choices.quickack.unwrap_or(true)),
+            "TCP_MAXSEG" => tcp.set_max_segment(choices.max_segment),
+            "TCP_NOTSENT_LOWAT" => tcp.set_unsent_low_water(config.unsent_low_water),
+            "TCP_USER_TIMEOUT" => tcp.set_user_timeout(config.user_timeout),
+            "TCP_LINGER2" => tcp.set_fin_wait_2(config.fin_wait_2),
+            "SO_KEEPALIVE" | "TCP_KEEPIDLE" => tcp.set_keep_alive(config.keep_alive),
+            "TCP_KEEPINTVL" => tcp.set_keep_alive_interval(config.keep_alive_interval),
+            "TCP_KEEPCNT" => tcp.set_keep_alive_probes(config.keep_alive_probes),
+            "SO_RCVBUF" => tcp.set_receive_buffer(config.receive_buffer),
+            "SO_SNDBUF" => tcp.set_send_buffer(config.send_buffer),
+            "SO_LINGER" => tcp.set_linger(config.linger),
+            "SO_OOBINLINE" => tcp.set_urgent_inline(config.urgent_inline),
+            "IP_TOS" | "IPV6_TCLASS" => tcp.set_dscp(config.dscp),
+            "IP_TTL" | "IPV6_UNICAST_HOPS" => tcp.set_hop_limit(config.hop_limit),
+            _ => {}
         }
     }
 }

@@ -153,6 +153,9 @@ impl Settings {
     pub fn freebsd() -> Self {
         let mut settings = Self::linux().with(&[("tcp_syn_linear_timeouts", "0")]);
         settings.kernel = Kernel::FreeBsd;
+        settings.tcp.tail_loss_probe = false;
+        settings.tcp.rack = false;
+        settings.tcp.quick_acks = 0;
         settings.with(&[
             ("kern.ipc.maxsockbuf", "2097152"),
             ("tcp_fastopen", "0"),

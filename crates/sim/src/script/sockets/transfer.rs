@@ -52,7 +52,13 @@ impl Sockets {
         let Some(mut tcp) = socket.tcp(&mut self.stack, now) else {
             return self.read_without_connection(key);
         };
-        let available = tcp.readable().min(len - progress.moved);
+        // A read ends before the mark, so that the program can ask whether it is there.
+        let before_mark = tcp.urgent().map_or(0, |left| left - 1);
+        let before_mark = match usize::try_from(before_mark) {
+            Ok(0) | Err(_) => usize::MAX,
+            Ok(count) => count,
+        };
+        let available = tcp.readable().min(len - progress.moved).min(before_mark);
         let mut text = vec![0; available];
         let outcome = match (available, flags & MSG_PEEK) {
             (0, _) if len > 0 => tcp.read(&mut [0]),
@@ -97,7 +103,7 @@ impl Sockets {
         (len, flags): (usize, i64),
         to: Option<SocketAddr>,
     ) -> Attempt {
-        let known = MSG_DONTWAIT | MSG_NOSIGNAL;
+        let known = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE;
         let key = self.files.socket_key(fd)?;
         let implied = self.settings.kernel == Kernel::FreeBsd || flags & MSG_FASTOPEN != 0;
         if let (Some(to), true, false) = (to, implied, progress.begun) {
@@ -107,9 +113,6 @@ impl Sockets {
             }
         }
         let flags = flags & !MSG_FASTOPEN;
-        if flags & (MSG_OOB | MSG_MORE) != 0 {
-            return Err(Stop::Unsupported("MSG_OOB and MSG_MORE".into()));
-        }
         if flags & !known != 0 {
             return Err(unknown_flags(flags & !known));
         }
@@ -134,7 +137,7 @@ impl Sockets {
         if opening && !self.may_write_early(now, key) {
             return Err(wait(now, progress, nonblocking, timeout));
         }
-        match self.write_text(now, key, len - progress.moved) {
+        match self.write_text(now, key, (len - progress.moved, flags)) {
             Ok(count) => progress.moved += count,
             Err(WriteError::WouldBlock) => {}
             Err(WriteError::ShutDown | WriteError::Closed(_)) => {
@@ -191,7 +194,7 @@ impl Sockets {
             Kernel::FreeBsd => len,
             Kernel::Linux => fits,
         };
-        if let Ok(count) = self.write_text(now, key, len.min(room)) {
+        if let Ok(count) = self.write_text(now, key, (len.min(room), 0)) {
             progress.moved = count;
         }
         match (kernel, progress.moved) {
@@ -227,7 +230,7 @@ impl Sockets {
             ("SIOCINQ" | "FIONREAD", Some(tcp)) => tcp.readable() as u64,
             ("SIOCOUTQ" | "TIOCOUTQ" | "FIONWRITE", Some(tcp)) => tcp.unacknowledged(),
             ("SIOCOUTQNSD", Some(tcp)) => tcp.unsent(),
-            ("SIOCATMARK", Some(tcp)) => u64::from(tcp.urgent() == Some(1)),
+            ("SIOCATMARK", Some(tcp)) => u64::from(tcp.at_mark()),
             (other, _) => return Err(Stop::Unsupported(format!("ioctl {other}"))),
         };
         Ok(Value {
@@ -238,8 +241,18 @@ impl Sockets {
 
     /// `MSG_OOB`: the octet before the urgent pointer.
     fn read_urgent(&mut self, now: Instant, key: FileKey) -> Attempt {
-        let _ = (now, key);
-        Err(Stop::Unsupported("recv with MSG_OOB".into()))
+        let socket = self.files.socket(key);
+        let inline = socket.choices.urgent_inline;
+        let Some(mut tcp) = socket.tcp(&mut self.stack, now) else {
+            return self.read_without_connection(key);
+        };
+        match tcp.read_urgent() {
+            _ if inline => Err(Errno::EINVAL.into()),
+            Ok(Some(_)) => Ok(1.into()),
+            Ok(None) => Err(Errno::EINVAL.into()),
+            Err(ReadError::WouldBlock) => Err(Errno::EAGAIN.into()),
+            Err(ReadError::Closed(_)) => Ok(0.into()),
+        }
     }
 
     fn read_without_connection(&mut self, key: FileKey) -> Attempt {
@@ -249,7 +262,12 @@ impl Sockets {
     }
 
     /// Writes until there is no more room.
-    fn write_text(&mut self, now: Instant, key: FileKey, len: usize) -> Result<usize, WriteError> {
+    fn write_text(
+        &mut self,
+        now: Instant,
+        key: FileKey,
+        (len, flags): (usize, i64),
+    ) -> Result<usize, WriteError> {
         let socket = self.files.socket(key);
         let first = socket.written;
         let Some(mut tcp) = socket.tcp(&mut self.stack, now) else {
@@ -260,7 +278,12 @@ impl Sockets {
             let start = first + done as u64;
             let piece = (len - done).min(PIECE) as u64;
             let text: Vec<u8> = (start..start + piece).map(pattern).collect();
-            match tcp.write(&text) {
+            let taken = match (flags & MSG_OOB, flags & MSG_MORE) {
+                (0, 0) => tcp.write(&text),
+                (0, _) => tcp.write_more(&text),
+                (_, _) => tcp.write_urgent(&text),
+            };
+            match taken {
                 Ok(count) => done += count,
                 Err(_) if done > 0 => break,
                 Err(error) => return Err(error),

@@ -60,6 +60,7 @@ impl Socket {
         let number = match name {
             "SO_ERROR" => self.error.take().map_or(0, |errno| errno.number().into()),
             "SO_REUSEADDR" => choices.reuse_address.into(),
+            "SO_OOBINLINE" => choices.urgent_inline.into(),
             "SO_KEEPALIVE" => choices.keep_alive.into(),
             "SO_RCVBUF" => buffer(
                 choices.receive_buffer,
@@ -114,7 +115,16 @@ impl Socket {
                 let name = format!("{:?}", choices.congestion).to_lowercase();
                 return Some(OptionValue::Text(name));
             }
-            "TCP_MAXSEG" => info.map_or(536, |info| info.snd_mss.into()),
+            "TCP_MAXSEG" => match (info, choices.max_segment) {
+                (Some(info), _) => info.snd_mss.into(),
+                (None, chosen) => chosen.unwrap_or(536).into(),
+            },
+            "TCP_CORK" | "TCP_NOPUSH" => choices.cork.into(),
+            "TCP_QUICKACK" => match self.tcp(stack, now) {
+                Some(tcp) => tcp.quickack().into(),
+                None => choices.quickack.unwrap_or(true).into(),
+            },
+            "TCP_LINGER2" => seconds(choices.linger2.unwrap_or_default()),
             "TCP_INFO" => return info.map(|info| OptionValue::Info(Box::new(info))),
             _ => return None,
         };
@@ -124,6 +134,12 @@ impl Socket {
     fn ip_option(&self, name: &str) -> Option<OptionValue> {
         match name {
             "IPV6_V6ONLY" => Some(OptionValue::Number(self.choices.only_v6.into())),
+            "IP_TOS" | "IPV6_TCLASS" => {
+                Some(OptionValue::Number(self.choices.traffic_class.into()))
+            }
+            "IP_TTL" | "IPV6_UNICAST_HOPS" => {
+                Some(OptionValue::Number(self.choices.hop_limit.into()))
+            }
             _ => self.kept(name),
         }
     }

@@ -11,8 +11,13 @@ use super::super::socket::{Role, Socket};
 use super::super::{Attempt, Sockets, Stop};
 use super::OptionValue;
 
+/// The least that `TCP_MAXSEG` takes, as on Linux.
+const MAX_SEGMENT_MIN: u16 = 88;
+
 /// Options that change no packet: their numbers are kept and given back.
-const KEPT: [&str; 12] = [
+const KEPT: [&str; 14] = [
+    "IP_MTU_DISCOVER",
+    "IPV6_MTU_DISCOVER",
     "SO_PRIORITY",
     "SO_MARK",
     "SO_DONTROUTE",
@@ -50,7 +55,7 @@ impl Sockets {
             }
             _ => return Err(unknown(level, name)),
         }
-        socket.bring_into_force(&mut self.stack, now);
+        socket.change(name, &self.settings, (&mut self.stack, now));
         self.listen_anew(now, key)?;
         Ok(0.into())
     }
@@ -61,6 +66,7 @@ impl Socket {
         let choices = &mut self.choices;
         match name {
             "SO_REUSEADDR" => choices.reuse_address = switch(value)?,
+            "SO_OOBINLINE" => choices.urgent_inline = switch(value)?,
             "SO_KEEPALIVE" => choices.keep_alive = switch(value)?,
             "SO_RCVBUF" => choices.receive_buffer = Some(size(value, RECEIVE_BUFFER_MIN / 2)?),
             "SO_SNDBUF" => choices.send_buffer = Some(size(value, SEND_BUFFER_MIN / 2)?),
@@ -92,12 +98,16 @@ impl Socket {
             "TCP_NODELAY" => choices.nodelay = switch(value)?,
             "TCP_INQ" => choices.tells_left = switch(value)?,
             "TCP_NOOPT" => choices.no_options = switch(value)?,
-            "TCP_KEEPIDLE" | "TCP_KEEPINTVL" | "TCP_KEEPCNT" | "TCP_KEEPINIT"
-            | "TCP_USER_TIMEOUT" | "TCP_LINGER2" | "TCP_SYNCNT"
-                if !fresh =>
-            {
+            "TCP_KEEPINIT" | "TCP_SYNCNT" if !fresh => {
                 let why = "can be set before the connection begins only";
                 return Err(Stop::Unsupported(format!("{name} {why}")));
+            }
+            "TCP_CORK" | "TCP_NOPUSH" => choices.cork = switch(value)?,
+            "TCP_QUICKACK" => choices.quickack = Some(switch(value)?),
+            "TCP_MAXSEG" => {
+                let bytes = u16::try_from(number(value)?).ok();
+                let bytes = bytes.filter(|bytes| (MAX_SEGMENT_MIN..=32_767).contains(bytes));
+                choices.max_segment = Some(bytes.ok_or(Errno::EINVAL)?);
             }
             "TCP_KEEPIDLE" => choices.keep_idle = positive_seconds(value, 32_767)?,
             "TCP_KEEPINTVL" => choices.keep_interval = positive_seconds(value, 32_767)?,
@@ -153,6 +163,15 @@ impl Socket {
         match name {
             "IPV6_V6ONLY" if !matches!(self.role, Role::Idle) || self.bound.is_some() => {
                 return Err(Errno::EINVAL.into());
+            }
+            // The last two bits are the stack's own (RFC 3168).
+            "IP_TOS" | "IPV6_TCLASS" => {
+                let class = u8::try_from(number(value)?).map_err(|_| Errno::EINVAL)?;
+                self.choices.traffic_class = class & !3;
+            }
+            "IP_TTL" | "IPV6_UNICAST_HOPS" => {
+                let hops = u8::try_from(number(value)?).ok().filter(|&hops| hops > 0);
+                self.choices.hop_limit = hops.ok_or(Errno::EINVAL)?;
             }
             "IPV6_V6ONLY" => self.choices.only_v6 = switch(value)?,
             _ => return self.keep(name, value),

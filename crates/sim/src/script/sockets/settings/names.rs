@@ -195,10 +195,10 @@ fn apply_linux(settings: &mut Settings, name: &str, value: &str) -> Option<bool>
                 _ => MtuProbing::Always,
             };
         }
-        "tcp_early_retrans" => return Some(matches!(number?, 3 | 4)),
-        "tcp_recovery" => return Some(number? == 1),
+        "tcp_early_retrans" => tcp.tail_loss_probe = number? >= 3,
+        "tcp_recovery" => tcp.rack = number? & 1 != 0,
         "tcp_reordering" => return Some(number? == 3),
-        "tcp_frto" => return Some(number? > 0),
+        "tcp_frto" => tcp.f_rto = number? != 0,
         "tcp_ecn" | "tcp_ecn_option" | "tcp_ecn_fallback" => apply_ecn(tcp, name, number?)?,
         "tcp_congestion_control" => match algorithm(value) {
             Some(algorithm) => tcp.congestion = algorithm,
