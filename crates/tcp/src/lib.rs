@@ -23,10 +23,6 @@ mod handshake;
 mod hold;
 mod input;
 mod metrics;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the way out asks it in the next step")
-)]
 mod mtu_probe;
 mod opening;
 mod options;

@@ -3,7 +3,9 @@
 //!
 //! Sizes are those of segments as an MSS counts them: text and TCP options, no headers. This room
 //! decides sizes only; it sends nothing and knows no congestion window. What routers say is
-//! `path_mtu`'s.
+//! `path_mtu`'s. `connection` here is where it is asked and told.
+
+mod connection;
 
 use core::ops::Range;
 use core::time::Duration;
@@ -89,7 +91,9 @@ pub(crate) struct Room {
     pub(crate) options: u16,
     /// Bytes that were never sent.
     pub(crate) queued: u64,
-    /// How much beyond SND.NXT the peer's window allows.
+    /// The peer's window.
+    pub(crate) window: u64,
+    /// How much of it lies beyond SND.NXT.
     pub(crate) usable_window: u64,
     /// The congestion window.
     pub(crate) congestion_window: u64,
@@ -104,8 +108,8 @@ pub(crate) struct Room {
 pub(crate) enum Next {
     /// Ordinary segments.
     Ordinary,
-    /// A probe is due; hold new data back until the congestion window has room for it. ACKs are
-    /// under way, so the wait ends.
+    /// A probe is due; hold new data back until both windows have room for it. They are large
+    /// enough, so something is out that will be acknowledged, and the wait ends.
     Wait,
     /// One segment with so many bytes of text.
     Probe(u16),
@@ -176,12 +180,12 @@ impl MtuProbe {
         let mss = u64::from(self.low.saturating_sub(room.options));
         let wanted = u64::from(text) + FOLLOWERS * mss;
         if room.queued < wanted
-            || room.usable_window < wanted
+            || room.window < wanted
             || room.congestion_window < WINDOW_SEGMENTS_MIN * mss
         {
             return Next::Ordinary;
         }
-        if room.congestion_room < u64::from(text) {
+        if room.usable_window < wanted || room.congestion_room < u64::from(text) {
             return Next::Wait;
         }
         Next::Probe(text)
@@ -236,10 +240,16 @@ impl MtuProbe {
         true
     }
 
-    /// Other bytes were found lost together with the probe, or the connection cannot tell: the
-    /// probe has told nothing (RFC 4821 7.6.4).
-    pub(crate) fn on_confused(&mut self) {
-        self.flight = None;
+    /// `resent` was sent once more. When that is a part of the probe, it has told nothing: other
+    /// bytes were lost together with it (RFC 4821 7.6.4).
+    pub(crate) fn on_resent(&mut self, resent: &Range<Offset>) {
+        let apart = |flight: &Flight| flight.end <= resent.start || resent.end <= flight.start;
+        self.flight = self.flight.filter(apart);
+    }
+
+    /// The bytes of the probe that is under way.
+    pub(crate) fn in_flight(&self) -> Option<Range<Offset>> {
+        self.flight.map(|flight| flight.start..flight.end)
     }
 
     /// The retransmission timer ran out for the `timeouts`th time in a row; the segment at its

@@ -62,6 +62,7 @@ impl Connection {
                 nxt: nxt.get(),
             });
             self.ecn.on_reduction(nxt);
+            self.suspect_black_hole();
             self.snd.loss_probe_due = false;
             self.timers.stop(Timer::TailLossProbe);
             self.timers.stop(Timer::Reorder);

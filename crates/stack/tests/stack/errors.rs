@@ -122,7 +122,7 @@ fn a_narrow_path_is_learnt_from_the_router() {
 }
 
 /// Length of the longest IP packet that a frame becomes on the wire.
-fn wire_len(frame: &handfast_packet::buf::TxFrame) -> usize {
+pub(crate) fn wire_len(frame: &handfast_packet::buf::TxFrame) -> usize {
     match frame.gso {
         None => frame.len() - 14,
         Some(gso) => frame.head.len() - 14 + usize::from(gso.segment_len.get()),

@@ -5,8 +5,9 @@ use core::time::Duration;
 
 use handfast_stack::TcpId;
 
+use crate::errors::wire_len;
 use crate::frames::{Complaint, icmp, segments};
-use crate::wire::{FAMILIES, Family, PLAIN, Wire, pattern};
+use crate::wire::{DEVICES, FAMILIES, Family, PLAIN, Wire, pattern};
 
 fn effective_mss(wire: &mut Wire, id: TcpId) -> u16 {
     let now = wire.now;
@@ -46,7 +47,10 @@ fn a_path_that_carried_more_is_narrowed_only_after_a_timeout() {
         let before = effective_mss(&mut wire, client);
         complain_of_lost(&mut wire, family, client, (1_400, 1_300));
         assert_eq!(effective_mss(&mut wire, client), before, "{family:?}");
-        wire.pass(Duration::from_secs(1));
+        let now = wire.now;
+        while wire.stacks[0].tcp(now, client).unwrap().info().timeouts == 0 {
+            wire.pass(Duration::from_millis(10));
+        }
         assert_eq!(effective_mss(&mut wire, client), before - 200, "{family:?}");
         // The next connection knows it, too.
         wire.filter = None;
@@ -147,5 +151,24 @@ fn the_announced_mss_is_that_of_the_link() {
             .into_iter()
             .filter_map(|sent| sent.header.options.mss);
         assert_eq!(syns.collect::<Vec<_>>(), [1_500 - headers; 2], "{family:?}");
+    }
+}
+
+/// RFC 4821 and RFC 2923: a path that swallows what is too long and says nothing.
+#[test]
+fn a_black_hole_is_left_without_a_word_from_routers() {
+    for family in FAMILIES {
+        for capabilities in DEVICES {
+            let mut wire = Wire::new(capabilities);
+            let (client, server) = wire.establish(family);
+            wire.filter = Some(Box::new(|sender, frame| {
+                sender == 1 || wire_len(frame) <= 1_400
+            }));
+            wire.transfer((0, client), (1, server), &pattern(3_000_000));
+            let info = wire.stacks[0].tcp(wire.now, client).unwrap().info();
+            assert_eq!(info.timeouts, 2, "{family:?}");
+            let found = info.effective_mss + 12 + if family == Family::V4 { 40 } else { 60 };
+            assert!((1_396..=1_400).contains(&found), "{family:?}: {found}");
+        }
     }
 }

@@ -55,7 +55,8 @@ impl Connection {
             ecn_echo: news.congestion,
             ..self.judgement(cx.now, u32::from(duplicate), segment)
         };
-        let verdict = self.recovery.judge(&judgement, &mut delivery);
+        let mut verdict = self.recovery.judge(&judgement, &mut delivery);
+        self.excuse_probe(cx.now, &mut verdict);
         delivery.lost = self.recovery.newly_lost();
         self.obey(cx.now, &verdict, (flight_size, delivery.prior_in_flight));
         self.tell_congestion(cx.now, &delivery, (rtt, news.ce_bytes));
@@ -73,7 +74,8 @@ impl Connection {
             echo: self.timestamps.as_ref().map(|_| 0),
             ..self.judgement_at(cx.now)
         };
-        let verdict = self.recovery.on_reorder_timeout(&judgement, self.snd.una);
+        let mut verdict = self.recovery.on_reorder_timeout(&judgement, self.snd.una);
+        self.excuse_probe(cx.now, &mut verdict);
         self.obey(cx.now, &verdict, flight);
         if self.recovery.reduced_window().is_some() {
             self.pace(&Delivery::default());
@@ -99,6 +101,7 @@ impl Connection {
             self.watch_fin_wait_2(cx.now);
         }
         self.tell_writer();
+        self.probe_acknowledged(cx.now);
     }
 
     fn judgement(&self, now: Instant, duplicates: u32, segment: &Segment) -> Judgement {

@@ -20,6 +20,7 @@ fn room(now: Instant) -> Room {
         now,
         options: 0,
         queued: 1 << 20,
+        window: 1 << 20,
         usable_window: 1 << 20,
         congestion_window: 1 << 20,
         congestion_room: 1 << 20,
@@ -142,6 +143,7 @@ fn a_probe_waits_for_data_windows_and_quiet() {
     let enough = u64::from(CEILING) + 3 * 984;
     let all = Room {
         queued: enough,
+        window: enough,
         usable_window: enough,
         congestion_window: 11 * 984,
         congestion_room: u64::from(CEILING),
@@ -162,10 +164,18 @@ fn a_probe_waits_for_data_windows_and_quiet() {
         (
             "window",
             Room {
-                usable_window: enough - 1,
+                window: enough - 1,
                 ..all
             },
             Next::Ordinary,
+        ),
+        (
+            "usable window",
+            Room {
+                usable_window: enough - 1,
+                ..all
+            },
+            Next::Wait,
         ),
         (
             "small",
@@ -208,7 +218,9 @@ fn one_lost_probe_is_chance_and_a_loss_among_others_tells_nothing() {
         !probe.on_lost(now, &(at(1_461)..at(3_000))),
         "not the probe"
     );
-    probe.on_confused();
+    probe.on_resent(&(at(1_461)..at(3_000)));
+    assert_eq!(probe.next(&room(now)), Next::Ordinary, "it is under way");
+    probe.on_resent(&(at(1_000)..at(2_000)));
     assert_eq!(probe.next(&room(now)), Next::Probe(CEILING));
     probe.on_sent(now, sent.clone());
     assert!(probe.on_lost(now, &sent));
@@ -263,7 +275,7 @@ proptest! {
     /// sent otherwise.
     #[test]
     fn sizes_stay_in_their_bounds(
-        steps in prop::collection::vec((0_u8..6, any::<u16>()), 0..200),
+        steps in prop::collection::vec((0_u8..7, any::<u16>()), 0..200),
         mode in prop_oneof![Just(MtuProbing::Off), Just(MtuProbing::BlackHole), Just(MtuProbing::Always)],
     ) {
         let mut probe = MtuProbe::new(mode, FLOOR, CEILING);
@@ -275,7 +287,7 @@ proptest! {
                 2 => { probe.on_lost(now, &(at(nxt.get().saturating_sub(u64::from(value % 3_000)).max(1))..nxt)); }
                 3 => { probe.on_timeouts(u8::try_from(value % 5).unwrap(), probe.limit().unwrap_or(ceiling)); }
                 4 => { ceiling = 300 + value % 9_000; probe.set_ceiling(ceiling); }
-                _ => probe.on_confused(),
+                _ => probe.on_resent(&(at(1)..nxt)),
             }
             if let Next::Probe(size) = probe.next(&room(now)) {
                 prop_assert!(mode != MtuProbing::Off);

@@ -10,6 +10,8 @@ mod retransmit;
 mod segment;
 mod usage;
 
+use core::ops::ControlFlow;
+
 use handfast_packet::Instant;
 use handfast_packet::buf::PAYLOAD_MAX;
 use handfast_packet::cause::Cause;
@@ -22,7 +24,7 @@ use crate::timer::Timer;
 pub(crate) use ack_policy::{AckPolicy, Arrival};
 use nagle::{Offer, sendable};
 pub(crate) use pacing::Pacer;
-use segment::Piece;
+pub(crate) use segment::Piece;
 pub(crate) use usage::WindowUse;
 
 /// No segment is cut smaller, whatever the peer announces: an MSS of a few bytes is an attack on
@@ -108,6 +110,12 @@ impl Connection {
         let window = self.snd.usable_window();
         let in_flight = self.in_flight();
         let room = self.congestion_window().saturating_sub(in_flight);
+        if let ControlFlow::Break(probe) = self.probe_path(cx, room) {
+            if probe.is_none() {
+                self.snd.usage.note(self.snd.una, self.snd.nxt, true);
+            }
+            return probe;
+        }
         let small_is_out = self.snd.small_until > self.snd.una;
         let text = sendable(&Offer {
             queued,
@@ -150,7 +158,7 @@ impl Connection {
     }
 
     /// Books what was sent for the first time.
-    fn on_new_data_sent(&mut self, cx: &Cx<'_>, transmit: &Transmit) {
+    pub(crate) fn on_new_data_sent(&mut self, cx: &Cx<'_>, transmit: &Transmit) {
         let text = transmit.payload.len() as u64;
         let at = self.snd.nxt;
         let in_flight = self.in_flight();

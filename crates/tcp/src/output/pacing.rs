@@ -46,7 +46,7 @@ impl Pacer {
 
 impl Connection {
     /// Whether a data segment may leave now; else the pacing timer runs.
-    pub(super) fn may_leave(&mut self, now: Instant) -> bool {
+    pub(crate) fn may_leave(&mut self, now: Instant) -> bool {
         if self.pacing_rate().is_none() {
             return true;
         }

@@ -92,6 +92,7 @@ impl Connection {
         let bytes = transmit.payload.len() as u64 + transmit.control.len();
         let timestamp = transmit.options.timestamps.map(|ours| ours.value);
         let range = piece.at..piece.at + bytes;
+        self.mtu_probe.on_resent(&range);
         self.recovery.on_resent(&range, now, in_flight, timestamp);
         self.tell_congestion_of_sent(now, bytes, in_flight);
         self.info.retransmissions += wire_segments(transmit);

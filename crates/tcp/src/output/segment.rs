@@ -12,13 +12,13 @@ use crate::timer::Timer;
 
 /// A piece of our stream.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Piece {
+pub(crate) struct Piece {
     /// Its first offset.
-    pub(super) at: Offset,
+    pub(crate) at: Offset,
     /// Bytes of text.
-    pub(super) text: u64,
+    pub(crate) text: u64,
     /// Whether the FIN follows.
-    pub(super) fin: bool,
+    pub(crate) fin: bool,
 }
 
 impl Connection {
@@ -65,7 +65,7 @@ impl Connection {
     }
 
     /// A segment with as much of `piece` as the buffer can show at once.
-    pub(super) fn segment(&mut self, cx: &mut Cx<'_>, piece: Piece, cause: Cause) -> Transmit {
+    pub(crate) fn segment(&mut self, cx: &mut Cx<'_>, piece: Piece, cause: Cause) -> Transmit {
         let Piece { at, text, fin } = piece;
         let whole = usize::try_from(text).expect("at most one super-segment");
         let wanted = self.uncut(whole);

@@ -299,6 +299,37 @@ impl Recovery {
         self.refused = true;
     }
 
+    /// The bytes `range` are to be sent again although the network lost nothing else: they were
+    /// one segment that was too large. The window stays as it is.
+    pub(crate) fn resend_refused(&mut self, range: Range<Offset>, nxt: Offset) {
+        let mut index = self.ledger.index_of(range.start);
+        while self
+            .ledger
+            .get(index)
+            .is_some_and(|entry| entry.start < range.end)
+        {
+            self.ledger.lose(index);
+            index += 1;
+        }
+        self.losses.clear();
+        self.prr = None;
+        self.undo.clear();
+        self.phase = Phase::Loss;
+        self.recover = nxt;
+        self.refused = true;
+    }
+
+    /// What is lost and waits to be sent again, when that is one range and nothing else is lost.
+    pub(crate) fn only_loss(&self) -> Option<Range<Offset>> {
+        let lost = self.ledger.next_lost()?;
+        (lost.end - lost.start == self.ledger.lost_bytes()).then_some(lost)
+    }
+
+    /// Bytes of the oldest entry that is out.
+    pub(crate) fn first_len(&self) -> Option<u64> {
+        self.ledger.first().map(Sent::len)
+    }
+
     /// Whether what is lost was refused, not lost: see [`Self::resend_all`].
     pub(crate) fn was_refused(&self) -> bool {
         self.refused && self.phase == Phase::Loss

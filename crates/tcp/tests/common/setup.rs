@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use handfast_tcp::{Algorithm, Config, Path};
+use handfast_tcp::{Algorithm, Config, MtuProbing, Path};
 
 use super::ms;
 
@@ -35,6 +35,7 @@ impl Default for Setup {
             sack: false,
             window_scaling: false,
             congestion: Algorithm::Reno,
+            mtu_probing: MtuProbing::Off,
             ..Config::default()
         };
         let path = Path {

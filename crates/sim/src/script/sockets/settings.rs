@@ -123,6 +123,7 @@ impl Settings {
             ("tcp_rmem", "4096 131072 6291456"),
             ("tcp_wmem", "4096 16384 4194304"),
             ("tcp_syn_linear_timeouts", "4"),
+            ("tcp_mtu_probing", "0"),
         ])
     }
 
