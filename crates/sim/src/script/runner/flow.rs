@@ -26,6 +26,8 @@ pub(super) struct Flow {
     local: Option<(u32, u32)>,
     /// The number of the script's SYN.
     remote: Option<u32>,
+    /// The number of the stack's FIN on the wire.
+    fin: Option<u32>,
     /// A SYN came in, so that the next one of the stack may begin anew.
     reopened: bool,
     /// Timestamps of the stack by what the script calls them.
@@ -65,6 +67,18 @@ impl Flow {
         if segment.flags.has(Flags::SYN) && self.local.is_none() {
             self.local = Some((segment.seq, 0));
         }
+    }
+
+    /// The script has seen this packet of the stack.
+    pub(super) fn on_seen(&mut self, segment: &LiveSegment) {
+        if segment.flags.has(Flags::FIN) {
+            self.fin = Some(segment.seq.wrapping_add(segment.len));
+        }
+    }
+
+    /// Whether the stack has sent its FIN at this number of the script.
+    pub(super) fn has_sent_fin(&self, seq: u32) -> bool {
+        self.fin == Some(self.live_seq(seq))
     }
 
     /// The script says what this SYN's number is called.

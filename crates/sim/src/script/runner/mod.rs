@@ -14,6 +14,7 @@ mod machine;
 mod options;
 mod plan;
 mod python;
+mod relaxed;
 mod steps;
 mod text;
 mod wire;

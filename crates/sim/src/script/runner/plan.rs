@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use handfast_packet::ip::Cidr;
 
-use super::Stop;
 use super::command::{self, Order};
+use super::{Stop, relaxed};
 use crate::script::ast::{Action, Script, Setting};
 use crate::script::sockets::Family;
 
@@ -68,6 +68,8 @@ pub(super) struct Plan {
     pub(super) mtu: u16,
     /// How long one tick of the stack's timestamps takes; `None` does not look at them.
     pub(super) tick: Option<Duration>,
+    /// How much earlier a packet may come, in relaxed mode.
+    pub(super) slop: Duration,
     /// A call with another result is only noted.
     pub(super) forgives_calls: bool,
     pub(super) definitions: BTreeMap<String, String>,
@@ -105,6 +107,7 @@ impl Plan {
                 _ => 1_500,
             },
             tick: None,
+            slop: Duration::ZERO,
             forgives_calls: false,
             definitions: options.definitions.clone(),
         };
@@ -112,6 +115,9 @@ impl Plan {
             plan.apply(setting)?;
         }
         plan.tolerance = options.tolerance.unwrap_or(plan.tolerance);
+        if plan.mode == Mode::Relaxed {
+            plan.slop = relaxed::slop(script);
+        }
         Ok(plan)
     }
 

@@ -1,0 +1,53 @@
+//! What relaxed mode forgives beyond options and windows: choices that the RFCs leave to each
+//! stack, where scripts of other systems write down their own.
+
+use std::time::Duration;
+
+use handfast_packet::cause::Cause;
+
+use super::flow::Flow;
+use super::plan::{Mode, Plan};
+use super::wire::{LiveSegment, Sent, SentBody};
+use crate::script::ast::{Action, Flags, Script, Segment};
+
+/// What FreeBSD adds to each retransmission timeout, when a script says so. Our timeouts are those
+/// of RFC 6298 (5.5), so packets may come that much earlier.
+pub(super) fn slop(script: &Script) -> Duration {
+    const NAME: &str = "rexmit_slop=";
+    let millis = script.steps.iter().filter_map(|step| match &step.action {
+        Action::Command(text) => text.split_once(NAME)?.1.trim().parse().ok(),
+        _ => None,
+    });
+    Duration::from_millis(millis.last().unwrap_or_default()).min(Duration::from_secs(1))
+}
+
+/// In an ACK some repeat their FIN that is not acknowledged yet; the RFC asks for the ACK alone
+/// (RFC 9293 3.10.7.4). Gives what the script expects without the FIN, when it has sent one there
+/// before.
+pub(super) fn without_fin(plan: &Plan, flow: &Flow, script: &Segment) -> Option<Segment> {
+    let only = Flags::FIN | Flags::ACK;
+    let repeats = plan.mode == Mode::Relaxed
+        && script.flags.bits == only
+        && script.len == 0
+        && script.seq.is_some_and(|seq| flow.has_sent_fin(seq));
+    repeats.then(|| Segment {
+        seq: script.seq.map(|seq| seq.wrapping_add(1)),
+        flags: Flags {
+            bits: Flags::ACK,
+            ace: None,
+        },
+        ..script.clone()
+    })
+}
+
+/// Scripts that end with a segment which is not acceptable do not look at the ACK that answers it
+/// (RFC 9293 3.10.7.4, the first check): neither did those who wrote them.
+pub(super) fn may_be_left(plan: &Plan, sent: &Sent) -> bool {
+    plan.mode == Mode::Relaxed
+        && sent.cause == Cause::ChallengeAck
+        && matches!(&sent.body, SentBody::Tcp { segment, .. } if is_pure_ack(segment))
+}
+
+fn is_pure_ack(segment: &LiveSegment) -> bool {
+    segment.flags.bits == Flags::ACK && segment.len == 0
+}
