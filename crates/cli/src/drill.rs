@@ -31,6 +31,9 @@ pub(crate) struct DrillArgs {
     /// Compare the PSH flag too.
     #[arg(long)]
     pub(crate) strict_psh: bool,
+    /// Overlook what is sent in answer to the last step and no step expects, as the original does.
+    #[arg(long)]
+    pub(crate) lenient_end: bool,
     /// Compare options in their order and windows exactly, whatever the script.
     #[arg(long, conflicts_with = "relaxed")]
     pub(crate) strict: bool,
@@ -82,6 +85,7 @@ pub(crate) fn run(args: &DrillArgs) -> u8 {
     let options = Options {
         mode,
         strict_psh: args.strict_psh,
+        lenient_end: args.lenient_end,
         tolerance: args.tolerance_usecs.map(Duration::from_micros),
         version: args.ip_version,
         definitions: args.define.iter().cloned().collect(),

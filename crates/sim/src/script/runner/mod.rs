@@ -241,6 +241,8 @@ struct Runner {
     cookies: BTreeMap<String, Vec<u8>>,
     /// Nothing but commands follows: settings are put back, which matters to nobody here.
     cleans_up: bool,
+    /// How many packets the machine had sent before the last step.
+    before_end: usize,
     notes: Vec<String>,
 }
 
@@ -282,6 +284,7 @@ impl Runner {
             variables: BTreeMap::new(),
             cookies,
             cleans_up: false,
+            before_end: 0,
             notes,
         })
     }
@@ -293,6 +296,9 @@ impl Runner {
         for (at, step) in script.steps.iter().enumerate() {
             last = step.line;
             self.cleans_up = acts < Some(at);
+            if acts == Some(at) {
+                self.before_end = self.machine.count_sent();
+            }
             self.step(step)?;
         }
         self.finish_pending()?;

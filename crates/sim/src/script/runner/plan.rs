@@ -27,6 +27,9 @@ pub struct Options {
     pub mode: Option<Mode>,
     /// Compare the PSH flag too.
     pub strict_psh: bool,
+    /// Only note what the machine sends in answer to the last step and no step expects: the
+    /// original does not look at it. What it sent before is a failure all the same.
+    pub lenient_end: bool,
     /// How far a time may be off; `None` is what the script says, or [`TOLERANCE`].
     pub tolerance: Option<Duration>,
     /// The packets of scripts that do not say themselves what they are about; `None` is IPv4.
@@ -58,6 +61,7 @@ pub(super) struct Plan {
     pub(super) version: IpVersion,
     pub(super) mode: Mode,
     pub(super) strict_psh: bool,
+    pub(super) lenient_end: bool,
     pub(super) tolerance: Duration,
     pub(super) local: Cidr,
     pub(super) remote: IpAddr,
@@ -97,6 +101,7 @@ impl Plan {
             version,
             mode: options.mode.unwrap_or(mode),
             strict_psh: options.strict_psh,
+            lenient_end: options.lenient_end,
             tolerance: TOLERANCE,
             local: local.parse().expect("a constant address"),
             remote: remote.parse().expect("a constant address"),

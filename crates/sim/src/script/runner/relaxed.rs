@@ -14,11 +14,11 @@ use crate::script::ast::{Action, Flags, Script, Segment};
 /// of RFC 6298 (5.5), so packets may come that much earlier.
 pub(super) fn slop(script: &Script) -> Duration {
     const NAME: &str = "rexmit_slop=";
-    let millis = script.steps.iter().filter_map(|step| match &step.action {
+    let mut millis = script.steps.iter().filter_map(|step| match &step.action {
         Action::Command(text) => text.split_once(NAME)?.1.trim().parse().ok(),
         _ => None,
     });
-    Duration::from_millis(millis.last().unwrap_or_default()).min(Duration::from_secs(1))
+    Duration::from_millis(millis.next_back().unwrap_or_default()).min(Duration::from_secs(1))
 }
 
 /// In an ACK some repeat their FIN that is not acknowledged yet; the RFC asks for the ACK alone
