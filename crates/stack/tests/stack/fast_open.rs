@@ -275,3 +275,43 @@ fn round_trip_times_are_shared_between_connections_of_two_hosts() {
         }
     }
 }
+
+/// RFC 9040: what was learnt of a path does not outlive a change of it.
+#[test]
+fn a_narrower_path_is_a_new_one() {
+    for family in FAMILIES {
+        let mut wire = Wire::new(PLAIN);
+        let listener = wire.listen(1, family.end(1, 80));
+        wire.connect(0, family.end(1, 81));
+        wire.settle();
+        let slow = wire.connect(0, family.end(1, 80));
+        wire.transmit(0);
+        wire.now += Duration::from_millis(98);
+        wire.settle();
+        let server = wire.stacks[1].accept(listener).unwrap();
+        for (host, id) in [(0, slow), (1, server)] {
+            let now = wire.now;
+            wire.stacks[host].release_tcp(now, id);
+            wire.settle();
+        }
+        let open = wire.connect(0, family.end(1, 80));
+        wire.settle();
+        wire.filter = Some(Box::new(|sender, _| sender == 1));
+        let now = wire.now;
+        let written = wire.stacks[0].tcp(now, open).unwrap().write(&[7; 5_000]);
+        assert_eq!(written, Ok(5_000));
+        wire.transmit(0);
+        wire.settle();
+        let sent = segments(&wire, 0).into_iter();
+        let large = sent.map(|sent| sent.packet).max_by_key(Vec::len).unwrap();
+        wire.filter = None;
+        let message = icmp(0, family.address(1), Complaint::TooBig(1_300), &large);
+        wire.inject(0, message);
+        wire.settle();
+        let next = wire.connect(0, family.end(1, 80));
+        wire.settle();
+        let now = wire.now;
+        let info = wire.stacks[0].tcp(now, next).unwrap().info();
+        assert!(info.srtt.unwrap() < Duration::from_millis(5), "{family:?}");
+    }
+}

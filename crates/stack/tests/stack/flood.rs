@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use handfast_packet::tcp::TcpFlags;
 use handfast_stack::{Listen, ListenerId, SynCookies, TcpId};
-use handfast_tcp::State;
+use handfast_tcp::{EcnMode, State};
 
 use crate::frames::{header, segment, segments, tcp};
 use crate::wire::{FAMILIES, Family, PLAIN, Wire};
@@ -208,4 +208,34 @@ fn a_syn_that_cuts_time_wait_short_gets_no_cookie() {
     assert_eq!(wire.state(0, again), Some(State::Established));
     assert_eq!(wire.stacks[1].counters().tcp.cookies_sent, 1);
     assert_eq!(wire.stacks[1].time_wait_count(), 0);
+}
+
+/// The bit that a cookie keeps of ECN is that of RFC 3168.
+#[test]
+fn a_cookie_keeps_ecn_when_there_are_timestamps() {
+    for (timestamps, ecn) in [
+        (true, EcnMode::Classic),
+        (true, EcnMode::Off),
+        (false, EcnMode::Classic),
+    ] {
+        let mut wire = Wire::with(PLAIN, |host, config| {
+            config.tcp.timestamps = timestamps;
+            config.tcp.ecn = if host == 0 { ecn } else { EcnMode::Classic };
+        });
+        let options = Listen {
+            cookies: SynCookies::Always,
+            ..Listen::default()
+        };
+        let listener = wire.stacks[1]
+            .listen(Family::V6.end(1, 80), options)
+            .unwrap();
+        let (client, server) = connect(&mut wire, Family::V6, listener).expect("let in");
+        let kept = timestamps && ecn == EcnMode::Classic;
+        for (host, id) in [(0, client), (1, server)] {
+            let now = wire.now;
+            let info = wire.stacks[host].tcp(now, id).unwrap().info();
+            assert_eq!(info.ecn.capable, kept, "{timestamps} {ecn:?} {host}");
+        }
+        wire.transfer((0, client), (1, server), &[1; 50_000]);
+    }
 }
