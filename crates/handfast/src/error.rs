@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use handfast_packet::ethernet::EthernetAddress;
 use handfast_stack::{AddressError, ConnectError, ListenError, RouteError};
-use handfast_tcp::CloseReason;
+use handfast_tcp::{CloseReason, IcmpError, SoftError};
 
 /// Why a whole host is of no use any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,19 @@ pub(crate) fn down(down: &Down) -> io::Error {
         }
     };
     io::Error::new(ErrorKind::NetworkDown, message)
+}
+
+/// The kind and the words for trouble that has not ended the connection with `peer`.
+pub(crate) fn soft(error: SoftError, peer: SocketAddr) -> io::Error {
+    let kind = match error {
+        SoftError::Icmp(IcmpError::Soft) => ErrorKind::HostUnreachable,
+        SoftError::Icmp(IcmpError::Hard) => ErrorKind::ConnectionRefused,
+        SoftError::NoAnswer => ErrorKind::TimedOut,
+    };
+    let message = format!(
+        "trouble with {peer}: {error}; the connection goes on trying, so wait or give it up"
+    );
+    io::Error::new(kind, message)
 }
 
 /// The kind and the words for a connection to `peer` that ended for `reason`.

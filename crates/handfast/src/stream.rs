@@ -1,5 +1,7 @@
 //! `TcpStream`: one connection, for any runtime or none.
 
+mod options;
+
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::task::{Context, Poll, Waker};

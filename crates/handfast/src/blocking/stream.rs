@@ -1,5 +1,7 @@
 //! `TcpStream` in the manner of `std::net`.
 
+mod options;
+
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;

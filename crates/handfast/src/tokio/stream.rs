@@ -1,5 +1,7 @@
 //! `TcpStream` in the manner of `tokio::net`.
 
+mod options;
+
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
