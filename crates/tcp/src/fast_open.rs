@@ -102,7 +102,9 @@ impl Connection {
             FastOpenOffer::Cookie { cookie, mss } => (Some(cookie), mss),
             FastOpenOffer::Text { mss } => (None, mss),
         };
-        let text_max = mss.min(self.path.send_mss).saturating_sub(OPTIONS_ROOM);
+        let clamp = self.config.mss_clamp.unwrap_or(u16::MAX);
+        let text_max = mss.min(self.path.send_mss).min(clamp);
+        let text_max = text_max.saturating_sub(OPTIONS_ROOM);
         self.fast_open = FastOpenState {
             option,
             text_max,

@@ -27,7 +27,7 @@ impl Connection {
 
     /// Starts from what an earlier connection has learnt; to be called before anything is sent.
     ///
-    /// The first RTT sample then moves the old average instead of replacing it. Until there is
+    /// A first RTT sample below the old average moves it instead of replacing it. Until there is
     /// one, the RTO remains the initial one: the path may have changed, and a SYN that is sent
     /// again too early helps nobody (RFC 6298 2.1).
     pub fn seed(&mut self, metrics: &Metrics) {

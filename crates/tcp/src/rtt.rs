@@ -45,7 +45,9 @@ impl RttEstimator {
 
     /// Takes a measurement (RFC 6298 2.2, 2.3) and undoes the back-off.
     pub(crate) fn sample(&mut self, rtt: Duration) {
-        if let Some((smoothed, variation)) = self.seed.take() {
+        if let Some((smoothed, variation)) = self.seed.take()
+            && rtt < smoothed
+        {
             (self.smoothed, self.variation) = (Some(smoothed), variation);
         }
         match self.smoothed {
@@ -61,8 +63,9 @@ impl RttEstimator {
         self.backoff = 0;
     }
 
-    /// Averages of an earlier connection, which the first sample will move instead of replacing
-    /// (RFC 9040). Until then nothing changes.
+    /// Averages of an earlier connection (RFC 9040). A first sample below them moves them instead
+    /// of replacing them, as the path is known to be slower at times; a larger one shows that it
+    /// has changed, and counts alone. Until then nothing changes.
     pub(crate) fn seed(&mut self, smoothed: Duration, variation: Duration) {
         if self.smoothed.is_none() {
             self.seed = Some((smoothed, variation));
@@ -186,11 +189,15 @@ mod tests {
         let mut rtt = RttEstimator::new(ms(200));
         rtt.seed(ms(100), ms(40));
         assert_eq!((rtt.srtt(), rtt.rto()), (None, ms(1_000)));
-        rtt.sample(ms(180));
-        assert_eq!((rtt.srtt(), rtt.variation()), (Some(ms(110)), ms(50)));
+        rtt.sample(ms(20));
+        assert_eq!((rtt.srtt(), rtt.variation()), (Some(ms(90)), ms(50)));
         rtt.seed(ms(900), ms(900));
-        rtt.sample(ms(110));
-        assert_eq!(rtt.srtt(), Some(ms(110)), "a seed that comes too late");
+        rtt.sample(ms(90));
+        assert_eq!(rtt.srtt(), Some(ms(90)), "a seed that comes too late");
+        let mut slower = RttEstimator::new(ms(200));
+        slower.seed(ms(100), ms(40));
+        slower.sample(ms(180));
+        assert_eq!((slower.srtt(), slower.variation()), (Some(ms(180)), ms(90)));
     }
 
     #[test]
