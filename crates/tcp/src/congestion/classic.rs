@@ -63,6 +63,8 @@ pub(crate) struct Classic<A> {
     peak: u64,
     round_end: u64,
     undo: Option<Undo<A>>,
+    /// A loss or an echo is being answered; its end makes the window what the threshold is.
+    repairing: bool,
 }
 
 /// What was before the last reduction.
@@ -86,6 +88,7 @@ impl<A: Adjustment> Classic<A> {
             peak: 0,
             round_end: 0,
             undo: None,
+            repairing: false,
         }
     }
 
@@ -203,6 +206,7 @@ impl<A: Adjustment> CongestionController for Classic<A> {
     fn on_congestion(&mut self, congestion: &Congestion) {
         self.hystart = None;
         let timeout = matches!(congestion.cause, Cause::Timeout { .. });
+        self.repairing = !timeout;
         if congestion.cause != (Cause::Timeout { repeated: true }) {
             self.undo = Some(Undo {
                 window: self.window,
@@ -219,7 +223,11 @@ impl<A: Adjustment> CongestionController for Classic<A> {
         };
     }
 
+    /// After a timeout, or when the reduction was taken back, the window is right already.
     fn on_recovered(&mut self, _now: Instant, _in_flight: u64) {
+        if !core::mem::take(&mut self.repairing) {
+            return;
+        }
         if let Some(in_use) = self.validation.as_mut().and_then(Validation::on_recovered) {
             // RFC 7661 4.4.1: the losses say by how much the path was overrun.
             self.slow_start_threshold = (in_use / 2).max(self.mss);
@@ -228,6 +236,10 @@ impl<A: Adjustment> CongestionController for Classic<A> {
     }
 
     fn on_spurious(&mut self, _now: Instant) {
+        self.repairing = false;
+        if let Some(validation) = &mut self.validation {
+            validation.reset();
+        }
         if let Some(undo) = self.undo.take() {
             self.window = self.window.max(undo.window);
             self.slow_start_threshold = undo.slow_start_threshold;
@@ -382,6 +394,35 @@ mod tests {
             ..Ack::default()
         });
         assert_eq!(reno.window(), 10 * MSS);
+    }
+
+    /// The end of a repair sets the window to the threshold (RFC 5681 3.2 step 6), but not after a
+    /// timeout, whose slow start goes on, and not after an undo.
+    #[test]
+    fn only_the_end_of_a_repair_sets_the_window() {
+        let timeout = Cause::Timeout { repeated: false };
+        for (cause, undone, expected) in [
+            (Cause::Loss, false, 50),
+            (Cause::EcnEcho, false, 80),
+            (Cause::Loss, true, 100),
+            (timeout, false, 1),
+            (timeout, true, 100),
+        ] {
+            let mut reno = Reno::new(Start::plain(1_000));
+            reno.window = 100 * MSS;
+            reno.on_congestion(&Congestion {
+                now: Instant::ZERO,
+                cause,
+                in_flight: 100 * MSS,
+                nxt: 0,
+            });
+            if undone {
+                reno.on_spurious(Instant::ZERO);
+            }
+            reno.on_recovered(Instant::ZERO, 0);
+            reno.on_recovered(Instant::ZERO, 0);
+            assert_eq!(reno.window() / MSS, expected, "{cause:?} {undone}");
+        }
     }
 
     /// RFC 5681 4.1, and the threshold remembers the path (RFC 7661 4.4.3 in spirit).
