@@ -48,6 +48,9 @@ pub struct Config {
     pub quick_acks: u8,
     /// Longest wait of a delayed ACK; less than 0.5 s (RFC 9293 MUST-40). Default 40 ms.
     pub delayed_ack: Duration,
+    /// The ACK of a FIN may wait as long as others, when the application has text to answer: it
+    /// then goes with what the application sends or with its own FIN. Default on, as in Linux.
+    pub fin_ack_waits: bool,
     /// Smallest retransmission timeout. Default 200 ms as in Linux; RFC 6298 says 1 s.
     pub rto_min: Duration,
     /// R2 (RFC 9293 3.8.3): give up when data has been unacknowledged for so long. `None` never
@@ -147,6 +150,7 @@ impl Default for Config {
             nagle: true,
             quick_acks: 16,
             delayed_ack: Duration::from_millis(40),
+            fin_ack_waits: true,
             rto_min: Duration::from_millis(200),
             user_timeout: Some(Duration::from_secs(924)),
             connect_timeout: Duration::from_secs(180),

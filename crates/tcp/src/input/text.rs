@@ -1,5 +1,6 @@
 //! Seventh step: the text of a segment goes into the reassembler, and an ACK becomes due.
 
+use handfast_packet::Instant;
 use handfast_packet::cause::Cause;
 
 use crate::config::Cx;
@@ -25,7 +26,7 @@ impl Connection {
             }
             self.store_text(cx, seq, segment, wire_segments);
         }
-        self.fin_arrives(fin, text_end);
+        self.fin_arrives(cx.now, fin, text_end);
         self.finish_close(cx.now);
     }
 
@@ -74,9 +75,16 @@ impl Connection {
             sack: self.sack,
             quick,
         });
-        if waits && !self.timers.is_set(Timer::DelayedAck) {
+        if waits {
+            self.watch_delayed_ack(cx.now);
+        }
+    }
+
+    /// An ACK may wait, until the timer fires at the latest (RFC 9293 MUST-40).
+    pub(super) fn watch_delayed_ack(&mut self, now: Instant) {
+        if !self.timers.is_set(Timer::DelayedAck) {
             self.timers
-                .set(Timer::DelayedAck, cx.now + self.config.delayed_ack);
+                .set(Timer::DelayedAck, now + self.config.delayed_ack);
         }
     }
 

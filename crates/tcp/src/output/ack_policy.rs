@@ -76,6 +76,19 @@ impl AckPolicy {
         self.owe(Cause::DuplicateData);
     }
 
+    /// All text is acknowledged, and no ACK is owed.
+    pub(crate) fn is_even(&self) -> bool {
+        self.bytes == 0 && self.owed.is_none()
+    }
+
+    /// The peer's FIN was taken: nothing lies behind it, and nothing before it is missing, so there
+    /// is nothing to tell about the order of what came.
+    pub(crate) fn on_fin(&mut self) {
+        self.duplicate = None;
+        self.duplicates = 0;
+        self.recent = [None; RECENT_MAX];
+    }
+
     /// An ACK to somebody who may be an attacker: limited in number (RFC 5961 section 7).
     pub(crate) fn challenge(&mut self, now: Instant) {
         if self.allows_challenge(now) {

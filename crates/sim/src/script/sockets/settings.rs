@@ -157,6 +157,7 @@ impl Settings {
         settings.tcp.tail_loss_probe = false;
         settings.tcp.rack = false;
         settings.tcp.quick_acks = 0;
+        settings.tcp.fin_ack_waits = false;
         settings.with(&[
             ("kern.ipc.maxsockbuf", "2097152"),
             ("tcp_fastopen", "0"),
