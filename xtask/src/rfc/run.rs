@@ -8,6 +8,13 @@ use std::process::Command;
 use super::source::{self, Coverage};
 use super::table::{Citation, Proof, Row};
 
+/// The test that runs all scripts of our own, and where they lie.
+const SCRIPT_TEST: (&str, &str) = (
+    "crates/sim/tests/drill.rs",
+    "every_script_of_our_own_passes",
+);
+const SCRIPTS: &str = "crates/sim/drill/scripts";
+
 /// A test binary: the package, and what selects the binary in it.
 type Binary = (String, Vec<String>);
 
@@ -18,7 +25,8 @@ pub(crate) fn run(root: &Path, rows: &[Row]) -> Result<usize, String> {
         Proof::Tests(citations) => Some(citations),
         _ => None,
     });
-    for citation in cited.flatten().filter(|citation| citation.name.is_some()) {
+    let cited: BTreeSet<Citation> = cited.flatten().map(by_test).collect::<Result<_, _>>()?;
+    for citation in &cited {
         let binary = binary(root, &citation.path)?;
         binaries.entry(binary).or_default().insert(citation);
     }
@@ -27,7 +35,10 @@ pub(crate) fn run(root: &Path, rows: &[Row]) -> Result<usize, String> {
         let log = output(root, binary, citations)?;
         count += citations.len();
         for citation in citations {
-            let name = citation.name.as_deref().expect("scripts were left out");
+            let name = citation
+                .name
+                .as_deref()
+                .expect("scripts have become their test");
             let prefix = module(&citation.path);
             for suffix in suffixes(root, citation) {
                 if !passed(&log, &prefix, &format!("{name}{suffix}")) {
@@ -46,6 +57,24 @@ pub(crate) fn run(root: &Path, rows: &[Row]) -> Result<usize, String> {
         "{} cited tests were not seen to pass",
         unseen.len()
     ))
+}
+
+/// A script passes when the test that runs all of them does.
+fn by_test(citation: &Citation) -> Result<Citation, String> {
+    if citation.name.is_some() {
+        return Ok(citation.clone());
+    }
+    if !citation.path.starts_with(SCRIPTS) {
+        return Err(format!(
+            "nothing runs the script {}",
+            citation.path.display()
+        ));
+    }
+    let (path, name) = SCRIPT_TEST;
+    Ok(Citation {
+        path: path.into(),
+        name: Some(name.to_owned()),
+    })
 }
 
 /// The tests that stand for one name.
@@ -172,6 +201,17 @@ mod tests {
         ] {
             assert_eq!(passed(LOG, module, name), expected, "{module}::{name}");
         }
+    }
+
+    #[test]
+    fn a_script_stands_for_the_test_that_runs_it() {
+        let script = |path: &str| Citation {
+            path: path.into(),
+            name: None,
+        };
+        let test = by_test(&script("crates/sim/drill/scripts/rack/x.pkt")).unwrap();
+        assert_eq!(test.name.as_deref(), Some(SCRIPT_TEST.1));
+        assert!(by_test(&script("somewhere/x.pkt")).is_err());
     }
 
     #[test]

@@ -9,4 +9,5 @@ mod opening;
 mod peer;
 mod receiving;
 mod sending;
+mod urgent;
 mod windows;

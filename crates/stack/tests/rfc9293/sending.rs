@@ -3,10 +3,12 @@
 
 use core::time::Duration;
 
+use handfast_packet::ipv4::Ipv4Header;
+use handfast_packet::ipv6::Ipv6Header;
 use handfast_packet::tcp::TcpOptions;
 use handfast_tcp::{CloseReason, Event as TcpEvent, State};
 
-use crate::peer::{ACK, Family, MTU, PSH, Peer, SYN, SYN_ACK, both_families, pattern};
+use crate::peer::{ACK, Family, MTU, PSH, Peer, SYN, SYN_ACK, Sent, both_families, pattern};
 
 both_families!(
     mss_is_sent_and_obeyed_both_ways,
@@ -23,6 +25,7 @@ both_families!(
     the_last_segment_pushes_and_nothing_waits_for_ever,
     text_leaves_in_segments_as_large_as_possible,
     tcp_is_never_fragmented,
+    ip_fields_are_the_applications_choice,
 );
 
 fn mss(mss: u16) -> TcpOptions {
@@ -297,4 +300,42 @@ fn tcp_is_never_fragmented(family: Family) {
             Family::V6 => assert_eq!(sent.packet[6], 6, "TCP follows at once"),
         }
     }
+}
+
+/// Codepoint and hop limit of a packet.
+fn ip_fields(sent: &Sent) -> (u8, u8) {
+    match sent.source.is_ipv4() {
+        true => {
+            let header = Ipv4Header::parse(&sent.packet).unwrap().0;
+            (header.dscp, header.ttl)
+        }
+        false => {
+            let header = Ipv6Header::parse(&sent.packet).unwrap().0;
+            (header.dscp, header.hop_limit)
+        }
+    }
+}
+
+/// MUST-48, MUST-49, SHLD-21, SHLD-22: from the start, changed in between, and unchanged on every
+/// segment after that.
+fn ip_fields_are_the_applications_choice(family: Family) {
+    let (mut peer, id) = Peer::established_with(family, |config| {
+        config.tcp.dscp = 10;
+        config.tcp.hop_limit = 33;
+    });
+    peer.write(id, &pattern(5_000));
+    peer.take_all(5_000);
+    assert!(peer.log.len() >= 5);
+    assert!(peer.log.iter().all(|sent| ip_fields(sent) == (10, 33)));
+    let before = peer.log.len();
+    peer.tcp(id).set_dscp(46);
+    peer.tcp(id).set_hop_limit(255);
+    peer.write(id, b"text");
+    peer.pass(Duration::from_secs(2));
+    peer.send(ACK, (1, 5_005), b"text");
+    peer.tcp(id).shutdown();
+    peer.pass(Duration::from_secs(1));
+    let after = &peer.log[before..];
+    assert!(after.len() >= 4, "text, the same again, an ACK, a FIN");
+    assert!(after.iter().all(|sent| ip_fields(sent) == (46, 255)));
 }
