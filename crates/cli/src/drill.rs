@@ -31,7 +31,7 @@ pub(crate) struct DrillArgs {
     /// Compare the PSH flag too.
     #[arg(long)]
     pub(crate) strict_psh: bool,
-    /// Overlook what is sent in answer to the last step and no step expects, as the original does.
+    /// Overlook what is sent behind the last packet that a script expects, as the original does.
     #[arg(long)]
     pub(crate) lenient_end: bool,
     /// Compare options in their order and windows exactly, whatever the script.

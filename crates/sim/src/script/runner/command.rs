@@ -23,6 +23,15 @@ pub(super) enum Order {
         /// How many.
         count: usize,
     },
+    /// Counters begin at zero again.
+    ZeroCounters,
+    /// A counter by its name in Linux must have grown: by so much, or at all.
+    Counter {
+        /// Its name.
+        name: String,
+        /// By how much.
+        count: Option<u64>,
+    },
     /// Entries in TIME-WAIT go.
     DropTimeWait,
     /// The largest IP packet of the link.
@@ -65,8 +74,8 @@ fn one(line: &str) -> Vec<Order> {
         }
         "sockstat" => count(line, &words).map_or_else(unknown, |order| vec![order]),
         "tcpdrop" if words[1..] == ["-s", "TIME_WAIT"] => vec![Order::DropTimeWait],
-        // Counters are read, or set to zero.
-        "nstat" if !line.contains("grep") => vec![Order::Nothing],
+        "nstat" if !line.contains("grep") => vec![Order::ZeroCounters],
+        "nstat" => counter(line).map_or_else(unknown, |order| vec![order]),
         "true" | ":" | "echo" => vec![Order::Nothing],
         // What is cut by whom makes no difference here.
         "ethtool" if words.get(1).is_some_and(|word| word == "-K") => vec![Order::Nothing],
@@ -110,6 +119,17 @@ fn arithmetic(value: &str) -> Option<String> {
     }
     result.push_str(rest);
     Some(result)
+}
+
+/// `nstat | grep NAME` or `nstat -s | grep NAME | grep -q " N "`.
+fn counter(line: &str) -> Option<Order> {
+    let mut parts = line.split('|').skip(1);
+    let name = words(parts.next()?).get(1)?.clone();
+    let count = match parts.next() {
+        None => None,
+        Some(part) => Some(words(part).last()?.trim().parse().ok()?),
+    };
+    Some(Order::Counter { name, count })
 }
 
 /// `sockstat … | grep … | grep -c STATE | grep N`.
@@ -205,12 +225,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_unknown() {
-        for text in [
-            "rm -rf /",
-            "sysctl -a",
-            "sysctl x=$((a*b))",
-            "nstat | grep x",
-        ] {
+        for text in ["rm -rf /", "sysctl -a", "sysctl x=$((a*b))", "nstat | grep"] {
             assert!(
                 matches!(orders(text).as_slice(), [Order::Unknown(_)]),
                 "{text}"

@@ -81,10 +81,7 @@ impl Runner {
         let now = self.machine.now;
         while let Some(sent) = self.next_sent(line, now)? {
             let told = self.tell(&sent);
-            // It is the last that was taken out, and those behind it wait.
-            let number = self.machine.count_sent() - self.machine.sent.len();
-            let answers = number > self.before_end && self.plan.lenient_end;
-            if !answers && !relaxed::may_be_left(&self.plan, &sent) {
+            if !self.plan.lenient_end && !relaxed::may_be_left(&self.plan, &sent) {
                 return Err(Stop::fail(line, "nothing more", told));
             }
             self.notes

@@ -134,12 +134,6 @@ impl Machine {
         self.finished.take()
     }
 
-    /// How many packets it has sent.
-    pub(super) fn count_sent(&self) -> usize {
-        let sent = |passed: &&Passed| passed.direction == Direction::Out;
-        self.passed.iter().filter(sent).count()
-    }
-
     /// Everything that passed, as a ladder.
     pub(super) fn ladder(&self) -> String {
         let text = Arc::new(Mutex::new(Vec::new()));

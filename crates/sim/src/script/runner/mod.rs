@@ -22,6 +22,8 @@ mod wire;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use handfast_stack::Counters;
+
 pub use machine::{FRAMES_MAX, MOMENTS_MAX};
 pub use plan::{IpVersion, Mode, Options, TOLERANCE};
 pub use python::CODE_DEPTH_MAX;
@@ -241,8 +243,8 @@ struct Runner {
     cookies: BTreeMap<String, Vec<u8>>,
     /// Nothing but commands follows: settings are put back, which matters to nobody here.
     cleans_up: bool,
-    /// How many packets the machine had sent before the last step.
-    before_end: usize,
+    /// Counters as they were when the script last put them to zero.
+    counted: Counters,
     notes: Vec<String>,
 }
 
@@ -284,7 +286,7 @@ impl Runner {
             variables: BTreeMap::new(),
             cookies,
             cleans_up: false,
-            before_end: 0,
+            counted: Counters::default(),
             notes,
         })
     }
@@ -296,9 +298,6 @@ impl Runner {
         for (at, step) in script.steps.iter().enumerate() {
             last = step.line;
             self.cleans_up = acts < Some(at);
-            if acts == Some(at) {
-                self.before_end = self.machine.count_sent();
-            }
             self.step(step)?;
         }
         self.finish_pending()?;

@@ -27,8 +27,8 @@ pub struct Options {
     pub mode: Option<Mode>,
     /// Compare the PSH flag too.
     pub strict_psh: bool,
-    /// Only note what the machine sends in answer to the last step and no step expects: the
-    /// original does not look at it. What it sent before is a failure all the same.
+    /// Only note what the machine sends behind the last packet that the script expects: the
+    /// original does not look at it.
     pub lenient_end: bool,
     /// How far a time may be off; `None` is what the script says, or [`TOLERANCE`].
     pub tolerance: Option<Duration>,

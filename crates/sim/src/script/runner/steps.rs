@@ -335,10 +335,32 @@ impl Runner {
                         "line {line}: entries in TIME-WAIT stay until they expire"
                     ));
                 }
+                Order::ZeroCounters => self.counted = self.machine.sockets.stack_mut().counters(),
+                Order::Counter { name, count } => self.read_counter(line, &name, count)?,
                 Order::Count { state, all, count } => self.count(line, state, (all, count))?,
             }
         }
         Ok(())
+    }
+
+    /// Looks how much a counter has grown.
+    fn read_counter(&mut self, line: u32, name: &str, count: Option<u64>) -> Result<(), Stop> {
+        let now = self.machine.sockets.stack_mut().counters();
+        let grown = match name {
+            "TcpExtOutOfWindowIcmps" => {
+                now.tcp.icmp_out_of_window - self.counted.tcp.icmp_out_of_window
+            }
+            _ => return Err(Stop::unsupported(line, format!("the counter {name}"))),
+        };
+        if count.map_or(grown > 0, |count| count == grown) {
+            return Ok(());
+        }
+        let expected = count.map_or("more than 0".to_owned(), |count| count.to_string());
+        Err(Stop::fail(
+            line,
+            format!("{name} to be {expected}"),
+            grown.to_string(),
+        ))
     }
 
     /// Counts connections in a state: all, or those that the program holds.

@@ -125,7 +125,12 @@ impl Socket {
                 None => choices.quickack.unwrap_or(true).into(),
             },
             "TCP_LINGER2" => seconds(choices.linger2.unwrap_or_default()),
-            "TCP_INFO" => return info.map(|info| OptionValue::Info(Box::new(info))),
+            // A connection that is over still tells how it was.
+            "TCP_INFO" => {
+                return self
+                    .tcp(stack, now)
+                    .map(|tcp| OptionValue::Info(Box::new(tcp.tcp_info())));
+            }
             _ => return None,
         };
         Some(OptionValue::Number(number))
