@@ -77,7 +77,10 @@ impl Connection {
         self.fast_open_answered(cx.now, ack, syn_ack);
         let nxt = self.snd.nxt;
         if ack > Offset::FIRST {
+            // The SYN and its text were one segment, which is counted already.
+            let delivered = self.tally.delivered;
             self.acknowledge(cx, ack, (syn_ack, false));
+            self.tally.delivered = delivered;
         }
         if ack < nxt {
             self.recovery.resend_all(nxt);

@@ -99,6 +99,8 @@ fn text_goes_with_the_cookie() {
     script.expect(&format!("S 0:960(960) <mss 1000,{GOOD}>"));
     script.expect_nothing();
     script.inject("S. 0:0(0) ack 961 <mss 1000>");
+    let info = script.connection.tcp_info(script.now);
+    assert_eq!(info.delivered, 1, "the SYN and its text are one segment");
     script.expect(". 961:1961(1000) ack 1");
     script.expect("P. 1961:2001(40) ack 1");
     assert!(script.connection.syn_text_taken());
