@@ -61,6 +61,15 @@ fn one(line: &str) -> Vec<Order> {
     let program = first.rsplit('/').next().unwrap_or_default();
     let unknown = || vec![Order::Unknown(format!("the command `{line}`"))];
     match program {
+        // Two profiles of this name are about: in the one that is shared between folders every
+        // listener does Fast Open.
+        "defaults.sh" if first.ends_with("common/defaults.sh") => vec![
+            Order::Defaults,
+            Order::Set {
+                name: "net.ipv4.tcp_fastopen".into(),
+                value: "0x403".into(),
+            },
+        ],
         "defaults.sh" => vec![Order::Defaults],
         "set_sysctls.py" => settings(&words[1..]).unwrap_or_else(unknown),
         "sysctl" => {
@@ -201,6 +210,7 @@ mod tests {
             sysctl -w a.b=1 c=2 && ./set_sysctls.py \\\n /proc/sys/net/ipv4/tcp_ecn=3";
         let expected = vec![
             Order::Defaults,
+            set("net.ipv4.tcp_fastopen", "0x403"),
             set("net.ipv4.tcp_rmem", "4096 1000 2048"),
             set("a.b", "1"),
             set("c", "2"),

@@ -183,6 +183,10 @@ impl Machine {
 
     /// Takes in what the machine sends at this moment, and tries the call that blocks again.
     fn settle(&mut self) -> Result<(), Circles> {
+        if let Some(waiting) = self.waiting.take_if(|waiting| waiting.writes_at_once()) {
+            let outcome = self.sockets.resume(self.now, waiting);
+            self.take_outcome(outcome);
+        }
         loop {
             while let Some(frame) = self.sockets.poll_transmit(self.now) {
                 let at = frame.depart_at.unwrap_or(self.now).max(self.now);

@@ -279,6 +279,12 @@ impl Waiting {
         self.progress.deadline
     }
 
+    /// Whether text waits for the end of the handshake, so that it leaves in place of the bare ACK
+    /// that would end it.
+    pub fn writes_at_once(&self) -> bool {
+        matches!(self.call, Call::Send { to: Some(_), .. })
+    }
+
     /// The call.
     pub fn call(&self) -> &Call {
         &self.call

@@ -145,7 +145,7 @@ impl Settings {
             ("tcp_recovery", "1"),
             ("tcp_frto", "2"),
             ("tcp_reordering", "3"),
-            ("tcp_fastopen", "0x403"),
+            ("tcp_fastopen", "3"),
             ("tcp_fastopen_key", "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4"),
         ])
     }

@@ -134,7 +134,7 @@ impl Sockets {
         if socket.write_shut || ended {
             return partial(progress.moved, Errno::EPIPE.into());
         }
-        if opening && !self.may_write_early(now, key) {
+        if opening && (to.is_some() || !self.may_write_early(now, key)) {
             return Err(wait(now, progress, nonblocking, timeout));
         }
         match self.write_text(now, key, (len - progress.moved, flags)) {
@@ -178,6 +178,7 @@ impl Sockets {
             (_, Kernel::Linux) => return Err(Errno::EISCONN.into()),
         }
         let nonblocking = socket.nonblocking || flags & MSG_DONTWAIT != 0;
+        let timeout = socket.choices.send_timeout;
         let fast_open = match kernel {
             Kernel::Linux if !allowed => return Err(Errno::EOPNOTSUPP.into()),
             Kernel::FreeBsd if !allowed || socket.choices.fast_open.is_none() => {
@@ -201,7 +202,8 @@ impl Sockets {
             (Kernel::FreeBsd, moved) => Ok(Some(count_of(moved))),
             (Kernel::Linux, 0) if nonblocking => Err(Errno::EINPROGRESS.into()),
             (Kernel::Linux, moved) if nonblocking => Ok(Some(count_of(moved))),
-            (Kernel::Linux, _) => Ok(None),
+            // The rest goes the usual way once the handshake is done.
+            (Kernel::Linux, _) => Err(wait(now, progress, false, timeout)),
         }
     }
 

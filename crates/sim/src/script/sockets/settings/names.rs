@@ -42,6 +42,10 @@ const HARMLESS: &[(&str, &str)] = &[
     ),
     ("tcp_mem", "there is no global memory limit"),
     (
+        "tcp_invalid_ratelimit",
+        "challenge ACKs have a limit of their own",
+    ),
+    (
         "net.core.rmem_max",
         "the limit of a connection's buffer counts",
     ),
