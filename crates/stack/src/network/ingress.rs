@@ -10,6 +10,7 @@ use handfast_packet::ip::{Ecn, Protocol};
 use handfast_packet::ipv4::Ipv4Header;
 use handfast_packet::ipv6::Ipv6Header;
 use handfast_packet::ipv6_ext::{self, WalkError};
+use handfast_packet::tcp::TcpHeader;
 use handfast_packet::udp::{self, UdpHeader};
 
 use super::icmp::Complaint;
@@ -199,6 +200,11 @@ impl Network {
                 // An atomic fragment has nothing to do with others (RFC 6946).
                 arrived.fragmented = true;
                 self.walk(now, arrived)
+            }
+            Some(fragment) if fragment.offset == 0 && !has_whole_chain(&arrived) => {
+                self.counters.fragments_received += 1;
+                self.counters.fragments_dropped += 1;
+                None
             }
             Some(fragment) => {
                 let piece = Piece {
@@ -400,4 +406,21 @@ impl Arrived {
             gso: self.frame.gso,
         }
     }
+}
+
+/// Whether a first fragment has all headers, that of the protocol for which they stand included
+/// (RFC 7112 section 5): who looks at it on the way must be able to say what the datagram is.
+fn has_whole_chain(first: &Arrived) -> bool {
+    let payload = &first.packet[first.payload_at..];
+    let walk = match ipv6_ext::walk(first.protocol, payload) {
+        Ok(walk) => walk,
+        // What is wrong in another way is told of the whole datagram.
+        Err(error) => return error != WalkError::Truncated,
+    };
+    let header_len = match walk.protocol {
+        Protocol::TCP => TcpHeader::LEN,
+        Protocol::UDP => UdpHeader::LEN,
+        _ => 0,
+    };
+    payload.len() - walk.offset >= header_len
 }

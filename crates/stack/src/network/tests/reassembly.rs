@@ -108,13 +108,13 @@ fn an_echo_request_in_pieces_is_answered_if_the_answer_fits() {
 fn an_atomic_fragment_is_a_datagram_of_its_own() {
     let mut host = Host::acquainted();
     // A part of another datagram with the same identification is on its way.
-    host.receive(fragment(PEER[1], Protocol::TCP, (0, true), &[1; 8]));
+    host.receive(fragment(PEER[1], Protocol::TCP, (0, true), &[1; 24]));
     let bytes = fragment(PEER[1], Protocol::TCP, (0, false), &[5; 24]);
     let Some(Inbound::Tcp(datagram)) = host.receive(bytes) else {
         panic!("it is whole")
     };
     assert_eq!(datagram.payload[..], [5; 24]);
-    let rest = fragment(PEER[1], Protocol::TCP, (8, false), &[2; 8]);
+    let rest = fragment(PEER[1], Protocol::TCP, (24, false), &[2; 8]);
     assert!(
         matches!(host.receive(rest), Some(Inbound::Tcp(_))),
         "the other was not disturbed"
@@ -149,7 +149,7 @@ fn extension_headers_behind_the_fragment_header() {
 fn overlaps_drop_the_datagram() {
     for source in PEER {
         let mut host = Host::acquainted();
-        for (place, len) in [((0, true), 16), ((8, true), 16), ((16, false), 8)] {
+        for (place, len) in [((0, true), 32), ((8, true), 32), ((32, false), 8)] {
             let bytes = fragment(source, Protocol::TCP, place, &vec![1; len]);
             assert!(host.receive(bytes).is_none());
         }
@@ -226,4 +226,31 @@ fn neighbour_discovery_in_fragments_is_ignored() {
     host.receive(whole);
     host.assert_silent();
     assert_eq!(host.counters().malformed, 1);
+}
+
+/// RFC 7112 section 5: a first fragment that does not show what the datagram is.
+#[test]
+fn a_first_fragment_without_all_headers_is_dropped() {
+    // Destination options of 16 bytes, then TCP.
+    let mut options = vec![6, 1, 1, 12];
+    options.extend([0; 12]);
+    options.extend(pattern(40));
+    for (protocol, payload, cut, passes) in [
+        (Protocol::TCP, pattern(48), 16, false),
+        (Protocol::TCP, pattern(48), 24, true),
+        (Protocol::UDP, pattern(48), 8, true),
+        (Protocol::DESTINATION_OPTIONS, options.clone(), 8, false),
+        (Protocol::DESTINATION_OPTIONS, options.clone(), 16, false),
+        (Protocol::DESTINATION_OPTIONS, options.clone(), 32, false),
+        (Protocol::DESTINATION_OPTIONS, options.clone(), 40, true),
+    ] {
+        let mut host = Host::acquainted();
+        let (first, rest) = payload.split_at(cut);
+        host.receive(fragment(PEER[1], protocol, (0, true), first));
+        host.receive(fragment(PEER[1], protocol, (cut, false), rest));
+        let counters = host.counters();
+        let counted = (counters.fragments_dropped, counters.reassembled);
+        let expected = if passes { (0, 1) } else { (1, 0) };
+        assert_eq!(counted, expected, "{protocol:?} cut at {cut}");
+    }
 }
