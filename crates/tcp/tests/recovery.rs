@@ -14,7 +14,10 @@ fn with_segments_out(count: usize) -> Script {
 fn out(setup: &Setup, count: usize) -> Script {
     let mut script = Script::established(&setup.clone().rtt(ms(100)));
     script.write(1_000 * count);
-    script.expect_bytes(1, 1 + 1_000 * i64::try_from(count.min(10)).unwrap());
+    script.expect_bytes(
+        1,
+        1 + 1_000 * i64::try_from(count.min(10)).expect("at most ten"),
+    );
     script
 }
 
