@@ -193,6 +193,14 @@ fn an_implausible_ack_is_challenged_and_delivers_nothing(family: Family) {
             );
         }
     }
+    // So is an ACK that is older than the largest window explains.
+    for (age, good) in [(60_000, true), (60_001, false)] {
+        let (mut peer, id) = Peer::established(family);
+        peer.write(id, &pattern(200_000));
+        peer.take_all(200_000);
+        peer.send(ACK, (1, 200_001 - age), b"text");
+        assert_eq!(peer.read(id).is_empty(), !good, "{age} bytes old");
+    }
 }
 
 /// MUST-66.

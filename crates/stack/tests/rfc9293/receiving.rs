@@ -49,18 +49,24 @@ fn the_receiver_opens_no_silly_window_and_never_shrinks(family: Family) {
     assert!(usize::from(update.header.window) >= full);
 }
 
-/// MUST-40, SHLD-18.
+/// MUST-40, SHLD-18: with the quick ACKs of a new stream, and without.
 fn acks_wait_less_than_half_a_second(family: Family) {
-    let (mut peer, _) = Peer::established(family);
-    let mut seq = 1;
-    for n in 0..40 {
-        let start = peer.now;
-        peer.send(ACK, (seq, 1), b"text");
-        seq += 4;
-        peer.pass(Duration::from_secs(1));
-        let ack = peer.next();
-        assert_eq!(peer.numbers(&ack), (1, seq));
-        assert!(ack.at - start < Duration::from_millis(500), "segment {n}");
+    for quick in [true, false] {
+        let (mut peer, id) = Peer::established(family);
+        peer.tcp(id).set_quickack(quick);
+        let (mut seq, mut delayed) = (1, 0);
+        for n in 0..40 {
+            let start = peer.now;
+            peer.send(ACK, (seq, 1), b"text");
+            seq += 4;
+            peer.pass(Duration::from_secs(1));
+            let ack = peer.next();
+            assert_eq!(peer.numbers(&ack), (1, seq));
+            assert!(ack.at - start < Duration::from_millis(500), "segment {n}");
+            delayed += u32::from(ack.at > start);
+            peer.tcp(id).set_quickack(quick);
+        }
+        assert!(quick || delayed == 40, "{delayed} were delayed");
     }
 }
 
