@@ -40,6 +40,9 @@ pub struct Config {
     pub sack: bool,
     /// Offer window scaling (RFC 7323). Default on.
     pub window_scaling: bool,
+    /// Announce the largest segment in SYNs (RFC 9293 SHLD-5). Without it the peer has to assume
+    /// the default. Default on.
+    pub announce_mss: bool,
     /// Nagle's algorithm (RFC 9293 3.7.4). Default on.
     pub nagle: bool,
     /// ACKs that leave at once when text begins to come, or comes again after a pause: a sender in
@@ -147,6 +150,7 @@ impl Default for Config {
             timestamps: true,
             sack: true,
             window_scaling: true,
+            announce_mss: true,
             nagle: true,
             quick_acks: 16,
             delayed_ack: Duration::from_millis(40),

@@ -175,11 +175,10 @@ impl Connection {
     pub(crate) fn syn_options(&self, now: Instant) -> TcpOptions {
         let (config, answering) = (&self.config, !matches!(self.phase, Phase::SynSent));
         let mut options = TcpOptions {
-            mss: Some(
-                self.path
-                    .receive_mss
-                    .min(config.mss_clamp.unwrap_or(u16::MAX)),
-            ),
+            mss: config.announce_mss.then(|| {
+                let clamp = config.mss_clamp.unwrap_or(u16::MAX);
+                self.path.receive_mss.min(clamp)
+            }),
             ..Default::default()
         };
         options.fast_open = self.fast_open_option();

@@ -105,6 +105,11 @@ fn our_syn_offers_what_the_config_says() {
             65_535,
         ),
         (
+            |c| c.announce_mss = false,
+            "sackOK,TS val 100000 ecr 0,wscale 8",
+            65_535,
+        ),
+        (
             |c| c.receive_buffer_max = 1 << 30,
             "mss 1460,sackOK,TS val 100000 ecr 0,wscale 14",
             65_535,

@@ -7,7 +7,7 @@ use handfast_packet::cause::Cause;
 
 use super::flow::Flow;
 use super::plan::{Mode, Plan};
-use super::wire::{LiveSegment, Sent, SentBody};
+use super::wire::{Sent, SentBody};
 use crate::script::ast::{Action, Flags, Script, Segment};
 
 /// What FreeBSD adds to each retransmission timeout, when a script says so. Our timeouts are those
@@ -41,13 +41,16 @@ pub(super) fn without_fin(plan: &Plan, flow: &Flow, script: &Segment) -> Option<
 }
 
 /// Scripts that end with a segment which is not acceptable do not look at the ACK that answers it
-/// (RFC 9293 3.10.7.4, the first check): neither did those who wrote them.
+/// (RFC 9293 3.10.7.4, the first check), and those that end by closing do not look at the FIN:
+/// neither did those who wrote them.
 pub(super) fn may_be_left(plan: &Plan, sent: &Sent) -> bool {
-    plan.mode == Mode::Relaxed
-        && sent.cause == Cause::ChallengeAck
-        && matches!(&sent.body, SentBody::Tcp { segment, .. } if is_pure_ack(segment))
-}
-
-fn is_pure_ack(segment: &LiveSegment) -> bool {
-    segment.flags.bits == Flags::ACK && segment.len == 0
+    let SentBody::Tcp { segment, .. } = &sent.body else {
+        return false;
+    };
+    let bits = match sent.cause {
+        Cause::ChallengeAck => Flags::ACK,
+        Cause::Close => Flags::FIN | Flags::ACK,
+        _ => return false,
+    };
+    plan.mode == Mode::Relaxed && segment.flags.bits == bits && segment.len == 0
 }

@@ -335,7 +335,8 @@ fn relaxed_mode_forgives_what_is_each_stacks_choice() {
     let closing = "+0 close(4) = 0\n+0 > F. 1:1(0) ack 1\n+0 < F. 1:1(0) ack 1 win 9\n\
         +0 > F. 1:1(0) ack 2\n+0 < . 2:2(0) ack 2 win 9";
     let ending = "+0 close(4) = 0\n+0 > F. 1:1(0) ack 1\n+0 < . 0:0(0) ack 2 win 9";
-    for steps in [closing, ending] {
+    let leaving = "+0 close(4) = 0";
+    for steps in [closing, ending, leaving] {
         let text = format!("{OPEN}{steps}");
         for (mode, passes) in [(Mode::Relaxed, true), (Mode::Strict, false)] {
             let options = Options {

@@ -156,6 +156,7 @@ impl Choices {
             config.timestamps = false;
             config.sack = false;
             config.window_scaling = false;
+            config.announce_mss = false;
         }
         config
     }
