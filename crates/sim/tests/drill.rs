@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use handfast_sim::script::runner::{Options, Verdict, run_text};
 
 /// Fewest scripts: they are the proof of what public suites lack, and may only grow in number.
-const SCRIPTS: usize = 247;
+const SCRIPTS: usize = 249;
 
 fn scripts(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("the folder of scripts can be read") {

@@ -94,8 +94,13 @@ impl Connection {
         let text = segment.payload.len() as u64;
         match seq {
             Some(seq) if text > 0 && seq < self.rcv.nxt() => {
-                let end = (seq + text).min(self.rcv.nxt());
-                self.acks.owe_for_duplicate((seq.max(Offset::FIRST), end));
+                let range = (seq.max(Offset::FIRST), (seq + text).min(self.rcv.nxt()));
+                if range.0 < range.1 {
+                    self.acks.owe_for_duplicate(range);
+                } else {
+                    // The octet of a keep-alive probe in the place of the SYN: no text at all.
+                    self.acks.owe(Cause::DuplicateData);
+                }
             }
             // A SYN gets its challenge wherever it lies (RFC 9293 3.10.7.4, fourth step), limited.
             _ if segment.control == Control::Syn => {
