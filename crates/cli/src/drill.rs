@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use clap::Args;
-use handfast_sim::script::runner::{IpVersion, Mode, Options, Report, Verdict, run_text};
+use handfast_sim::script::runner::{End, IpVersion, Mode, Options, Report, Verdict, run_text};
 use serde_json::json;
 
 use crate::failure::code;
@@ -31,9 +31,11 @@ pub(crate) struct DrillArgs {
     /// Compare the PSH flag too.
     #[arg(long)]
     pub(crate) strict_psh: bool,
-    /// Overlook what is sent behind the last packet that a script expects, as the original does.
-    #[arg(long)]
-    pub(crate) lenient_end: bool,
+    /// What may be sent behind the last packet that a script expects: nothing (strict, the
+    /// default), ACKs without text and the FIN of a close (answers), or anything, as the original
+    /// does not look at it (lenient).
+    #[arg(long, value_name = "strict|answers|lenient", value_parser = parse_end)]
+    pub(crate) end: Option<End>,
     /// Compare options in their order and windows exactly, whatever the script.
     #[arg(long, conflicts_with = "relaxed")]
     pub(crate) strict: bool,
@@ -85,7 +87,7 @@ pub(crate) fn run(args: &DrillArgs) -> u8 {
     let options = Options {
         mode,
         strict_psh: args.strict_psh,
-        lenient_end: args.lenient_end,
+        end: args.end.unwrap_or_default(),
         tolerance: args.tolerance_usecs.map(Duration::from_micros),
         version: args.ip_version,
         definitions: args.define.iter().cloned().collect(),
@@ -267,6 +269,15 @@ fn take_reason(expected: &mut Expected, path: &Path) -> Option<String> {
 fn parse_definition(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn parse_end(text: &str) -> Result<End, String> {
+    match text {
+        "strict" => Ok(End::Strict),
+        "answers" => Ok(End::Answers),
+        "lenient" => Ok(End::Lenient),
+        _ => Err("write strict, answers or lenient".to_owned()),
+    }
 }
 
 fn parse_version(text: &str) -> Result<IpVersion, String> {

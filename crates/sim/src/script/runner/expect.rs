@@ -81,7 +81,7 @@ impl Runner {
         let now = self.machine.now;
         while let Some(sent) = self.next_sent(line, now)? {
             let told = self.tell(&sent);
-            if !self.plan.lenient_end && !relaxed::may_be_left(&self.plan, &sent) {
+            if !relaxed::may_be_left(&self.plan, &sent) {
                 return Err(Stop::fail(line, "nothing more", told));
             }
             self.notes

@@ -25,7 +25,7 @@ use std::fmt;
 use handfast_stack::Counters;
 
 pub use machine::{FRAMES_MAX, MOMENTS_MAX};
-pub use plan::{IpVersion, Mode, Options, TOLERANCE};
+pub use plan::{End, IpVersion, Mode, Options, TOLERANCE};
 pub use python::CODE_DEPTH_MAX;
 
 use self::call::Descriptors;

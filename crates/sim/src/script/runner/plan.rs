@@ -20,6 +20,18 @@ pub enum Mode {
     Relaxed,
 }
 
+/// What may be left over at the end of a script. What may is noted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum End {
+    /// Nothing.
+    #[default]
+    Strict,
+    /// What the last steps call for in any stack: ACKs without text, and the FIN of a `close`.
+    Answers,
+    /// Anything, as in the original, which does not look.
+    Lenient,
+}
+
 /// Choices for a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -27,9 +39,8 @@ pub struct Options {
     pub mode: Option<Mode>,
     /// Compare the PSH flag too.
     pub strict_psh: bool,
-    /// Only note what the machine sends behind the last packet that the script expects: the
-    /// original does not look at it.
-    pub lenient_end: bool,
+    /// What the machine may send behind the last packet that the script expects.
+    pub end: End,
     /// How far a time may be off; `None` is what the script says, or [`TOLERANCE`].
     pub tolerance: Option<Duration>,
     /// The packets of scripts that do not say themselves what they are about; `None` is IPv4.
@@ -61,7 +72,7 @@ pub(super) struct Plan {
     pub(super) version: IpVersion,
     pub(super) mode: Mode,
     pub(super) strict_psh: bool,
-    pub(super) lenient_end: bool,
+    pub(super) end: End,
     pub(super) tolerance: Duration,
     pub(super) local: Cidr,
     pub(super) remote: IpAddr,
@@ -101,7 +112,7 @@ impl Plan {
             version,
             mode: options.mode.unwrap_or(mode),
             strict_psh: options.strict_psh,
-            lenient_end: options.lenient_end,
+            end: options.end,
             tolerance: TOLERANCE,
             local: local.parse().expect("a constant address"),
             remote: remote.parse().expect("a constant address"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use handfast_packet::cause::Cause;
 
 use super::flow::Flow;
-use super::plan::{Mode, Plan};
+use super::plan::{End, Mode, Plan};
 use super::wire::{Sent, SentBody};
 use crate::script::ast::{Action, Flags, Script, Segment};
 
@@ -40,17 +40,23 @@ pub(super) fn without_fin(plan: &Plan, flow: &Flow, script: &Segment) -> Option<
     })
 }
 
-/// Scripts that end with a segment which is not acceptable do not look at the ACK that answers it
-/// (RFC 9293 3.10.7.4, the first check), and those that end by closing do not look at the FIN:
-/// neither did those who wrote them.
+/// Whether a packet behind the end is only noted.
+///
+/// In relaxed mode scripts that end with a segment which is not acceptable do not look at the ACK
+/// that answers it (RFC 9293 3.10.7.4, the first check), and those that end by closing do not look
+/// at the FIN: neither did those who wrote them.
 pub(super) fn may_be_left(plan: &Plan, sent: &Sent) -> bool {
     let SentBody::Tcp { segment, .. } = &sent.body else {
-        return false;
+        return plan.end == End::Lenient;
     };
-    let bits = match sent.cause {
-        Cause::ChallengeAck => Flags::ACK,
-        Cause::Close => Flags::FIN | Flags::ACK,
-        _ => return false,
-    };
-    plan.mode == Mode::Relaxed && segment.flags.bits == bits && segment.len == 0
+    let ecn = Flags::ECE | Flags::CWR | Flags::AE;
+    let bits = segment.flags.bits & !ecn;
+    let acks = bits == Flags::ACK && segment.len == 0;
+    let closes = bits == Flags::FIN | Flags::ACK && segment.len == 0 && sent.cause == Cause::Close;
+    match (plan.end, plan.mode) {
+        (End::Lenient, _) => true,
+        (End::Answers, _) => acks || closes,
+        (End::Strict, Mode::Relaxed) => acks && sent.cause == Cause::ChallengeAck || closes,
+        (End::Strict, Mode::Strict) => false,
+    }
 }

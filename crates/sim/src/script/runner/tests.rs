@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::{IpVersion, Mode, Options, Verdict, run_text};
+use super::{End, IpVersion, Mode, Options, Verdict, run_text};
 
 /// A server with one connection, and 1,000 bytes written at 0.3 s. Without timestamps, so that
 /// lines are short.
@@ -130,7 +130,7 @@ fn packets_left_over_at_the_end_are_a_failure() {
 #[test]
 fn a_lenient_end_overlooks_what_follows_the_last_expected_packet() {
     let lenient = Options {
-        lenient_end: true,
+        end: End::Lenient,
         ..Options::default()
     };
     let run = |steps: &str| run_text(&format!("{OPEN}{steps}"), &lenient);
@@ -144,6 +144,28 @@ fn a_lenient_end_overlooks_what_follows_the_last_expected_packet() {
     );
     let between = run("+0 write(4, ..., 3000) = 3000\n+0 close(4) = 0\n+0 > F. 3001:3001(0) ack 1");
     assert!(matches!(between.verdict, Verdict::Fail { .. }));
+}
+
+/// Or cares only for what the last steps do not call for.
+#[test]
+fn answers_to_the_last_steps_may_be_left() {
+    let options = Options {
+        end: End::Answers,
+        ..Options::default()
+    };
+    for (steps, passes) in [
+        ("+0 < P. 1:11(10) ack 1 win 60000", true),
+        ("+0 close(4) = 0", true),
+        ("+0 write(4, ..., 10) = 10", false),
+        (
+            "+0 < S 0:0(0) win 9\n+0 < R. 1:1(0) ack 1 win 9\n+0 < . 1:1(0) ack 1 win 9",
+            false,
+        ),
+    ] {
+        let report = run_text(&format!("{OPEN}{steps}"), &options);
+        let verdict = &report.verdict;
+        assert_eq!(*verdict == Verdict::Pass, passes, "{steps}\n{verdict}");
+    }
 }
 
 /// Counters of Linux are read by their names, since they were last put to zero.
