@@ -268,7 +268,7 @@ impl Runner {
                         let result = settings.set(&name, &value).map(drop);
                         notes.extend(settle(step.line, plan.mode, result)?);
                     }
-                    Order::Mtu(mtu) => plan.mtu = mtu,
+                    Order::Mtu(mtu) => plan.mtu = plan::check_mtu(step.line, mtu)?,
                     _ => {}
                 }
             }

@@ -93,7 +93,9 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(script: &Script, options: &Options) -> Result<Self, Stop> {
         let version = match value(script, "ip_version") {
-            None => options.version.unwrap_or(IpVersion::V4),
+            None => named_version(script)
+                .or(options.version)
+                .unwrap_or(IpVersion::V4),
             Some("ipv4") => IpVersion::V4,
             Some("ipv6") => IpVersion::V6,
             Some("ipv4-mapped-ipv6" | "ipv4_mapped_ipv6") => IpVersion::Mapped,
@@ -130,6 +132,7 @@ impl Plan {
         for setting in &script.settings {
             plan.apply(setting)?;
         }
+        plan.check_addresses()?;
         plan.tolerance = options.tolerance.unwrap_or(plan.tolerance);
         if plan.mode == Mode::Relaxed {
             plan.slop = relaxed::slop(script);
@@ -147,7 +150,10 @@ impl Plan {
         match setting.name.as_str() {
             "tolerance_usecs" => self.tolerance = micros()?,
             "tcp_ts_tick_usecs" => self.tick = Some(micros()?).filter(|tick| !tick.is_zero()),
-            "mtu" => self.mtu = text.parse().map_err(|_| wrong())?,
+            "mtu" => {
+                let mtu: u16 = text.parse().map_err(|_| wrong())?;
+                self.mtu = check_mtu(setting.line, mtu)?;
+            }
             "bind_port" => self.bind_port = text.parse().map_err(|_| wrong())?,
             "connect_port" => self.connect_port = text.parse().map_err(|_| wrong())?,
             "local_ip" => {
@@ -176,6 +182,27 @@ impl Plan {
         Ok(())
     }
 
+    /// Both ends must be hosts of the family that the script is about.
+    fn check_addresses(&self) -> Result<(), Stop> {
+        let v6 = self.version == IpVersion::V6;
+        let ends = [self.local.address, self.remote];
+        let broadcast = self.local.broadcast().map(IpAddr::V4);
+        let is_host = |end: &IpAddr| {
+            end.is_ipv6() == v6
+                && !end.is_unspecified()
+                && !end.is_multicast()
+                && !end.is_loopback()
+                && Some(*end) != broadcast
+                && *end != IpAddr::from([255; 4])
+                && *end != self.local.network().address
+        };
+        if ends.iter().all(is_host) && ends[0] != ends[1] {
+            return Ok(());
+        }
+        let what = format!("packets between {} and {}", ends[0], ends[1]);
+        Err(Stop::unsupported(1, what))
+    }
+
     /// The family of a socket for which the script names none.
     pub(super) fn family(&self) -> Family {
         match self.version {
@@ -183,6 +210,25 @@ impl Plan {
             IpVersion::V6 | IpVersion::Mapped => Family::V6,
         }
     }
+}
+
+/// The smallest MTU of IP (RFC 791 section 3.2) and what is below it.
+pub(super) fn check_mtu(line: u32, mtu: u16) -> Result<u16, Stop> {
+    const SMALLEST: u16 = 68;
+    if mtu < SMALLEST {
+        return Err(Stop::unsupported(line, format!("an MTU of {mtu}")));
+    }
+    Ok(mtu)
+}
+
+/// The family of the addresses that a script says itself.
+fn named_version(script: &Script) -> Option<IpVersion> {
+    let text = value(script, "local_ip").or_else(|| value(script, "remote_ip"))?;
+    Some(if text.contains(':') {
+        IpVersion::V6
+    } else {
+        IpVersion::V4
+    })
 }
 
 /// Whether a script asks for the settings of the public suites.

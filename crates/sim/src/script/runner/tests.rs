@@ -411,6 +411,44 @@ fn parts_for_other_systems_are_tried_in_turn() {
     ));
 }
 
+#[test]
+fn settings_without_sense_are_refused() {
+    for setting in [
+        "--local_ip=0.0.0.0",
+        "--local_ip=224.0.0.1",
+        "--local_ip=192.168.255.255",
+        "--local_ip=192.168.0.0",
+        "--local_ip=127.0.0.1",
+        "--local_ip=::1",
+        "--remote_ip=192.168.0.1",
+        "--remote_ip=255.255.255.255",
+        "--ip_version=ipv6\n--local_ip=192.168.0.1",
+        "--mtu=0",
+        "--mtu=67",
+        "--mtu=70000",
+        "--tolerance_usecs=soon",
+        "--mood=good",
+    ] {
+        let report = run_text(&format!("{setting}\n{OPEN}"), &Options::default());
+        let verdict = report.verdict;
+        assert!(matches!(verdict, Verdict::Unsupported { .. }), "{setting}");
+    }
+    for (setting, version) in [
+        ("--mtu=68", None),
+        ("--ip_version=ipv6\n--mtu=68", None),
+        ("--mtu=65535", None),
+        ("--local_ip=10.0.0.1\n--remote_ip=10.0.0.2", None),
+        ("--local_ip=10.0.0.1", Some(IpVersion::V6)),
+    ] {
+        let options = Options {
+            version,
+            ..Options::default()
+        };
+        let report = run_text(&format!("{setting}\n{OPEN}"), &options);
+        assert_eq!(report.verdict, Verdict::Pass, "{setting}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
