@@ -76,7 +76,7 @@ impl Runner {
         Err(Stop::fail(step.line, expected, found))
     }
 
-    /// After the last step: whatever the machine sent and no step expects is a failure.
+    /// At the end, and between connections: whatever the machine sent and no step expects is a failure.
     pub(super) fn expect_nothing_more(&mut self, line: u32) -> Result<(), Stop> {
         let now = self.machine.now;
         while let Some(sent) = self.next_sent(line, now)? {

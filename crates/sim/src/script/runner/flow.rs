@@ -24,6 +24,8 @@ pub(super) struct Flow {
     pub(super) listens: bool,
     /// The number of the stack's SYN on the wire, and what the script calls it.
     local: Option<(u32, u32)>,
+    /// The script has said what it calls it.
+    named: bool,
     /// The number of the script's SYN.
     remote: Option<u32>,
     /// The number of the stack's FIN on the wire.
@@ -91,11 +93,13 @@ impl Flow {
                 self.local = Some((live.seq, seq));
                 self.reopened = false;
                 self.first_stamp = None;
-            } else if let Some((first, name @ 0)) = &mut self.local
+            } else if let Some((first, name)) = &mut self.local
                 && *first == live.seq
+                && !self.named
             {
                 *name = seq;
             }
+            self.named = true;
         }
         if let (Some(script), Some(live)) = (
             timestamps(script.options.as_deref().unwrap_or_default()),

@@ -180,6 +180,8 @@ impl Runner {
             .translate()
             .map_err(|what| Stop::unsupported(line, what))?;
         if let sockets::Call::Socket { .. } = made {
+            // The script turns to another connection: what is left of the one before is looked at.
+            self.expect_nothing_more(line)?;
             self.flows.push(Flow::default());
             self.current = self.flows.len() - 1;
         }

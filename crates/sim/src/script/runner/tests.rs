@@ -126,6 +126,31 @@ fn packets_left_over_at_the_end_are_a_failure() {
     fails("+0 write(4, ..., 1000) = 1000", 1, "1:1001(1000)");
 }
 
+/// Nor may they be left when the script turns to another connection.
+#[test]
+fn packets_left_over_between_connections_are_a_failure() {
+    let next = "+0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 5";
+    fails(&format!("+0 write(4, ..., 10) = 10\n{next}"), 2, "1:11(10)");
+    passes(&format!(
+        "+0 write(4, ..., 10) = 10\n+0 > P. 1:11(10) ack 1\n{next}"
+    ));
+}
+
+/// A SYN that is sent again keeps its number.
+#[test]
+fn a_syn_has_one_name() {
+    let text = "0 socket(..., SOCK_STREAM|SOCK_NONBLOCK, IPPROTO_TCP) = 3
++0 connect(3, ..., ...) = -1 EINPROGRESS (under way)
++0 > S 700:700(0) <...>
++1 > S 700:700(0) <...>";
+    assert_eq!(run_text(text, &Options::default()).verdict, Verdict::Pass);
+    let other = text.replace("+1 > S 700:700(0)", "+1 > S 701:701(0)");
+    assert!(matches!(
+        run_text(&other, &Options::default()).verdict,
+        Verdict::Fail { .. }
+    ));
+}
+
 /// Unless the caller does not care.
 #[test]
 fn a_lenient_end_overlooks_what_follows_the_last_expected_packet() {
