@@ -16,6 +16,7 @@ use handfast_packet::ndp::{Ndp, PrefixInformation, RouterAdvertisement};
 use handfast_packet::pretty;
 use handfast_packet::tcp::{
     self, SackBlock, SackBlocks, SeqNumber, TcpFlags, TcpHeader, TcpOptions, Timestamps,
+    UserTimeout,
 };
 use handfast_packet::udp::UdpHeader;
 use proptest::prelude::*;
@@ -39,6 +40,7 @@ prop_compose! {
         sack_permitted: bool,
         timestamps: Option<(u32, u32)>,
         blocks in prop::collection::vec((any::<u32>(), any::<u32>()), 0..=2),
+        user_timeout: Option<(bool, u16)>,
     ) -> TcpOptions {
         let mut sack = SackBlocks::EMPTY;
         // With everything else set, one block fits.
@@ -47,7 +49,18 @@ prop_compose! {
             sack.push(SackBlock { left: SeqNumber(left), right: SeqNumber(right) });
         }
         let timestamps = timestamps.map(|(value, echo)| Timestamps { value, echo });
-        TcpOptions { mss, window_scale, sack_permitted, timestamps, sack, ..TcpOptions::default() }
+        let user_timeout = user_timeout.and_then(|(minutes, value)| {
+            UserTimeout::from_option(minutes, value)
+        });
+        TcpOptions {
+            mss,
+            window_scale,
+            sack_permitted,
+            timestamps,
+            sack,
+            user_timeout,
+            ..TcpOptions::default()
+        }
     }
 }
 

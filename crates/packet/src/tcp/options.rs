@@ -5,6 +5,7 @@ use super::accecn::AccEcn;
 use super::fast_open::FastOpen;
 use super::header::SeqNumber;
 use super::option::{OPTIONS_LEN_MAX, TcpOption, options};
+use super::user_timeout::{self, UserTimeout};
 
 /// Most SACK blocks in one segment (RFC 2018 section 3).
 pub const SACK_BLOCKS_MAX: usize = 4;
@@ -85,6 +86,8 @@ pub struct TcpOptions {
     pub sack: SackBlocks,
     /// Fast Open (kind 34, or an experimental kind); left out where 40 bytes do not hold it.
     pub fast_open: Option<FastOpen>,
+    /// User timeout (kind 28, RFC 5482); left out where 40 bytes do not hold it beside all others.
+    pub user_timeout: Option<UserTimeout>,
 }
 
 const NOP: u8 = 1;
@@ -117,6 +120,9 @@ impl TcpOptions {
                 TcpOption::AccEcn { order, counters } => {
                     parsed.accecn = Some(AccEcn::parse(order, counters));
                 }
+                TcpOption::UserTimeout { minutes, value } => {
+                    parsed.user_timeout = UserTimeout::from_option(minutes, value);
+                }
                 TcpOption::FastOpen { .. } => parsed.fast_open = FastOpen::from_option(&option),
                 _ => {}
             }
@@ -145,10 +151,13 @@ impl TcpOptions {
         len += self
             .fast_open_that_fits(len)
             .map_or(0, |fast_open| fast_open.padded_len());
-        len + match self.sack_that_fit(len) {
+        len += match self.sack_that_fit(len) {
             0 => 0,
             blocks => 4 + 8 * blocks,
-        }
+        };
+        len + self
+            .user_timeout_that_fits(len)
+            .map_or(0, |_| user_timeout::LEN)
     }
 
     /// Whether there are no options.
@@ -168,6 +177,12 @@ impl TcpOptions {
     fn sack_that_fit(&self, used: usize) -> usize {
         let room = OPTIONS_LEN_MAX.saturating_sub(used + 4) / 8;
         self.sack.as_slice().len().min(room)
+    }
+
+    /// The user timeout if it fits behind `used` bytes of other options.
+    fn user_timeout_that_fits(&self, used: usize) -> Option<UserTimeout> {
+        let room = OPTIONS_LEN_MAX.saturating_sub(used);
+        self.user_timeout.filter(|_| user_timeout::LEN <= room)
     }
 
     /// Writes the option field; `out` has [`Self::len`] bytes. Two-byte options share a word and
@@ -214,6 +229,9 @@ impl TcpOptions {
                 writer.put(&block.left.0.to_be_bytes());
                 writer.put(&block.right.0.to_be_bytes());
             }
+        }
+        if let Some(user_timeout) = self.user_timeout_that_fits(writer.at) {
+            writer.put(&user_timeout.bytes());
         }
     }
 }
