@@ -59,6 +59,20 @@ pub struct Config {
     /// R2 (RFC 9293 3.8.3): give up when data has been unacknowledged for so long. `None` never
     /// gives up. Default 924 s, as Linux' fifteen retransmissions.
     pub user_timeout: Option<Duration>,
+    /// Tell the peer of `user_timeout`, and listen to its own (RFC 5482, ENABLED). Default off.
+    pub user_timeout_option: bool,
+    /// What the peer tells by that option may change the user timeout (RFC 5482, CHANGEABLE), and
+    /// the limits below hold for it. Default on; [`Connection::set_user_timeout`] turns it off, as
+    /// who insists on the `user_timeout` chosen here should do.
+    ///
+    /// [`Connection::set_user_timeout`]: crate::Connection::set_user_timeout
+    pub user_timeout_changeable: bool,
+    /// Shortest user timeout that both sides can agree on (RFC 5482 3.1, L_LIMIT). Default 100 s;
+    /// less than 61 s counts as that, which is longer than any retransmission timeout.
+    pub user_timeout_min: Duration,
+    /// Longest user timeout that both sides can agree on (RFC 5482 3.1, U_LIMIT). Default 1 h; less
+    /// than 100 s counts as that.
+    pub user_timeout_max: Duration,
     /// R2 for a SYN or SYN-ACK; at least 3 minutes by RFC 9293 MUST-23. Default 180 s.
     pub connect_timeout: Duration,
     /// Most times that a SYN is sent again within `connect_timeout`; `None` (default) leaves it to
@@ -157,6 +171,10 @@ impl Default for Config {
             fin_ack_waits: true,
             rto_min: Duration::from_millis(200),
             user_timeout: Some(Duration::from_secs(924)),
+            user_timeout_option: false,
+            user_timeout_changeable: true,
+            user_timeout_min: Duration::from_secs(100),
+            user_timeout_max: Duration::from_secs(3_600),
             connect_timeout: Duration::from_secs(180),
             syn_retries: None,
             syn_linear_timeouts: 0,

@@ -32,6 +32,7 @@ use crate::tally::Tally;
 use crate::time_wait::{TimeWait, TimeWaitVerdict};
 use crate::timer::{Timer, TimerTable};
 use crate::timestamps::TimestampState;
+use crate::user_timeout::UserTimeoutState;
 
 /// Where a connection stands in its life.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +88,7 @@ pub struct Connection {
     /// R1 was reached or exceeded, and nobody was told yet that the path may be bad.
     pub(crate) advises_against_path: bool,
     pub(crate) fast_open: FastOpenState,
+    pub(crate) user_timeout: UserTimeoutState,
     /// The last error that did not end the connection and that nobody has asked for.
     pub(crate) soft_error: Option<SoftError>,
     pub(crate) info: Info,
@@ -146,6 +148,7 @@ impl Connection {
             keep_alive_due: false,
             advises_against_path: false,
             fast_open: FastOpenState::default(),
+            user_timeout: UserTimeoutState::new(&config),
             soft_error: None,
             info: Info::default(),
             tally: Tally::default(),
@@ -327,7 +330,7 @@ impl Connection {
         self.snd.waiting_since = Some(now);
         let limit = match self.phase {
             Phase::SynSent | Phase::SynReceived { .. } => Some(self.config.connect_timeout),
-            _ => self.config.user_timeout,
+            _ => self.user_timeout(),
         };
         match limit {
             Some(limit) => self.timers.set(Timer::UserTimeout, now + limit),

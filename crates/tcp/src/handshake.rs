@@ -119,6 +119,7 @@ impl Connection {
             let offset = self.initial.timestamp_offset;
             self.timestamps = Some(TimestampState::new(offset, first, syn.received_at));
         }
+        self.user_timeout_arrives(&syn.options);
         // The window of a SYN is never scaled (RFC 7323 2.2).
         self.snd
             .set_window(u64::from(syn.window), Offset::ZERO, self.snd.una);
@@ -182,6 +183,7 @@ impl Connection {
             ..Default::default()
         };
         options.fast_open = self.fast_open_option();
+        options.user_timeout = self.user_timeout_option();
         options.sack_permitted = if answering { self.sack } else { config.sack };
         let scales = if answering {
             self.window_scaling

@@ -48,6 +48,7 @@ mod timeouts;
 mod timer;
 mod timestamps;
 mod urgent;
+mod user_timeout;
 mod waiting;
 
 pub use config::{Config, Cx, Initial, Pacing, Path, RECEIVE_BUFFER_MAX};

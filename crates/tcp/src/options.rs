@@ -112,15 +112,6 @@ impl Connection {
         self.config.keep_alive_probes = probes;
     }
 
-    /// Sets the user timeout (RFC 9293 3.9.1.8, MUST-21); it counts from when the peer was last
-    /// known to make progress. `None` never gives up.
-    pub fn set_user_timeout(&mut self, timeout: Option<Duration>) {
-        self.config.user_timeout = timeout;
-        if let Some(since) = self.snd.waiting_since {
-            self.watch_peer(since);
-        }
-    }
-
     /// Sets how long FIN-WAIT-2 lasts once the application has let go (as `TCP_LINGER2`).
     pub fn set_fin_wait_2(&mut self, timeout: Duration) {
         self.config.fin_wait_2 = timeout;

@@ -6,7 +6,7 @@ mod common;
 use common::{Script, Setup, ms, text_at};
 use handfast_packet::buf::Chunk;
 use handfast_packet::ip::Ecn;
-use handfast_packet::tcp::{Ace, SackBlock, SeqNumber, TcpOptions, Timestamps};
+use handfast_packet::tcp::{Ace, SackBlock, SeqNumber, TcpOptions, Timestamps, UserTimeout};
 use handfast_tcp::{Connection, Control, IcmpError, Path, Segment, State};
 use proptest::prelude::*;
 
@@ -95,6 +95,7 @@ fn setup() -> impl Strategy<Value = Setup> {
                 setup.options = "mss 1012,sackOK,TS val 1000 ecr 0,wscale 3";
                 (setup.config.sack, setup.config.window_scaling) = (true, true);
                 setup.config.receive_buffer = 200_000;
+                setup.config.user_timeout_option = true;
                 setup
             }
         };
@@ -127,6 +128,7 @@ impl World {
         });
         let mut options = TcpOptions {
             timestamps,
+            user_timeout: UserTimeout::from_option(guess.window & 1 == 1, guess.window >> 1),
             ..TcpOptions::default()
         };
         if let Some((left, right)) = guess.sack {

@@ -201,7 +201,7 @@ impl TcpStream {
     /// # Errors
     /// `NetworkDown` when the host is down.
     pub fn user_timeout(&self) -> io::Result<Option<Duration>> {
-        self.now(|socket| socket.config().user_timeout)
+        self.now(|socket| socket.user_timeout())
     }
 
     /// Sets how long FIN-WAIT-2 lasts once this stream was dropped (`TCP_LINGER2`).

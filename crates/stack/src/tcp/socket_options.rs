@@ -138,6 +138,22 @@ impl TcpSocket<'_> {
         self.call(|connection, _| connection.set_user_timeout(timeout));
     }
 
+    /// The user timeout in force; see [`Connection::user_timeout`].
+    pub fn user_timeout(&self) -> Option<Duration> {
+        self.connection().user_timeout()
+    }
+
+    /// What the peer told of its own; see [`Connection::peer_user_timeout`].
+    pub fn peer_user_timeout(&self) -> Option<Duration> {
+        self.connection().peer_user_timeout()
+    }
+
+    /// Lets the peer's option change the user timeout, or not; see
+    /// [`Connection::set_user_timeout_changeable`].
+    pub fn set_user_timeout_changeable(&mut self, changeable: bool) {
+        self.call(|connection, _| connection.set_user_timeout_changeable(changeable));
+    }
+
     /// Sets how long FIN-WAIT-2 lasts; see [`Connection::set_fin_wait_2`].
     pub fn set_fin_wait_2(&mut self, timeout: Duration) {
         self.call(|connection, _| connection.set_fin_wait_2(timeout));

@@ -1,6 +1,7 @@
 //! Two stacks joined by hand in virtual time, and single stacks under crafted frames.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
+mod choices;
 mod connections;
 mod ecn;
 mod errors;

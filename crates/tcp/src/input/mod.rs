@@ -70,6 +70,7 @@ impl Connection {
             return;
         }
         self.mark_arrives(&segment, opening && !answer);
+        self.user_timeout_arrives(&segment.options);
         if let Some(pointer) = segment.urgent {
             self.urgent_arrives(seq, pointer);
         }

@@ -43,6 +43,7 @@ impl Connection {
                 Phase::Synchronized => self.poll_synchronized(cx),
             },
         }?;
+        self.attach_user_timeout(&mut transmit);
         (transmit.dscp, transmit.hop_limit) = (self.config.dscp, self.config.hop_limit);
         let segments = wire_segments(&transmit);
         self.info.segments_sent += segments;
@@ -70,7 +71,8 @@ impl Connection {
 
     fn poll_synchronized(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
         let owed = self.acks.owed().filter(|_| self.handshake_ack_is_due());
-        if let Some(cause) = self.acks.pure_ack_owed().or(owed) {
+        let owed = self.acks.pure_ack_owed().or(owed);
+        if let Some(cause) = owed.or_else(|| self.user_timeout_ack()) {
             return Some(self.pure_ack(cx.now, cause));
         }
         if let Some(transmit) = self.loss_probe(cx) {

@@ -5,10 +5,11 @@
 //! an optional distance may stand: see [`Names`]. `wire 4` says that a received segment stands
 //! for four on the wire. `E`, `W` and `A` among the flags are ECE, CWR and AE, behind S, F or R;
 //! in front of all may stand the ECN field: `[noecn]`, `[ect0]`, `[ect1]` or `[ce]`. AccECN
-//! counters are `ECN e1b 1 ceb 0 e0b 1`, in their order on the wire.
+//! counters are `ECN e1b 1 ceb 0 e0b 1`, in their order on the wire. A user timeout is `uto 90s` or `uto 2m`,
+//! and ours is told in seconds.
 
 use handfast_packet::tcp::{
-    AccEcn, AccEcnOrder, Ace, FastOpen, SackBlock, SeqNumber, TcpOptions, Timestamps,
+    AccEcn, AccEcnOrder, Ace, FastOpen, SackBlock, SeqNumber, TcpOptions, Timestamps, UserTimeout,
 };
 use handfast_tcp::{Control, Segment, Transmit};
 
@@ -138,6 +139,13 @@ fn accecn(words: &[&str]) -> AccEcn {
     AccEcn::new(order, value("e0b"), value("ceb"), value("e1b")).truncated((words.len() / 2) as u8)
 }
 
+/// `900s` or `15m`.
+fn user_timeout(time: &str) -> UserTimeout {
+    let (number, unit) = time.split_at(time.len() - 1);
+    let number = number.parse().expect("a number");
+    UserTimeout::from_option(unit == "m", number).expect("15 bits that are not zero")
+}
+
 fn describe_accecn(option: &AccEcn) -> String {
     let counters = [
         ("e0b", option.ect0()),
@@ -229,6 +237,7 @@ impl Script {
             ["mss", value] => options.mss = Some(value.parse().expect("an MSS")),
             ["wscale", value] => options.window_scale = Some(value.parse().expect("a shift")),
             ["sackOK"] => options.sack_permitted = true,
+            ["uto", time] => options.user_timeout = Some(user_timeout(time)),
             ["ECN", ref words @ ..] => options.accecn = Some(accecn(words)),
             ["FO", ref cookie @ ..] => {
                 let digits = cookie.concat();
@@ -361,6 +370,11 @@ impl Script {
             let digits: String = digits.collect();
             format!("FO {digits}").trim_end().to_string()
         }));
+        words.extend(
+            options
+                .user_timeout
+                .map(|uto| format!("uto {}s", uto.duration().as_secs())),
+        );
         if !options.sack.as_slice().is_empty() {
             let edge = |seq: SeqNumber| seq.0.wrapping_sub(self.irs).cast_signed();
             let blocks = options.sack.as_slice().iter();
