@@ -183,6 +183,21 @@ fn it_waits_for_room_beside_sack_blocks() {
     assert_eq!(said.duration(), secs(200));
 }
 
+/// A segment that fills the path has no room either, new or sent again.
+#[test]
+fn it_makes_no_segment_too_large_for_the_path() {
+    let mut script = negotiated(|_| {}, "");
+    script.write(MSS);
+    script.expect("P. 1:1001(1000) <>");
+    script.verb("timeout", |connection, _| {
+        connection.set_user_timeout(Some(secs(300)));
+    });
+    script.expect_after(ms(200), "P. 1:1001(1000) <>");
+    script.inject(". 1:1(0) ack 1001");
+    script.write(10);
+    script.expect("P. 1001:1011(10) <uto 300s>");
+}
+
 /// The peer's option counts in any acceptable segment, and the last one counts.
 #[test]
 fn the_peer_may_change_its_mind() {
