@@ -314,12 +314,11 @@ fn d_sacks_for_all_that_was_resent_undo_the_reduction_once() {
     // The original was late; then the copy is reported.
     script.inject(". 1:1(0) ack 10001");
     script.inject(". 1:1(0) ack 10001 <sack 1:1001>");
-    script.write(3_000);
-    script.expect_bytes(10_001, 13_001);
-    script.inject(". 1:1(0) ack 10001 <sack 1:1001>");
     let info = script.connection.info();
     assert!(info.congestion_window >= before, "{info:?}");
     assert_eq!(info.slow_start_threshold, u64::MAX);
+    script.write(3_000);
+    script.expect_bytes(10_001, 13_001);
     // A real loss after it is answered; a replay of the D-SACK takes nothing back.
     script.inject(". 1:1(0) ack 10001 <sack 11001:13001>");
     script.after(ms(100));

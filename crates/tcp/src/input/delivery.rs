@@ -22,7 +22,8 @@ impl Connection {
     /// it is a duplicate ACK (RFC 5681 section 2).
     pub(crate) fn acknowledge(&mut self, cx: &Cx<'_>, ack: Offset, segment: (&Segment, bool)) {
         let (segment, duplicate) = segment;
-        if self.snd.outstanding() == 0 {
+        let tells = self.sack && !segment.options.sack.as_slice().is_empty();
+        if self.snd.outstanding() == 0 && !tells {
             let _nothing_to_answer = self.echoes(0, false);
             return;
         }

@@ -141,6 +141,9 @@ impl Connection {
         if !self.may_leave(cx.now) {
             return None;
         }
+        if text > 0 && self.acks.owed() == Some(Cause::HandshakeAck) {
+            self.acks.quick.on_handshake_with_text();
+        }
         let cause = if text == 0 {
             Cause::Close
         } else {

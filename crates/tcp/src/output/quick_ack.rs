@@ -37,6 +37,12 @@ impl QuickAck {
         self.interactive |= self.heard_at.is_some_and(|at| now - at < delay);
     }
 
+    /// Text of ours carried the last ACK of the handshake: the application had it ready, and waits
+    /// for an answer to it.
+    pub(crate) fn on_handshake_with_text(&mut self) {
+        self.interactive = true;
+    }
+
     /// An ACK waited in vain for an answer to ride on.
     pub(crate) fn on_delay_expired(&mut self) {
         self.interactive = false;
