@@ -7,14 +7,16 @@
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
-use handfast::tcp::{self, Algorithm, Info};
-use handfast::{Config, Connect, EthernetAddress, Host, Listen, TcpStream};
-use handfast_device::{Impair, ImpairSpec};
-use handfast_packet::buf::{Capabilities, Medium};
+use handfast::tcp::{self, Algorithm, Info, Pacing};
+use handfast::{Config, Connect, EthernetAddress, Host, Instant, Listen, TcpStream};
+use handfast_device::{Device, Impair, ImpairSpec, MemoryDevice};
+use handfast_packet::buf::{Capabilities, Medium, RxBatch, TxBatch};
 use handfast_sim::{World, link};
 
 const CONTROLLERS: [Algorithm; 3] = [Algorithm::Reno, Algorithm::Cubic, Algorithm::Bbr];
@@ -60,6 +62,8 @@ struct Outcome {
     /// Most bytes in flight, and segments sent again, in the first [`START_UP`] round trips.
     peak: u64,
     resent_early: u64,
+    /// Segments that the path lost until the end, of all flows.
+    lost: u64,
 }
 
 impl Path {
@@ -71,7 +75,8 @@ impl Path {
     fn spec(self) -> ImpairSpec {
         let Self { rate, rtt, loss } = self;
         let (queue, delay) = (self.bdp(), rtt * 500);
-        let text = format!("out.rate={rate}mbit,out.queue={queue}B,delay={delay}us,out.loss={loss}%");
+        let text =
+            format!("out.rate={rate}mbit,out.queue={queue}B,delay={delay}us,out.loss={loss}%");
         text.parse().expect("our own words")
     }
 
@@ -105,8 +110,8 @@ fn main() {
 /// One flow on each path: utilisation, queueing, repairs.
 fn alone() -> String {
     let mut table = String::from(
-        "| Mbit/s | RTT | loss | controller | used | least | mean RTT | resent | timeouts |\n\
-         |---|---|---|---|---|---|---|---|---|\n",
+        "| Mbit/s | RTT | loss | controller | used | least | mean RTT | lost | resent | timeouts |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n",
     );
     for (rate, rtt) in [(20, 20), (20, 100), (100, 20), (100, 100)] {
         for loss in ["0", "0.1", "1"] {
@@ -115,6 +120,7 @@ fn alone() -> String {
                 let runs = SEEDS.map(|seed| run_one(path, seed, Flow::of(congestion)));
                 let used = runs.map(|run| path.used(run.read, ALONE));
                 let least = used.into_iter().fold(f64::INFINITY, f64::min);
+                let lost = runs.iter().map(|run| run.lost).sum::<u64>() / 3;
                 let resent = runs.map(|run| run.info.retransmissions);
                 let timeouts: u64 = runs.iter().map(|run| run.info.timeouts).sum();
                 let (used, waits) = (mean(&used), mean(&runs.map(|run| run.rtt)));
@@ -122,7 +128,7 @@ fn alone() -> String {
                 row(
                     &mut table,
                     format_args!(
-                        "{rate} | {rtt} ms | {loss} % | {congestion:?} | {used:.1} % | {least:.1} % | {waits:.0} ms | {resent} | {timeouts}"
+                        "{rate} | {rtt} ms | {loss} % | {congestion:?} | {used:.1} % | {least:.1} % | {waits:.0} ms | {lost} | {resent} | {timeouts}"
                     ),
                 );
             }
@@ -131,11 +137,11 @@ fn alone() -> String {
     table
 }
 
-/// The first round trips with and without HyStart++ (BBR knows no HyStart++).
+/// The first round trips with and without HyStart++ (BBR knows no HyStart++ and always paces).
 fn start_up() -> String {
     let mut table = String::from(
-        "| Mbit/s | RTT | controller | HyStart++ | most in flight | resent | used in the first 20 RTT |\n\
-         |---|---|---|---|---|---|---|\n",
+        "| Mbit/s | RTT | controller | HyStart++ | paced | most in flight | resent | used in the first 20 RTT |\n\
+         |---|---|---|---|---|---|---|---|\n",
     );
     for (rate, rtt) in [(20, 20), (20, 100), (100, 20), (100, 100)] {
         let path = Path {
@@ -143,24 +149,28 @@ fn start_up() -> String {
             rtt,
             loss: "0",
         };
-        for (congestion, hystart) in [
-            (Algorithm::Reno, false),
-            (Algorithm::Reno, true),
-            (Algorithm::Cubic, false),
-            (Algorithm::Cubic, true),
-            (Algorithm::Bbr, false),
+        for (congestion, hystart, paced) in [
+            (Algorithm::Reno, false, false),
+            (Algorithm::Reno, true, false),
+            (Algorithm::Reno, true, true),
+            (Algorithm::Cubic, false, false),
+            (Algorithm::Cubic, true, false),
+            (Algorithm::Cubic, true, true),
+            (Algorithm::Bbr, false, true),
         ] {
             let mut flow = Flow::of(congestion);
             flow.tcp.hystart = hystart;
+            flow.tcp.pacing = if paced { Pacing::On } else { Pacing::Auto };
             let until = START_UP * Duration::from_millis(rtt.into());
             let [one] = run(path, SEEDS[0], [flow], Duration::ZERO..until);
             let peak = one.peak * 100 / u64::from(path.bdp());
             let used = path.used(one.read, until);
-            let (hystart, resent) = (if hystart { "on" } else { "off" }, one.resent_early);
+            let word = |is| if is { "on" } else { "off" };
+            let (hystart, paced, resent) = (word(hystart), word(paced), one.resent_early);
             row(
                 &mut table,
                 format_args!(
-                    "{rate} | {rtt} ms | {congestion:?} | {hystart} | {peak} % of BDP | {resent} | {used:.0} %"
+                    "{rate} | {rtt} ms | {congestion:?} | {hystart} | {paced} | {peak} % of BDP | {resent} | {used:.0} %"
                 ),
             );
         }
@@ -268,7 +278,8 @@ fn run<const N: usize>(
     flows: [Flow; N],
     part: std::ops::Range<Duration>,
 ) -> [Outcome; N] {
-    let (mut world, client, peer) = world(path, seed);
+    let lost = Rc::new(Cell::new(0));
+    let (mut world, client, peer) = world(path, seed, Rc::clone(&lost));
     let mut port = 80;
     let outcomes = flows.map(|flow| {
         port += 1;
@@ -280,6 +291,7 @@ fn run<const N: usize>(
             path,
             part: part.clone(),
             read,
+            lost: Rc::clone(&lost),
             slot: Rc::clone(&slot),
         };
         let sleep = world.sleeper();
@@ -306,7 +318,7 @@ fn run<const N: usize>(
     outcomes.map(|slot| slot.get())
 }
 
-fn world(path: Path, seed: u64) -> (World, Host, Host) {
+fn world(path: Path, seed: u64, lost: Rc<Cell<u64>>) -> (World, Host, Host) {
     let capabilities = Capabilities {
         medium: Medium::Ethernet,
         mtu: 1_500,
@@ -320,7 +332,8 @@ fn world(path: Path, seed: u64) -> (World, Host, Host) {
         seed,
         ..Config::default()
     };
-    let client = world.add(Impair::new(a, path.spec(), seed), config(2 * seed));
+    let link = Impair::new(a, path.spec(), seed);
+    let client = world.add(Counted { link, lost }, config(2 * seed));
     let peer = world.add(b, config(2 * seed + 1));
     for (host, address) in [(&client, "192.0.2.1/24"), (&peer, "192.0.2.2/24")] {
         let address = address.parse().expect("an address");
@@ -356,6 +369,7 @@ struct Watched {
     path: Path,
     part: std::ops::Range<Duration>,
     read: Rc<Cell<f64>>,
+    lost: Rc<Cell<u64>>,
     slot: Rc<Cell<Outcome>>,
 }
 
@@ -387,6 +401,42 @@ impl Watched {
         }
         outcome.read = self.read.get() - before;
         outcome.rtt = rtt.0 / rtt.1;
+        outcome.lost = self.lost.get();
         self.slot.set(outcome);
+    }
+}
+
+/// The bad link, with its losses for all to see.
+struct Counted {
+    link: Impair<MemoryDevice>,
+    lost: Rc<Cell<u64>>,
+}
+
+impl Device for Counted {
+    fn capabilities(&self) -> Capabilities {
+        self.link.capabilities()
+    }
+
+    fn hardware_address(&self) -> EthernetAddress {
+        self.link.hardware_address()
+    }
+
+    fn recv(&mut self, now: Instant, batch: &mut RxBatch) -> io::Result<usize> {
+        self.link.recv(now, batch)
+    }
+
+    fn send(&mut self, now: Instant, batch: &mut TxBatch) -> io::Result<usize> {
+        let count = self.link.send(now, batch);
+        let out = self.link.statistics().outbound;
+        self.lost.set(out.lost + out.overflowed);
+        count
+    }
+
+    fn next_ready(&self) -> Option<Instant> {
+        self.link.next_ready()
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.link.fd()
     }
 }

@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use handfast::tcp::{self, Algorithm, Info, Pacing};
@@ -121,4 +122,73 @@ fn bbr_does_not_mind_random_losses() {
     assert!(bbr >= 80, "{bbr} %, {info:?}");
     let (cubic, info) = upload(config(Algorithm::Cubic), spec, 5_000_000);
     assert!(cubic <= 40, "{cubic} %, {info:?}");
+}
+
+/// RFC 9743 5.1.4 and 5.2.1: two flows at one bottleneck. Jain's index in percent of what they had
+/// delivered after half a minute.
+fn jain(algorithms: [Algorithm; 2]) -> (u64, [Info; 2]) {
+    let (mut world, client, peer) = world("out.rate=20mbit,out.queue=100KiB,delay=20ms");
+    let listener = peer.listen(server(), Listen::default()).unwrap();
+    let spawner = world.spawner();
+    world.spawn(async move {
+        loop {
+            let (stream, _) = poll_fn(|cx| listener.poll_accept(cx)).await.unwrap();
+            spawner.spawn(async move {
+                read_to_end(&stream).await;
+            });
+        }
+    });
+    let streams = algorithms.map(|algorithm| {
+        let options = Connect {
+            tcp: Some(config(algorithm)),
+            ..Connect::default()
+        };
+        Rc::new(client.connect(server(), options).unwrap())
+    });
+    for stream in &streams {
+        let stream = Rc::clone(stream);
+        world.spawn(async move {
+            poll_fn(|cx| stream.poll_connected(cx)).await.unwrap();
+            let bytes = vec![7; 100_000];
+            loop {
+                poll_fn(|cx| stream.poll_write(cx, &bytes)).await.unwrap();
+            }
+        });
+    }
+    let end = world.sleep(Duration::from_secs(30));
+    world.run_until(MINUTES, end).unwrap();
+    let infos = streams.map(|stream| stream.info());
+    let [a, b] = [infos[0].bytes_acked, infos[1].bytes_acked].map(u128::from);
+    let jain = 100 * (a + b) * (a + b) / (2 * (a * a + b * b));
+    (u64::try_from(jain).unwrap(), infos)
+}
+
+/// RFC 9743: nobody starves beside its like or beside the default, and what is lost in the queue is
+/// found without timeouts.
+#[test]
+fn two_flows_share_a_bottleneck_rfc_9743() {
+    for (algorithms, least) in [
+        ([Algorithm::Reno, Algorithm::Reno], 95),
+        ([Algorithm::Cubic, Algorithm::Cubic], 95),
+        ([Algorithm::Bbr, Algorithm::Bbr], 90),
+        ([Algorithm::Cubic, Algorithm::Reno], 75),
+        ([Algorithm::Cubic, Algorithm::Bbr], 75),
+    ] {
+        let (jain, infos) = jain(algorithms);
+        assert!(jain >= least, "{algorithms:?}: {jain} %, {infos:?}");
+        let timeouts = infos.map(|info| info.timeouts);
+        assert_eq!(timeouts, [0, 0], "{algorithms:?}: {infos:?}");
+    }
+}
+
+/// RFC 9743 5.1.1: of three segments in ten nothing arrives, and everybody backs off; most gaps
+/// wait for the timer, and that doubles.
+#[test]
+fn heavy_losses_slow_everybody_down_rfc_9743() {
+    for congestion in [Algorithm::Reno, Algorithm::Cubic, Algorithm::Bbr] {
+        let spec = "out.rate=20mbit,delay=50ms,out.loss=30%";
+        let (share, info) = upload(config(congestion), spec, 150_000);
+        assert!(share <= 10, "{congestion:?}: {share} %, {info:?}");
+        assert!(info.timeouts > 0, "{congestion:?}: {info:?}");
+    }
 }
