@@ -31,8 +31,8 @@ pub(crate) struct DrillArgs {
     /// Compare the PSH flag too.
     #[arg(long)]
     pub(crate) strict_psh: bool,
-    /// What may be sent behind the last packet that a script expects: nothing (strict, the
-    /// default), ACKs without text and the FIN of a close (answers), or anything, as the original
+    /// What may be sent behind the last packet that a script expects: nothing (strict), the ACK or
+    /// the FIN that its last step calls for (answers, the default), or anything, as the original
     /// does not look at it (lenient).
     #[arg(long, value_name = "strict|answers|lenient", value_parser = parse_end)]
     pub(crate) end: Option<End>,

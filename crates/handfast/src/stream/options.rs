@@ -4,6 +4,8 @@ use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use handfast_tcp::CongestionController;
+
 use super::{READER, TcpStream, WRITER};
 use crate::error;
 
@@ -104,6 +106,14 @@ impl TcpStream {
     /// `NetworkDown` when the host is down.
     pub fn dscp(&self) -> io::Result<u8> {
         self.now(|socket| socket.config().dscp)
+    }
+
+    /// Puts the caller's own congestion controller in the place of ours.
+    ///
+    /// # Errors
+    /// `NetworkDown` when the host is down.
+    pub fn set_controller(&self, controller: Box<dyn CongestionController>) -> io::Result<()> {
+        self.now(|socket| socket.set_controller(controller))
     }
 
     /// Puts a cork in (`TCP_CORK`): only full segments leave, for at most 200 ms. Pulling it sends the

@@ -1,9 +1,10 @@
 //! What `TcpSocket` lets the application choose while a connection lives, and urgent text: each call
 //! is that of [`Connection`] by the same name.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
-use handfast_tcp::{Connection, ReadError, SoftError, WriteError};
+use handfast_tcp::{CongestionController, Connection, ReadError, SoftError, WriteError};
 
 use super::TcpSocket;
 
@@ -152,6 +153,11 @@ impl TcpSocket<'_> {
     /// [`Connection::set_user_timeout_changeable`].
     pub fn set_user_timeout_changeable(&mut self, changeable: bool) {
         self.call(|connection, _| connection.set_user_timeout_changeable(changeable));
+    }
+
+    /// Replaces the congestion controller; see [`Connection::set_controller`].
+    pub fn set_controller(&mut self, controller: Box<dyn CongestionController>) {
+        self.call(|connection, _| connection.set_controller(controller));
     }
 
     /// Sets how long FIN-WAIT-2 lasts; see [`Connection::set_fin_wait_2`].

@@ -4,6 +4,8 @@ use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use handfast_tcp::CongestionController;
+
 use super::{TcpStream, cooperate};
 
 impl TcpStream {
@@ -105,6 +107,14 @@ impl TcpStream {
     /// `NetworkDown` when the host is down.
     pub fn dscp(&self) -> io::Result<u8> {
         self.0.dscp()
+    }
+
+    /// Puts the caller's own congestion controller in the place of ours.
+    ///
+    /// # Errors
+    /// `NetworkDown` when the host is down.
+    pub fn set_controller(&self, controller: Box<dyn CongestionController>) -> io::Result<()> {
+        self.0.set_controller(controller)
     }
 
     /// Puts a cork in (`TCP_CORK`): only full segments leave, for at most 200 ms. Pulling it sends the

@@ -81,7 +81,8 @@ impl Runner {
         let now = self.machine.now;
         while let Some(sent) = self.next_sent(line, now)? {
             let told = self.tell(&sent);
-            if !relaxed::may_be_left(&self.plan, &sent) {
+            let answers = self.acted_at.is_some_and(|at| at <= sent.at);
+            if !relaxed::may_be_left(&self.plan, &sent, answers) {
                 return Err(Stop::fail(line, "nothing more", told));
             }
             self.notes

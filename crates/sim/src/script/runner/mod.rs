@@ -19,6 +19,7 @@ mod steps;
 mod text;
 mod wire;
 
+use handfast_packet::Instant;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -243,6 +244,8 @@ struct Runner {
     cookies: BTreeMap<String, Vec<u8>>,
     /// Nothing but commands follows: settings are put back, which matters to nobody here.
     cleans_up: bool,
+    /// When the script last sent or expected a packet, or closed a socket.
+    acted_at: Option<Instant>,
     /// Counters as they were when the script last put them to zero.
     counted: Counters,
     notes: Vec<String>,
@@ -286,6 +289,7 @@ impl Runner {
             variables: BTreeMap::new(),
             cookies,
             cleans_up: false,
+            acted_at: None,
             counted: Counters::default(),
             notes,
         })
@@ -299,9 +303,21 @@ impl Runner {
             last = step.line;
             self.cleans_up = acts < Some(at);
             self.step(step)?;
+            if calls_for_answers(&step.action) {
+                self.acted_at = Some(self.machine.now);
+            }
         }
         self.finish_pending()?;
         self.expect_nothing_more(last)
+    }
+}
+
+/// Whether the machine may have something to say to a step.
+fn calls_for_answers(action: &Action) -> bool {
+    match action {
+        Action::Packet(_) => true,
+        Action::Call(call) => matches!(call.name.as_str(), "close" | "shutdown"),
+        _ => false,
     }
 }
 

@@ -24,9 +24,11 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum End {
     /// Nothing.
-    #[default]
     Strict,
-    /// What the last steps call for in any stack: ACKs without text, and the FIN of a `close`.
+    /// What the last packet or `close` calls for in any stack, when it leaves at that moment or
+    /// later: ACKs without text, and the FIN. The default: who writes a script that ends with a segment or a
+    /// `close` means no more to be looked at.
+    #[default]
     Answers,
     /// Anything, as in the original, which does not look.
     Lenient,

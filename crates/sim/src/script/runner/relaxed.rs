@@ -45,7 +45,7 @@ pub(super) fn without_fin(plan: &Plan, flow: &Flow, script: &Segment) -> Option<
 /// In relaxed mode scripts that end with a segment which is not acceptable do not look at the ACK
 /// that answers it (RFC 9293 3.10.7.4, the first check), and those that end by closing do not look
 /// at the FIN: neither did those who wrote them.
-pub(super) fn may_be_left(plan: &Plan, sent: &Sent) -> bool {
+pub(super) fn may_be_left(plan: &Plan, sent: &Sent, answers: bool) -> bool {
     let SentBody::Tcp { segment, .. } = &sent.body else {
         return plan.end == End::Lenient;
     };
@@ -55,7 +55,7 @@ pub(super) fn may_be_left(plan: &Plan, sent: &Sent) -> bool {
     let closes = bits == Flags::FIN | Flags::ACK && segment.len == 0 && sent.cause == Cause::Close;
     match (plan.end, plan.mode) {
         (End::Lenient, _) => true,
-        (End::Answers, _) => acks || closes,
+        (End::Answers, _) => answers && (acks || closes),
         (End::Strict, Mode::Relaxed) => acks && sent.cause == Cause::ChallengeAck || closes,
         (End::Strict, Mode::Strict) => false,
     }

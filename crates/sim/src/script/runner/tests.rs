@@ -20,11 +20,11 @@ const OPEN: &str = "\
 ";
 
 fn verdict(steps: &str) -> Verdict {
-    run_text(&format!("{OPEN}{steps}"), &Options::default()).verdict
+    run_text(&format!("{OPEN}{steps}"), &strict()).verdict
 }
 
 fn passes(steps: &str) {
-    let report = run_text(&format!("{OPEN}{steps}"), &Options::default());
+    let report = run_text(&format!("{OPEN}{steps}"), &strict());
     let (verdict, ladder) = (&report.verdict, &report.ladder);
     assert_eq!(*verdict, Verdict::Pass, "{steps}\n{verdict}\n{ladder}");
 }
@@ -143,10 +143,10 @@ fn a_syn_has_one_name() {
 +0 connect(3, ..., ...) = -1 EINPROGRESS (under way)
 +0 > S 700:700(0) <...>
 +1 > S 700:700(0) <...>";
-    assert_eq!(run_text(text, &Options::default()).verdict, Verdict::Pass);
+    assert_eq!(run_text(text, &strict()).verdict, Verdict::Pass);
     let other = text.replace("+1 > S 700:700(0)", "+1 > S 701:701(0)");
     assert!(matches!(
-        run_text(&other, &Options::default()).verdict,
+        run_text(&other, &strict()).verdict,
         Verdict::Fail { .. }
     ));
 }
@@ -184,6 +184,11 @@ fn answers_to_the_last_steps_may_be_left() {
         ("+0 write(4, ..., 10) = 10", false),
         (
             "+0 < S 0:0(0) win 9\n+0 < R. 1:1(0) ack 1 win 9\n+0 < . 1:1(0) ack 1 win 9",
+            false,
+        ),
+        // The ACK left before the last packet: whoever looked further should have seen it.
+        (
+            "+0 < P. 1:11(10) ack 1 win 60000\n+.1 < . 11:11(0) ack 1 win 60000",
             false,
         ),
     ] {
@@ -279,17 +284,14 @@ fn timestamps_are_mapped() {
     );
     let steps = "+0 write(4, ..., 10) = 10\n+0 > P. 1:11(10) ack 1 <nop,nop,TS val 200 ecr 800>";
     let good = format!("{text}{steps}");
-    let report = run_text(&good, &Options::default());
+    let report = run_text(&good, &strict());
     assert_eq!(report.verdict, Verdict::Pass, "{}", report.ladder);
     // With a tick, the stack's own clock is looked at.
     let ticking = format!("--tcp_ts_tick_usecs=1000\n{good}");
-    assert_eq!(
-        run_text(&ticking, &Options::default()).verdict,
-        Verdict::Pass
-    );
+    assert_eq!(run_text(&ticking, &strict()).verdict, Verdict::Pass);
     for wrong in ["val 300 ecr 800", "val 200 ecr 801"] {
         let text = ticking.replace("val 200 ecr 800", wrong);
-        let verdict = run_text(&text, &Options::default()).verdict;
+        let verdict = run_text(&text, &strict()).verdict;
         assert!(matches!(verdict, Verdict::Fail { .. }), "{wrong}");
     }
 }
@@ -303,7 +305,7 @@ fn numbers_count_from_the_syn() {
     let steps = "+0 < . 11:21(10) ack 1 win 60000\n+0 > . 1:1(0) ack 1 <nop,nop,sack 11:21>\n\
         +0 < P. 1:11(10) ack 1 win 60000\n+0 > . 1:1(0) ack 21\n\
         +0 write(4, ..., 10) = 10\n+0 > P. 1:11(10) ack 21";
-    let report = run_text(&format!("{text}{steps}"), &Options::default());
+    let report = run_text(&format!("{text}{steps}"), &strict());
     let (verdict, ladder) = (&report.verdict, &report.ladder);
     assert_eq!(*verdict, Verdict::Pass, "{verdict}\n{ladder}");
 }
@@ -361,7 +363,7 @@ fn relaxed_scripts_are_known_by_their_settings() {
 +0 > S 0:0(0) win 1 <TS val 1 ecr 0,sackOK,eol,WSCALE,mss 1460>";
     let shift = (0..15).filter(|shift| {
         let text = text.replace("WSCALE", &format!("wscale {shift}"));
-        run_text(&text, &Options::default()).verdict == Verdict::Pass
+        run_text(&text, &strict()).verdict == Verdict::Pass
     });
     assert_eq!(shift.count(), 1, "another order and another window");
     let strict = Options {
@@ -388,7 +390,7 @@ fn relaxed_mode_forgives_what_is_each_stacks_choice() {
         for (mode, passes) in [(Mode::Relaxed, true), (Mode::Strict, false)] {
             let options = Options {
                 mode: Some(mode),
-                ..Options::default()
+                ..strict()
             };
             let report = run_text(&text, &options);
             let verdict = &report.verdict;
@@ -416,9 +418,9 @@ fn what_is_not_known_is_never_a_pass() {
     is_unsupported("+0 splice(4, 5) = 0", "splice");
     is_unsupported("+0 < sctp: INIT[]", "sctp");
     is_unsupported("+0 < icmp unreachable CODE [1:1(0)]", "CODE");
-    let bad = run_text("what is this", &Options::default()).verdict;
+    let bad = run_text("what is this", &strict()).verdict;
     assert!(matches!(bad, Verdict::Unsupported { .. }));
-    let bad = run_text("--ip_version=ipv9\n", &Options::default()).verdict;
+    let bad = run_text("--ip_version=ipv9\n", &strict()).verdict;
     assert!(matches!(bad, Verdict::Unsupported { .. }));
 }
 
@@ -428,10 +430,10 @@ fn parts_for_other_systems_are_tried_in_turn() {
         "{OPEN}+0 write(4, ..., 10) = 10\n#ifdef FreeBSD\n+0 > P. 1:11(10) ack 1\n#endif\n\
          #ifdef STANDARD\n+0 > F. 1:11(10) ack 1\n#endif"
     );
-    assert_eq!(run_text(&text, &Options::default()).verdict, Verdict::Pass);
+    assert_eq!(run_text(&text, &strict()).verdict, Verdict::Pass);
     let text = text.replace("P. 1:11", "F. 1:11");
     assert!(matches!(
-        run_text(&text, &Options::default()).verdict,
+        run_text(&text, &strict()).verdict,
         Verdict::Fail { .. }
     ));
 }
@@ -454,7 +456,7 @@ fn settings_without_sense_are_refused() {
         "--tolerance_usecs=soon",
         "--mood=good",
     ] {
-        let report = run_text(&format!("{setting}\n{OPEN}"), &Options::default());
+        let report = run_text(&format!("{setting}\n{OPEN}"), &strict());
         let verdict = report.verdict;
         assert!(matches!(verdict, Verdict::Unsupported { .. }), "{setting}");
     }
@@ -491,6 +493,14 @@ proptest! {
             let end = (at + len).min(text.len());
             text.replace_range(at..end, &with);
         }
-        let _ = run_text(&text, &Options::default());
+        let _ = run_text(&text, &strict());
+    }
+}
+
+/// Nothing may be left over.
+fn strict() -> Options {
+    Options {
+        end: End::Strict,
+        ..Options::default()
     }
 }
