@@ -48,6 +48,8 @@ struct Path {
 #[derive(Clone, Copy)]
 struct Flow {
     tcp: tcp::Config,
+    /// The peer's choices.
+    peer: tcp::Config,
     begins: Duration,
 }
 
@@ -95,6 +97,7 @@ impl Flow {
         };
         Self {
             tcp,
+            peer: tcp::Config::default(),
             begins: Duration::ZERO,
         }
     }
@@ -105,6 +108,7 @@ fn main() {
     println!("{}", start_up());
     println!("{}", heavy_loss());
     println!("{}", together());
+    println!("{}", receive_buffers());
 }
 
 /// One flow on each path: utilisation, queueing, repairs.
@@ -250,6 +254,33 @@ fn together() -> String {
     table
 }
 
+/// How much the peer's receive buffer has to do with what BBR reaches under random loss.
+fn receive_buffers() -> String {
+    let mut table = String::from(
+        "| peer's receive buffer | seed 1 | seed 2 | seed 3 |\n\
+         |---|---|---|---|\n",
+    );
+    let path = Path {
+        rate: 100,
+        rtt: 100,
+        loss: "1",
+    };
+    let tuned = tcp::Config::default();
+    for (name, receive_buffer) in [
+        ("tunes itself", tuned.receive_buffer),
+        ("15 MiB from the start", tuned.receive_buffer_max),
+    ] {
+        let mut flow = Flow::of(Algorithm::Bbr);
+        flow.peer.receive_buffer = receive_buffer;
+        let [a, b, c] = SEEDS.map(|seed| path.used(run_one(path, seed, flow).read, ALONE));
+        row(
+            &mut table,
+            format_args!("{name} | {a:.1} % | {b:.1} % | {c:.1} %"),
+        );
+    }
+    table
+}
+
 fn row(table: &mut String, cells: std::fmt::Arguments<'_>) {
     writeln!(table, "| {cells} |").expect("a String takes everything");
 }
@@ -286,7 +317,7 @@ fn run<const N: usize>(
         let server = SocketAddr::from(([192, 0, 2, 2], port));
         let slot = Rc::new(Cell::new(Outcome::default()));
         let read = Rc::new(Cell::new(0.0));
-        world.spawn(receive(&peer, server, Rc::clone(&read)));
+        world.spawn(receive(&peer, server, flow.peer, Rc::clone(&read)));
         let watched = Watched {
             path,
             part: part.clone(),
@@ -343,8 +374,17 @@ fn world(path: Path, seed: u64, lost: Rc<Cell<u64>>) -> (World, Host, Host) {
 }
 
 /// The peer's application: reads all that comes.
-fn receive(peer: &Host, at: SocketAddr, read: Rc<Cell<f64>>) -> impl Future<Output = ()> + use<> {
-    let listener = peer.listen(at, Listen::default()).expect("a free port");
+fn receive(
+    peer: &Host,
+    at: SocketAddr,
+    tcp: tcp::Config,
+    read: Rc<Cell<f64>>,
+) -> impl Future<Output = ()> + use<> {
+    let options = Listen {
+        tcp: Some(tcp),
+        ..Listen::default()
+    };
+    let listener = peer.listen(at, options).expect("a free port");
     async move {
         let accepted = poll_fn(|cx| listener.poll_accept(cx)).await;
         let (stream, _) = accepted.expect("the listener stays");
