@@ -169,3 +169,35 @@ impl Recovery {
             .map_or(Offset::ZERO, |first| first.start);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::recovery::AckInfo;
+
+    /// The queue of retransmissions does not outlive what it is about, whoever the peer is.
+    #[test]
+    fn retransmissions_are_forgotten_when_they_are_settled() {
+        for sack in [false, true] {
+            let mut recovery = Recovery::new(&Config::default());
+            recovery.begin(sack);
+            let now = Instant::from_secs(1);
+            for round in 0..1_000_u64 {
+                let range = Offset::ZERO + round..Offset::ZERO + round + 1;
+                recovery.on_sent(range.clone(), now, 0);
+                recovery.resend_all(range.end);
+                recovery.on_resent(&range, now, 0, None);
+                let info = AckInfo {
+                    at: now,
+                    ack: range.end,
+                    blocks: &[],
+                    duplicate: None,
+                    mss: 1,
+                };
+                let _ = recovery.on_ack(&info, range.end);
+                assert!(recovery.again.is_empty(), "SACK {sack}, round {round}");
+            }
+        }
+    }
+}

@@ -241,11 +241,15 @@ impl Ledger {
 
     /// Bytes in the network by our reckoning: neither with the peer nor lost, and second copies.
     pub(crate) fn in_flight(&self) -> u64 {
-        let total = match (self.entries.front(), self.entries.back()) {
+        (self.outstanding() + self.again_bytes).saturating_sub(self.sacked_bytes + self.lost_bytes)
+    }
+
+    /// Bytes that are sent and not acknowledged.
+    pub(crate) fn outstanding(&self) -> u64 {
+        match (self.entries.front(), self.entries.back()) {
             (Some(first), Some(last)) => last.end - first.start,
             _ => 0,
-        };
-        (total + self.again_bytes).saturating_sub(self.sacked_bytes + self.lost_bytes)
+        }
     }
 
     pub(crate) fn sacked_bytes(&self) -> u64 {

@@ -134,7 +134,8 @@ pub(crate) struct Recovery {
     duplicates: u32,
     /// Originals below this are judged: acknowledged, SACKed, lost or resent.
     judged: Offset,
-    /// Retransmissions in the order of their departure.
+    /// Retransmissions in the order of their departure, for RACK alone; no more of them than were
+    /// sent since the last one that counts as under way was settled.
     again: VecDeque<(Range<Offset>, Instant)>,
     /// F-RTO is on.
     tests_timeouts: bool,
@@ -216,7 +217,9 @@ impl Recovery {
         let bytes = range.end - range.start;
         let stamp = self.rate.stamp(now, in_flight, bytes);
         self.ledger.resend(range, stamp);
-        self.again.push_back((range.clone(), now));
+        if self.sack && self.by_time {
+            self.again.push_back((range.clone(), now));
+        }
         self.undo.on_resent(range, timestamp);
         if let Some(prr) = &mut self.prr {
             prr.on_sent(bytes);
@@ -254,6 +257,9 @@ impl Recovery {
         }
         if delivery.ambiguous {
             (delivery.oldest, delivery.latest) = (None, None);
+        }
+        if self.ledger.again_bytes() == 0 {
+            self.again.clear();
         }
         self.note_reordering(&delivery, fack, info.mss);
         if let Some(range) = &info.duplicate {

@@ -181,8 +181,11 @@ impl Recovery {
         if self.phase == Phase::Loss && judgement.nxt <= self.recover {
             return;
         }
-        let out = self.ledger.iter().map(super::Sent::len).sum::<u64>();
-        let holes = out.div_ceil(judgement.mss).saturating_sub(1);
+        let holes = self
+            .ledger
+            .outstanding()
+            .div_ceil(judgement.mss)
+            .saturating_sub(1);
         let most = u32::try_from(holes).unwrap_or(u32::MAX);
         self.duplicates = (before + judgement.duplicates).min(most.max(before));
         delivery.bytes += u64::from(self.duplicates - before) * judgement.mss;
