@@ -238,6 +238,7 @@ impl Recovery {
         };
         let fack = self.highest_delivered(before);
         let (recover, testing) = (self.recover, self.phase == Phase::Loss);
+        self.rack.begin_ack();
         let (rack, rate, least) = (&mut self.rack, &mut self.rate, self.least.get());
         let mut book = |entry: &Sent, acknowledged: bool| {
             let known = entry.sacked && acknowledged;

@@ -37,8 +37,10 @@ impl Departure {
 pub(crate) struct Rack {
     /// RACK.xmit_ts and RACK.end_seq: of all that was delivered, what left last.
     pub(crate) newest: Option<Departure>,
-    /// RACK.rtt: how long that took.
+    /// RACK.rtt: how long what the last ACK delivered was under way, by what of it left last.
     pub(crate) rtt: Duration,
+    /// What left last of all that the ACK at hand delivered.
+    at_hand: Option<Departure>,
     /// RACK.reordering_seen.
     pub(crate) reordering_seen: bool,
     /// RACK.reo_wnd_mult.
@@ -54,11 +56,17 @@ impl Rack {
         Self {
             newest: None,
             rtt: Duration::ZERO,
+            at_hand: None,
             reordering_seen: false,
             factor: 1,
             persists: 0,
             round_end: None,
         }
+    }
+
+    /// Another ACK comes, and what it delivers, in any order.
+    pub(crate) fn begin_ack(&mut self) {
+        self.at_hand = None;
     }
 
     /// `segment` was delivered (RFC 8985 6.2 step 2). When it was sent twice and arrived sooner
@@ -69,9 +77,12 @@ impl Rack {
             return;
         }
         let departure = Departure::of(segment);
+        if self.at_hand.is_none_or(|latest| latest < departure) {
+            self.at_hand = Some(departure);
+            self.rtt = rtt;
+        }
         if self.newest.is_none_or(|newest| newest < departure) {
             self.newest = Some(departure);
-            self.rtt = rtt;
         }
     }
 
@@ -186,6 +197,24 @@ mod tests {
         assert_eq!(rack.newest, None);
         rack.on_delivered(&sent(10, 100, true), now, Some(ms(40)));
         assert_eq!(rack.rtt, ms(40));
+    }
+
+    /// RFC 8985 6.2 step 2: RACK.rtt is that of the last delivery, even of an older segment; within
+    /// one ACK the order is that of departures.
+    #[test]
+    fn the_round_trip_is_that_of_the_last_delivery() {
+        let mut rack = Rack::new();
+        rack.begin_ack();
+        rack.on_delivered(&sent(20, 100, false), Instant::from_millis(50), None);
+        rack.on_delivered(&sent(10, 50, false), Instant::from_millis(50), None);
+        assert_eq!(rack.rtt, ms(30));
+        rack.begin_ack();
+        rack.on_delivered(&sent(10, 60, false), Instant::from_millis(60), None);
+        assert_eq!(rack.rtt, ms(50));
+        assert_eq!(
+            rack.newest.map(|newest| newest.at),
+            Some(Instant::from_millis(20))
+        );
     }
 
     #[test]
