@@ -106,6 +106,20 @@ fn a_lost_retransmission_is_found_in_a_round_trip() {
     assert_eq!(script.connection.info().timeouts, 0);
 }
 
+/// Where the clock stands still, what left before a retransmission says nothing of it.
+#[test]
+fn departures_at_one_instant_keep_their_order() {
+    let mut script = Script::established(&Setup::sack());
+    script.write(10_000);
+    script.expect_bytes(1, 10_001);
+    script.inject(". 1:1(0) ack 1 <sack 1001:4001>");
+    script.expect(". 1:1001(1000)");
+    script.inject(". 1:1(0) ack 1 <sack 1001:5001>");
+    script.inject(". 1:1(0) ack 1 <sack 1001:9001>");
+    script.expect_nothing();
+    assert_eq!(retransmissions(&script), 1);
+}
+
 /// RFC 6675 (IsLost), where RACK is off: bytes of more than two segments behind a hole.
 #[test]
 fn without_rack_segments_are_counted() {

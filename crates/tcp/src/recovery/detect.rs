@@ -78,13 +78,13 @@ impl Recovery {
 
     fn lose_late_copies(&mut self, look: &Look, window: Duration) -> bool {
         let mut found = false;
-        while let Some((range, sent_at)) = self.again.front().cloned() {
+        while let Some((range, number)) = self.again.front().cloned() {
             let mut index = self.ledger.index_of(range.start);
             while let Some(entry) = self.ledger.get(index).copied() {
                 if entry.start >= range.end {
                     break;
                 }
-                if entry.again && entry.sent_at() == sent_at {
+                if entry.again && entry.number == number {
                     match rack::detect(&self.rack, window, &entry, look.now) {
                         Verdict::Unknown => return found,
                         Verdict::Late(at) => {

@@ -22,6 +22,8 @@ pub(crate) struct Sent {
     pub(crate) end: Offset,
     /// When it was last sent, and what the delivery rate needs to know about that moment.
     pub(crate) stamp: Stamp,
+    /// How many departures of the connection there were with it: exact where clocks are coarse.
+    pub(crate) number: u64,
     /// The peer holds it (RFC 2018).
     pub(crate) sacked: bool,
     /// It counts as lost; it may be on its way again.
@@ -47,6 +49,8 @@ impl Sent {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     entries: VecDeque<Sent>,
+    /// Departures so far.
+    departures: u64,
     /// What SACK blocks cover, in whole entries.
     sacked: RangeSet,
     /// What is lost and not under way again.
@@ -68,10 +72,12 @@ impl Ledger {
             .back()
             .is_none_or(|last| last.end == range.start);
         assert!(gapless, "what is new follows what is old");
+        self.departures += 1;
         self.entries.push_back(Sent {
             start: range.start,
             end: range.end,
             stamp,
+            number: self.departures,
             sacked: false,
             lost: false,
             again: false,
@@ -133,8 +139,9 @@ impl Ledger {
         true
     }
 
-    /// `range`, which lies in the ledger, left once more.
-    pub(crate) fn resend(&mut self, range: &Range<Offset>, stamp: Stamp) {
+    /// `range`, which lies in the ledger, left once more. Returns the number of that departure.
+    pub(crate) fn resend(&mut self, range: &Range<Offset>, stamp: Stamp) -> u64 {
+        self.departures += 1;
         let mut index = self.index_of(range.start);
         while let Some(entry) = self.entries.get(index).copied() {
             if entry.start >= range.end {
@@ -149,9 +156,11 @@ impl Ledger {
             }
             entry.resent = true;
             entry.stamp = stamp;
+            entry.number = self.departures;
             index += 1;
         }
         self.lost.remove(range);
+        self.departures
     }
 
     /// Nothing is lost after all.

@@ -136,7 +136,7 @@ pub(crate) struct Recovery {
     judged: Offset,
     /// Retransmissions in the order of their departure, for RACK alone; no more of them than were
     /// sent since the last one that counts as under way was settled.
-    again: VecDeque<(Range<Offset>, Instant)>,
+    again: VecDeque<(Range<Offset>, u64)>,
     /// F-RTO is on.
     tests_timeouts: bool,
     /// F-RTO is testing whether the timeout was spurious.
@@ -216,9 +216,9 @@ impl Recovery {
     ) {
         let bytes = range.end - range.start;
         let stamp = self.rate.stamp(now, in_flight, bytes);
-        self.ledger.resend(range, stamp);
+        let number = self.ledger.resend(range, stamp);
         if self.sack && self.by_time {
-            self.again.push_back((range.clone(), now));
+            self.again.push_back((range.clone(), number));
         }
         self.undo.on_resent(range, timestamp);
         if let Some(prr) = &mut self.prr {

@@ -15,18 +15,19 @@ const FACTOR_MAX: u32 = 255;
 /// Recoveries without a sign of reordering after which the factor is 1 again (RFC 8985 6.2 step 4).
 const FACTOR_PERSISTS: u8 = 16;
 
-/// A departure: RACK orders segments by time, and by offset where the time is the same
-/// (`RACK_sent_after`).
+/// A departure: RACK orders segments by when they left, and those that left together by offset
+/// (`RACK_sent_after`). The RFC compares times; departures are counted here, since a clock can
+/// stand still between a segment and the retransmission of one before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Departure {
-    pub(crate) at: Instant,
+    pub(crate) number: u64,
     pub(crate) end: Offset,
 }
 
 impl Departure {
     pub(crate) fn of(segment: &Sent) -> Self {
         Self {
-            at: segment.sent_at(),
+            number: segment.number,
             end: segment.end,
         }
     }
@@ -156,6 +157,7 @@ mod tests {
         Sent {
             start: Offset::FIRST,
             end: Offset::ZERO + end,
+            number: at,
             stamp: DeliveryRate::default().stamp(Instant::from_millis(at), 0, 1),
             sacked: false,
             lost: false,
@@ -211,10 +213,7 @@ mod tests {
         rack.begin_ack();
         rack.on_delivered(&sent(10, 60, false), Instant::from_millis(60), None);
         assert_eq!(rack.rtt, ms(50));
-        assert_eq!(
-            rack.newest.map(|newest| newest.at),
-            Some(Instant::from_millis(20))
-        );
+        assert_eq!(rack.newest.map(|newest| newest.number), Some(20));
     }
 
     #[test]
