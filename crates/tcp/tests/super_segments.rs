@@ -205,3 +205,21 @@ fn cutting_makes_no_difference() {
         assert_eq!(finish(cut), expected, "pieces of {cut}");
     }
 }
+
+/// Room that opens by little is not used by little: a third of the window goes at once, unless
+/// ACKs are slow to come.
+#[test]
+fn a_little_room_waits_for_more_while_acks_come_fast() {
+    let mut script = Script::established(&setup());
+    script.write(60_000);
+    script.expect(". 1:10001(10000)");
+    // The window of eleven segments has room for two, then, with the next ACK, for four.
+    script.inject(". 1:1(0) ack 1001");
+    script.expect_nothing();
+    script.inject(". 1:1(0) ack 2001");
+    script.expect(". 10001:14001(4000)");
+    // A millisecond later nobody waits.
+    script.after(ms(1));
+    script.inject(". 1:1(0) ack 3001");
+    script.expect(". 14001:16001(2000)");
+}

@@ -2,6 +2,7 @@
 //! window probe, new data and FIN, an ACK alone, a keep-alive.
 
 mod ack_policy;
+mod defer;
 mod nagle;
 mod pacing;
 mod probe;
@@ -130,9 +131,11 @@ impl Connection {
         });
         let text = text.min(self.super_segment());
         let fin = closing && text == queued && text < window;
-        if text == 0 && !fin {
+        let deferred = text > 0 && self.waits_for_room(cx.now, room.min(window));
+        if deferred || (text == 0 && !fin) {
             // Linux counts a window without room for another segment as full.
-            let limited = room < u64::from(self.snd.mss) && queued > 0;
+            let limited = (deferred && room < window) || room < u64::from(self.snd.mss);
+            let limited = limited && queued > 0;
             if limited {
                 self.snd.usage.note(self.snd.una, self.snd.nxt, true);
             }

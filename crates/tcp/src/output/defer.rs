@@ -1,0 +1,28 @@
+//! Waiting for a larger piece: an ACK that makes room for a little lets a little go, which is
+//! acknowledged in its turn, and so on. A sender whose segments are cut by the device waits until
+//! there is room for more of them at once, as Linux does.
+
+use core::time::Duration;
+
+use handfast_packet::Instant;
+
+use crate::connection::Connection;
+use crate::recovery::Phase;
+
+/// So long after the last departure nothing more is waited for: the next ACK may be far.
+const PATIENCE: Duration = Duration::from_millis(1);
+/// One part in so many of the window is a piece worth sending.
+const WINDOW_SHARE: u64 = 3;
+
+impl Connection {
+    /// Whether new text, for which there is `room` in both windows, should wait for an ACK that
+    /// makes more of it. At least two thirds of the window are out then, so ACKs are on their way.
+    pub(super) fn waits_for_room(&self, now: Instant, room: u64) -> bool {
+        let cuts = u64::from(self.path.max_gso) > u64::from(self.snd.mss);
+        let calm = self.recovery.phase() < Phase::Recovery;
+        let recent = self.snd.sent_at.is_some_and(|at| now - at < PATIENCE);
+        let window = self.snd.window.min(self.congestion_window());
+        let piece = self.super_segment().min(window / WINDOW_SHARE);
+        cuts && calm && recent && room < self.snd.queued() && room < piece
+    }
+}
