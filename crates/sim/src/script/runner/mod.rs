@@ -79,11 +79,17 @@ impl fmt::Display for Verdict {
                 line,
                 expected,
                 found,
-            } => write!(
-                f,
-                "FAIL line {line}\n  expected  {expected}\n  found     {found}"
-            ),
-            Self::Unsupported { line, reason } => write!(f, "UNSUPPORTED line {line}: {reason}"),
+            } => {
+                let (expected, found) = (text::printable(expected), text::printable(found));
+                write!(
+                    f,
+                    "FAIL line {line}\n  expected  {expected}\n  found     {found}"
+                )
+            }
+            Self::Unsupported { line, reason } => {
+                let reason = text::printable(reason);
+                write!(f, "UNSUPPORTED line {line}: {reason}")
+            }
         }
     }
 }
@@ -141,6 +147,13 @@ pub fn run(script: &Script, options: &Options) -> Report {
             });
         }
     }
+    let judges = |step: &Step| !matches!(step.action, Action::Command(_));
+    if !script.steps.iter().any(judges) {
+        return Report::bare(Verdict::Unsupported {
+            line: 1,
+            reason: "no step that could fail: nothing is judged".to_owned(),
+        });
+    }
     let plan = match Plan::new(script, options) {
         Ok(plan) => plan,
         Err(stop) => return Report::bare(stop.into()),
@@ -155,6 +168,7 @@ pub fn run(script: &Script, options: &Options) -> Report {
     };
     let mut notes = runner.notes;
     notes.extend(runner.machine.sockets.settings().notes().iter().cloned());
+    let notes = notes.iter().map(|note| text::printable(note)).collect();
     Report {
         verdict,
         notes,

@@ -497,6 +497,28 @@ proptest! {
     }
 }
 
+/// A script that could not fail is not a script, and what a file says moves no cursor.
+#[test]
+fn files_of_strangers_are_no_success_and_do_no_harm() {
+    for text in [
+        "",
+        "\n\n",
+        "// a word\n",
+        "--mss=1000\n",
+        "`sysctl -q a=1`\n",
+    ] {
+        let verdict = run_text(text, &Options::default()).verdict;
+        assert!(
+            matches!(verdict, Verdict::Unsupported { .. }),
+            "{text:?}: {verdict}"
+        );
+    }
+    let told = run_text("\u{1b}[2J\u{7f}ELF", &Options::default())
+        .verdict
+        .to_string();
+    assert!(told.chars().all(|char| !char.is_control()), "{told:?}");
+}
+
 /// Nothing may be left over.
 fn strict() -> Options {
     Options {

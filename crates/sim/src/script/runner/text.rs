@@ -6,6 +6,17 @@ use super::flow::Flow;
 use super::wire::{LiveSegment, Sent, SentBody};
 use crate::script::ast::{Body, Cookie, Direction, EcnCounter, Flags, Packet, TcpOption};
 
+/// What a stranger's file says, without what a terminal would obey.
+pub(super) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|char| match char {
+            '\n' => char,
+            _ if char.is_control() => char::REPLACEMENT_CHARACTER,
+            _ => char,
+        })
+        .collect()
+}
+
 /// A packet of the script.
 pub(super) fn packet(packet: &Packet) -> String {
     let arrow = match packet.direction {
