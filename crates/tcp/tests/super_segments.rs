@@ -210,7 +210,7 @@ fn cutting_makes_no_difference() {
 /// ACKs are slow to come.
 #[test]
 fn a_little_room_waits_for_more_while_acks_come_fast() {
-    let mut script = Script::established(&setup());
+    let mut script = Script::established(&setup().rtt(ms(2)));
     script.write(60_000);
     script.expect(". 1:10001(10000)");
     // The window of eleven segments has room for two, then, with the next ACK, for four.

@@ -19,10 +19,15 @@ impl Connection {
     /// makes more of it. At least two thirds of the window are out then, so ACKs are on their way.
     pub(super) fn waits_for_room(&self, now: Instant, room: u64) -> bool {
         let cuts = u64::from(self.path.max_gso) > u64::from(self.snd.mss);
+        // Where the controller sets a pace, the pace sets the pieces.
+        let free = self.pacing_rate().is_none();
         let calm = self.recovery.phase() < Phase::Recovery;
         let recent = self.snd.sent_at.is_some_and(|at| now - at < PATIENCE);
         let window = self.snd.window.min(self.congestion_window());
-        let piece = self.super_segment().min(window / WINDOW_SHARE);
-        cuts && calm && recent && room < self.snd.queued() && room < piece
+        // No more than what leaves in that time anyway: on slow paths bursts hurt more than calls.
+        let millis = u64::try_from(PATIENCE.as_millis()).expect("few");
+        let share = self.window_rate().unwrap_or(u64::MAX) / 1_000 * millis;
+        let piece = self.super_segment().min(window / WINDOW_SHARE).min(share);
+        cuts && free && calm && recent && room < self.snd.queued() && room < piece
     }
 }
