@@ -23,7 +23,8 @@ impl Connection {
                 Timer::WindowProbe => self.window_probe_expires(cx),
                 Timer::TailLossProbe => self.loss_probe_expires(cx),
                 Timer::Reorder => self.reorder_expires(cx),
-                Timer::Pacing => self.pacing_expires(cx),
+                // `poll_transmit` looks again after each timeout.
+                Timer::Pacing => {}
                 Timer::DelayedAck => {
                     self.acks.quick.on_delay_expired();
                     self.acks.owe(Cause::DelayedAck);

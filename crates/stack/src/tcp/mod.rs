@@ -137,7 +137,7 @@ struct Slot {
 }
 
 /// A connection that is opening has nothing allocated behind it, so this is what it costs; times
-/// [`BACKLOG_MAX`] that makes 9 MiB for each listener at the very most.
+/// [`BACKLOG_MAX`] that makes 14 MiB for each listener at the very most.
 const _: () = assert!(
     size_of::<Slot>() <= 3_584,
     "what a half-open connection may cost"

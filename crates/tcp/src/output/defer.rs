@@ -2,15 +2,12 @@
 //! acknowledged in its turn, and so on. A sender whose segments are cut by the device waits until
 //! there is room for more of them at once, as Linux does.
 
-use core::time::Duration;
-
 use handfast_packet::Instant;
 
+use super::pacing::{QUANTUM_TIME, in_quantum_time};
 use crate::connection::Connection;
 use crate::recovery::Phase;
 
-/// So long after the last departure nothing more is waited for: the next ACK may be far.
-const PATIENCE: Duration = Duration::from_millis(1);
 /// One part in so many of the window is a piece worth sending.
 const WINDOW_SHARE: u64 = 3;
 
@@ -22,11 +19,11 @@ impl Connection {
         // Where the controller sets a pace, the pace sets the pieces.
         let free = self.pacing_rate().is_none();
         let calm = self.recovery.phase() < Phase::Recovery;
-        let recent = self.snd.sent_at.is_some_and(|at| now - at < PATIENCE);
+        // Later the next ACK may be far.
+        let recent = self.snd.sent_at.is_some_and(|at| now - at < QUANTUM_TIME);
         let window = self.snd.window.min(self.congestion_window());
         // No more than what leaves in that time anyway: on slow paths bursts hurt more than calls.
-        let millis = u64::try_from(PATIENCE.as_millis()).expect("few");
-        let share = self.window_rate().unwrap_or(u64::MAX) / 1_000 * millis;
+        let share = self.window_rate().map_or(u64::MAX, in_quantum_time);
         let piece = self.super_segment().min(window / WINDOW_SHARE).min(share);
         cuts && free && calm && recent && room < self.snd.queued() && room < piece
     }

@@ -111,8 +111,7 @@ impl Connection {
         }
         self.restart_after_idle(cx.now);
         let window = self.snd.usable_window();
-        let in_flight = self.in_flight();
-        let room = self.congestion_window().saturating_sub(in_flight);
+        let room = self.congestion_room();
         if let ControlFlow::Break(probe) = self.probe_path(cx, room) {
             if probe.is_none() {
                 self.snd.usage.note(self.snd.una, self.snd.nxt, true);
@@ -197,7 +196,7 @@ impl Connection {
     /// the application.
     fn note_window_use(&mut self) {
         let mss = u64::from(self.snd.mss);
-        let room = self.congestion_window().saturating_sub(self.in_flight());
+        let room = self.congestion_room();
         self.snd.usage.note(self.snd.una, self.snd.nxt, room < mss);
         if self.snd.queued() < mss && room >= mss && self.recovery.next_lost().is_none() {
             self.recovery.mark_app_limited(mss);
@@ -229,6 +228,11 @@ impl Connection {
             Some(window) => window.max(least),
             None => self.congestion.window(),
         }
+    }
+
+    /// What the congestion window still allows.
+    fn congestion_room(&self) -> u64 {
+        self.congestion_window().saturating_sub(self.in_flight())
     }
 
     /// Largest text of one `Transmit`: whole segments, as far as the device can cut.

@@ -6,12 +6,12 @@ use core::time::Duration;
 use handfast_packet::Instant;
 use handfast_packet::buf::PAYLOAD_MAX;
 
-use crate::config::{Cx, Pacing};
+use crate::config::Pacing;
 use crate::connection::Connection;
 use crate::timer::Timer;
 
 /// The time that one quantum covers: short beside a round trip, long beside a system call.
-const QUANTUM_TIME: Duration = Duration::from_millis(1);
+pub(super) const QUANTUM_TIME: Duration = Duration::from_millis(1);
 /// Without a wish of the controller, so much more than window / SRTT, in percent: enough to
 /// double the window in each round of slow start, and to grow it later (Linux has the same).
 const SLOW_START_PERCENT: u64 = 200;
@@ -89,10 +89,7 @@ impl Connection {
         let Some(rate) = self.pacing_rate() else {
             return PAYLOAD_MAX as u64;
         };
-        let bytes = u128::from(rate) * QUANTUM_TIME.as_nanos() / 1_000_000_000;
-        let bytes = u64::try_from(bytes)
-            .unwrap_or(u64::MAX)
-            .min(PAYLOAD_MAX as u64);
+        let bytes = in_quantum_time(rate).min(PAYLOAD_MAX as u64);
         (bytes / mss * mss).max(2 * mss)
     }
 
@@ -108,11 +105,12 @@ impl Connection {
             self.snd.pacer.on_sent(now, bytes, rate);
         }
     }
+}
 
-    /// The pacing timer fired: `poll_transmit` looks again.
-    pub(crate) fn pacing_expires(&mut self, cx: &Cx<'_>) {
-        let _ = cx;
-    }
+/// Bytes that leave in [`QUANTUM_TIME`] at `rate` bytes per second.
+pub(super) fn in_quantum_time(rate: u64) -> u64 {
+    let bytes = u128::from(rate) * QUANTUM_TIME.as_nanos() / 1_000_000_000;
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

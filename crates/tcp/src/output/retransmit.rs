@@ -18,8 +18,7 @@ impl Connection {
     pub(super) fn lost_data(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
         let lost = self.recovery.next_lost()?;
         let mss = u64::from(self.snd.mss);
-        let in_flight = self.in_flight();
-        let mut room = self.congestion_window().saturating_sub(in_flight) / mss * mss;
+        let mut room = self.congestion_room() / mss * mss;
         if lost.start == self.snd.una && self.recovery.phase() == Phase::Loss {
             room = room.max(mss);
         }

@@ -14,7 +14,7 @@ impl Connection {
         let queued = self.snd.queued();
         let out = self.snd.outstanding();
         let mss = u64::from(self.snd.mss);
-        let room = self.congestion_window().saturating_sub(self.in_flight());
+        let room = self.congestion_room();
         let limit = if queued == 0 && self.recovery.next_lost().is_none() {
             if self.snd.writer_waits && out > 0 {
                 Limit::SendBuffer
