@@ -9,6 +9,7 @@
 //! it delay, loss and a rate.
 #![forbid(unsafe_code)]
 
+pub mod referee;
 pub mod script;
 mod tasks;
 mod timers;

@@ -1,0 +1,166 @@
+//! Referees: watchers outside the stack that see what hosts send and receive and what applications
+//! write and read, and that know the rules of TCP without sharing a line with the stack.
+//!
+//! ```text
+//! Record (outermost on a host's device) ─► wire ─► frame ─► flow: rules of one connection
+//! applications ─► stream: two ledgers of one direction
+//! the world, between two moments ─► inspect: figures of the host itself
+//! ```
+//! The first violation stays; a world asks for it when it likes. What a rule is called, and what it
+//! demands, stands in `rule`.
+
+pub mod content;
+mod digest;
+mod stream;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use handfast::{Host, Instant};
+use handfast_packet::record::{FrameRecord, Recorder};
+
+use digest::Digest;
+pub use stream::{Received, Sent};
+
+/// A rule that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// When it was seen.
+    pub at: Instant,
+    /// The name of the rule: a stable word, such as `ack-moved-back`.
+    pub rule: &'static str,
+    /// Who broke it, and the numbers, in one line.
+    pub detail: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} s: {}: {}", self.at, self.rule, self.detail)
+    }
+}
+
+/// The referee of one world. Clones are the same referee.
+#[derive(Clone, Default)]
+pub struct Referee(Arc<Mutex<Inner>>);
+
+/// What all parts of a referee share.
+#[derive(Default)]
+struct Inner {
+    verdict: Verdict,
+    digest: Digest,
+    /// The latest time that a frame or an inspection told; applications have no clock.
+    now: Instant,
+}
+
+/// The first violation, if there is one.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    first: Option<Violation>,
+}
+
+impl Verdict {
+    /// Takes note of a violation; only the first one stays, so later ones cost nothing.
+    pub(crate) fn broken(
+        &mut self,
+        at: Instant,
+        rule: &'static str,
+        detail: impl FnOnce() -> String,
+    ) {
+        if self.first.is_none() {
+            self.first = Some(Violation {
+                at,
+                rule,
+                detail: detail(),
+            });
+        }
+    }
+}
+
+impl Referee {
+    /// A referee that has seen nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Watches the wire of host number `host`: for `handfast_device::Record` as the outermost
+    /// wrapper of its device, so that it sees exactly what this host sent and received.
+    pub fn wire(&self, host: usize) -> Box<dyn Recorder> {
+        Box::new(Wire {
+            referee: self.clone(),
+            host: u32::try_from(host).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// The two ledgers of one direction of one connection, whose text is
+    /// [`content`] number `key`: what the sending application handed over, and what the receiving
+    /// one got.
+    pub fn stream(&self, key: u64) -> (Sent, Received) {
+        stream::ledgers(self, key)
+    }
+
+    /// Looks at a host between two moments of the world.
+    pub fn inspect(&self, host: usize, inspected: &Host, now: Instant) {
+        let _ = (host, inspected);
+        self.lock().see(now);
+    }
+
+    /// Looks at a host when all its applications have let go of everything and enough time has
+    /// passed for every connection to end.
+    pub fn inspect_idle(&self, host: usize, inspected: &Host, now: Instant) {
+        self.inspect(host, inspected, now);
+    }
+
+    /// The first violation.
+    pub fn violation(&self) -> Option<Violation> {
+        self.lock().verdict.first.clone()
+    }
+
+    /// Whether there was a violation; cheaper than to clone it.
+    pub fn is_broken(&self) -> bool {
+        self.lock().verdict.first.is_some()
+    }
+
+    /// A hash over all frames so far: time, direction, host, bytes, cause, in the order in which
+    /// they passed.
+    pub fn digest(&self) -> u64 {
+        self.lock().digest.finish()
+    }
+
+    /// How many frames passed, both directions of all hosts.
+    pub fn frames(&self) -> u64 {
+        self.lock().digest.frames()
+    }
+
+    /// A panic elsewhere makes no difference to what was seen.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Referee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Referee")
+            .field("violation", &self.violation())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn see(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+}
+
+/// The recorder of one host.
+struct Wire {
+    referee: Referee,
+    host: u32,
+}
+
+impl Recorder for Wire {
+    fn record(&mut self, frame: &FrameRecord<'_>) {
+        let mut inner = self.referee.lock();
+        inner.see(frame.at);
+        inner.digest.add(self.host, frame);
+    }
+}
