@@ -6,6 +6,7 @@ mod closing;
 mod header;
 mod icmp;
 mod opening;
+#[path = "../common/peer.rs"]
 mod peer;
 mod receiving;
 mod sending;
