@@ -3,7 +3,10 @@
 
 mod link;
 mod random;
+mod segment;
 mod spec;
+mod text;
+mod transit;
 mod unit;
 
 use std::io;
@@ -17,8 +20,9 @@ use self::link::Link;
 pub use self::link::{LINK_BYTES_MAX, LINK_SEGMENTS_MAX, LinkStatistics};
 use self::random::Random;
 pub use self::spec::{
-    Burst, DROPS_MAX, HOLD_DEFAULT, ImpairSpec, LinkSpec, QUEUE_DEFAULT, Reorder, SpecError,
+    Burst, DOWNS_MAX, DROPS_MAX, HOLD_DEFAULT, ImpairSpec, LinkSpec, QUEUE_DEFAULT, Reorder,
 };
+pub use self::text::SpecError;
 pub use self::unit::Probability;
 use crate::Device;
 use crate::offload::{RETRY_AFTER, earliest};
@@ -83,6 +87,12 @@ impl<D: Device> Impair<D> {
         }
     }
 
+    /// Both directions count their times from the first call.
+    fn begin(&mut self, now: Instant) {
+        self.inbound.begin(now);
+        self.outbound.begin(now);
+    }
+
     /// Puts everything that the device below has onto the inbound link.
     fn fetch(&mut self, now: Instant) -> io::Result<()> {
         let medium = self.device.capabilities().medium;
@@ -136,6 +146,7 @@ impl<D: Device> Device for Impair<D> {
 
     fn recv(&mut self, now: Instant, batch: &mut RxBatch) -> io::Result<usize> {
         self.again_at = None;
+        self.begin(now);
         self.flush(now)?;
         self.fetch(now)?;
         let before = batch.len();
@@ -154,6 +165,7 @@ impl<D: Device> Device for Impair<D> {
     fn send(&mut self, now: Instant, batch: &mut TxBatch) -> io::Result<usize> {
         let medium = self.device.capabilities().medium;
         let count = batch.len();
+        self.begin(now);
         while let Some(frame) = batch.pop() {
             match Split::new(frame, medium) {
                 Ok(split) => split.for_each(|segment| self.outbound.offer(now, segment)),

@@ -1,17 +1,15 @@
 //! One direction of a bad link: decides for each wire segment whether, when and how it arrives.
 //! Knows time only as an argument, and nothing of devices.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use handfast_packet::buf::{Chunk, Medium, Payload, RxChecksum, RxFrame, TxFrame};
+use handfast_packet::buf::Medium;
 use handfast_packet::time::Instant;
 
 use super::random::Random;
+use super::segment::WireSegment;
 use super::spec::{LinkSpec, QUEUE_DEFAULT};
-use crate::layout::{TcpLayout, headers_of, link_len};
-use crate::split::{complete_checksum, complete_received};
+use super::transit::Transit;
 
 /// Most segments on their way at once: 100 ms of full-size segments at 8 Gbit/s.
 pub const LINK_SEGMENTS_MAX: usize = 65_536;
@@ -27,6 +25,8 @@ pub struct LinkStatistics {
     pub data_segments: u64,
     /// Dropped because their number was chosen.
     pub chosen: u64,
+    /// Dropped because the link was down.
+    pub cut_off: u64,
     /// Lost one by one.
     pub lost: u64,
     /// Lost in bursts.
@@ -43,16 +43,6 @@ pub struct LinkStatistics {
     pub delivered: u64,
 }
 
-/// What a link needs to know of a segment, and do to it.
-pub(crate) trait WireSegment: Clone {
-    /// Length in bytes, link header included.
-    fn wire_len(&self) -> usize;
-    /// Whether it is a TCP segment with payload.
-    fn carries_data(&self, medium: Medium) -> bool;
-    /// Flips one bit behind the link header, in a way that checksums can see.
-    fn corrupt(&mut self, medium: Medium, random: u64);
-}
-
 /// One direction.
 #[derive(Debug)]
 pub(crate) struct Link<F> {
@@ -64,10 +54,11 @@ pub(crate) struct Link<F> {
     busy_until: Instant,
     /// When the last segment that was not held back arrives; those behind it arrive no earlier.
     last_release: Instant,
-    on_the_way: BinaryHeap<Entry<F>>,
+    on_the_way: Transit<F>,
     bytes: usize,
     statistics: LinkStatistics,
-    next_order: u64,
+    /// The first moment that the link saw: its times count from there.
+    begun: Option<Instant>,
 }
 
 impl<F: WireSegment> Link<F> {
@@ -79,47 +70,42 @@ impl<F: WireSegment> Link<F> {
             in_burst: false,
             busy_until: Instant::ZERO,
             last_release: Instant::ZERO,
-            on_the_way: BinaryHeap::new(),
+            on_the_way: Transit::new(),
             bytes: 0,
             statistics: LinkStatistics::default(),
-            next_order: 0,
+            begun: None,
         }
     }
 
+    /// The link sees the time; its own times count from the first that it sees.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.begun.get_or_insert(now);
+    }
+
     /// A segment enters at `now`.
-    pub(crate) fn offer(&mut self, now: Instant, mut segment: F) {
+    pub(crate) fn offer(&mut self, now: Instant, segment: F) {
         let dice = Dice::throw(&mut self.random);
         let in_burst = self.step_burst(&dice);
-        self.statistics.segments += 1;
-        if segment.carries_data(self.medium) {
-            self.statistics.data_segments += 1;
-            if self
-                .spec
-                .drop
-                .binary_search(&self.statistics.data_segments)
-                .is_ok()
-            {
-                self.statistics.chosen += 1;
-                return;
-            }
-        }
-        if self.spec.loss.happens(dice.loss) {
-            self.statistics.lost += 1;
+        let chosen = self.count(&segment);
+        let age = now.duration_since(*self.begun.get_or_insert(now));
+        if !self.spec.is_faulty(age) {
+            self.enqueue(now, segment, None);
             return;
         }
-        if in_burst {
-            self.statistics.burst_lost += 1;
+        let statistics = &mut self.statistics;
+        let dropped = if chosen {
+            &mut statistics.chosen
+        } else if self.spec.is_down(age) {
+            &mut statistics.cut_off
+        } else if self.spec.loss.happens(dice.loss) {
+            &mut statistics.lost
+        } else if in_burst {
+            &mut statistics.burst_lost
+        } else {
+            self.pass(now, segment, &dice);
             return;
-        }
-        if self.spec.corrupt.happens(dice.corrupt) {
-            self.statistics.corrupted += 1;
-            segment.corrupt(self.medium, dice.bit);
-        }
-        if self.spec.duplicate.happens(dice.duplicate) {
-            self.statistics.duplicated += 1;
-            self.enqueue(now, segment.clone(), &dice);
-        }
-        self.enqueue(now, segment, &dice);
+        };
+        *dropped += 1;
     }
 
     /// The next segment that has arrived by `now`, and when it did.
@@ -127,15 +113,15 @@ impl<F: WireSegment> Link<F> {
         if self.next_ready()? > now {
             return None;
         }
-        let entry = self.on_the_way.pop()?;
-        self.bytes -= entry.segment.wire_len();
+        let (release, segment) = self.on_the_way.pop()?;
+        self.bytes -= segment.wire_len();
         self.statistics.delivered += 1;
-        Some((entry.release, entry.segment))
+        Some((release, segment))
     }
 
     /// When the next segment arrives.
     pub(crate) fn next_ready(&self) -> Option<Instant> {
-        self.on_the_way.peek().map(|entry| entry.release)
+        self.on_the_way.next_release()
     }
 
     pub(crate) fn statistics(&self) -> LinkStatistics {
@@ -156,7 +142,32 @@ impl<F: WireSegment> Link<F> {
         swallowed
     }
 
-    fn enqueue(&mut self, now: Instant, segment: F, dice: &Dice) {
+    /// Counts a segment that was offered; whether it was chosen to be dropped.
+    fn count(&mut self, segment: &F) -> bool {
+        self.statistics.segments += 1;
+        if !segment.carries_data(self.medium) {
+            return false;
+        }
+        self.statistics.data_segments += 1;
+        let number = self.statistics.data_segments;
+        self.spec.drop.binary_search(&number).is_ok()
+    }
+
+    /// A segment that was not lost goes on, damaged and doubled maybe.
+    fn pass(&mut self, now: Instant, mut segment: F, dice: &Dice) {
+        if self.spec.corrupt.happens(dice.corrupt) {
+            self.statistics.corrupted += 1;
+            segment.corrupt(self.medium, dice.bit);
+        }
+        if self.spec.duplicate.happens(dice.duplicate) {
+            self.statistics.duplicated += 1;
+            self.enqueue(now, segment.clone(), Some(dice));
+        }
+        self.enqueue(now, segment, Some(dice));
+    }
+
+    /// A segment comes to the bottleneck, with dice while there are faults.
+    fn enqueue(&mut self, now: Instant, segment: F, dice: Option<&Dice>) {
         let len = segment.wire_len();
         let full = self.on_the_way.len() >= LINK_SEGMENTS_MAX || self.bytes + len > LINK_BYTES_MAX;
         let passed = if full {
@@ -168,24 +179,18 @@ impl<F: WireSegment> Link<F> {
             self.statistics.overflowed += 1;
             return;
         };
-        let on_time = sent + self.travel_time(dice);
-        let release = match self.spec.reorder {
-            Some(reorder) if reorder.probability.happens(dice.reorder) => {
+        self.bytes += len;
+        let on_time = sent + dice.map_or(self.spec.delay, |dice| self.travel_time(dice));
+        match (self.spec.reorder, dice) {
+            (Some(reorder), Some(dice)) if reorder.probability.happens(dice.reorder) => {
                 self.statistics.reordered += 1;
-                on_time + reorder.hold
+                self.on_the_way.push_held(on_time + reorder.hold, segment);
             }
             _ => {
                 self.last_release = self.last_release.max(on_time);
-                self.last_release
+                self.on_the_way.push(self.last_release, segment);
             }
-        };
-        self.bytes += len;
-        self.on_the_way.push(Entry {
-            release,
-            order: self.next_order,
-            segment,
-        });
-        self.next_order += 1;
+        }
     }
 
     /// When the last bit has left the bottleneck; `None` when the queue before it is full.
@@ -241,109 +246,6 @@ impl Dice {
             reorder: random.next(),
         }
     }
-}
-
-/// A segment on its way. Ordered so that the heap gives out the earliest first, and of those that
-/// arrive together the one that entered first.
-#[derive(Debug)]
-struct Entry<F> {
-    release: Instant,
-    order: u64,
-    segment: F,
-}
-
-impl<F> Ord for Entry<F> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.release, other.order).cmp(&(self.release, self.order))
-    }
-}
-
-impl<F> PartialOrd for Entry<F> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<F> PartialEq for Entry<F> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl<F> Eq for Entry<F> {}
-
-impl WireSegment for RxFrame {
-    fn wire_len(&self) -> usize {
-        self.data.len()
-    }
-
-    fn carries_data(&self, medium: Medium) -> bool {
-        TcpLayout::parse(&self.data, medium).is_some_and(|layout| layout.payload < layout.end)
-    }
-
-    fn corrupt(&mut self, medium: Medium, random: u64) {
-        // What the device vouched for is no longer true, so the true checksum must be there.
-        let completed = match self.checksum {
-            RxChecksum::Partial => complete_received(self, medium),
-            RxChecksum::Unknown | RxChecksum::Verified => None,
-        };
-        let mut bytes = completed.unwrap_or_else(|| self.data.to_vec());
-        if let Some((at, bit)) = pick_bit(bytes.len(), medium, random) {
-            bytes[at] ^= bit;
-        }
-        self.data = Chunk::from(bytes);
-        self.checksum = RxChecksum::Unknown;
-    }
-}
-
-impl WireSegment for TxFrame {
-    fn wire_len(&self) -> usize {
-        self.len()
-    }
-
-    fn carries_data(&self, medium: Medium) -> bool {
-        TcpLayout::parse(headers_of(self), medium).is_some_and(|layout| layout.payload < layout.end)
-    }
-
-    fn corrupt(&mut self, medium: Medium, random: u64) {
-        // A device below that completed the checksum would hide the damage.
-        complete_checksum(self);
-        let Some((mut at, bit)) = pick_bit(self.len(), medium, random) else {
-            return;
-        };
-        if at < self.head.len() {
-            self.head.bytes_mut()[at] ^= bit;
-            return;
-        }
-        at -= self.head.len();
-        let mut body = Payload::new();
-        for chunk in self.body.chunks() {
-            let here = at < chunk.len();
-            if here {
-                let mut bytes = chunk.to_vec();
-                bytes[at] ^= bit;
-                body.push(Chunk::from(bytes));
-            } else {
-                body.push(chunk.clone());
-            }
-            at = if here {
-                usize::MAX
-            } else {
-                at.saturating_sub(chunk.len())
-            };
-        }
-        self.body = body;
-    }
-}
-
-/// A byte behind the link header and one bit of it; `None` when there is nothing behind it.
-fn pick_bit(len: usize, medium: Medium, random: u64) -> Option<(usize, u8)> {
-    let start = link_len(medium);
-    let count = u64::try_from(len.checked_sub(start)?)
-        .ok()?
-        .checked_mul(8)?;
-    let bit = random.checked_rem(count)?;
-    Some((start + usize::try_from(bit / 8).ok()?, 1 << (bit % 8)))
 }
 
 #[cfg(test)]

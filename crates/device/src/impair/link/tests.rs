@@ -1,10 +1,12 @@
 //! Tests of one direction: each fault alone, by its statistics and its effect.
 
+use handfast_packet::buf::{RxChecksum, RxFrame, TxFrame};
 use handfast_packet::cause::Cause;
 use proptest::prelude::*;
 
 use super::super::spec::ImpairSpec;
 use super::*;
+use crate::split::complete_checksum;
 use crate::testing::{TcpFrame, data, tcp_checksum_holds};
 
 const MEDIUM: Medium = Medium::Ethernet;
@@ -240,18 +242,81 @@ fn the_link_itself_is_bounded() {
     assert_eq!(link.statistics().overflowed, 7);
 }
 
+#[test]
+fn nothing_that_is_offered_while_the_link_is_down_arrives() {
+    let mut link = link("down=20ms..30ms+5ms..7ms,delay=3ms");
+    link.begin(Instant::ZERO);
+    let arrived = run(&mut link, 40, 1_000);
+    let up = |n: &u32| !(5..7).contains(n) && !(20..30).contains(n);
+    // What is under way when a span begins arrives in it.
+    let expected: Vec<_> = (0..40)
+        .filter(up)
+        .map(|n| (u64::from(n) * 1_000 + 3_000, n))
+        .collect();
+    assert_eq!(arrived, expected);
+    assert_eq!(link.statistics().cut_off, 12);
+}
+
+#[test]
+fn times_count_from_the_first_moment_that_the_link_sees() {
+    let mut link = link("down=1ms..2ms");
+    link.begin(Instant::from_millis(70));
+    for (micros, number) in [(70_999, 0), (71_000, 1), (71_999, 2), (72_000, 3)] {
+        link.offer(Instant::from_micros(micros), segment(number));
+    }
+    let arrived = std::iter::from_fn(|| link.pop_ready(Instant::from_secs(1)));
+    assert_eq!(arrived.map(|(_, s)| number(&s)).collect::<Vec<_>>(), [0, 3]);
+}
+
+#[test]
+fn after_the_end_of_faults_rate_queue_and_delay_are_all_that_is_left() {
+    let faults = "loss=50%,burst=20%:5,corrupt=50%,duplicate=50%,jitter=4ms,reorder=50%:30ms,\
+                  down=0s..1000s,drop=101+102,until=100ms";
+    let mut link = link(&format!("rate=8mbit,queue=5000B,delay=5ms,{faults}"));
+    link.begin(Instant::ZERO);
+    for number in 0..100 {
+        link.offer(Instant::from_millis(u64::from(number)), segment(number));
+    }
+    let before = link.statistics();
+    assert_eq!((before.cut_off, before.delivered), (100, 0));
+    let end = Instant::from_millis(100);
+    for number in 0..7 {
+        link.offer(end, segment(number));
+    }
+    let fetched = std::iter::from_fn(|| link.pop_ready(Instant::from_secs(1)));
+    let arrived: Vec<_> = fetched
+        .map(|(at, s)| (at.as_millis(), number(&s)))
+        .collect();
+    assert_eq!(arrived, [(106, 0), (107, 1), (108, 2), (109, 3), (110, 4)]);
+    let after = link.statistics();
+    assert_eq!((after.delivered, after.overflowed), (5, 2));
+    let LinkStatistics {
+        chosen,
+        lost,
+        burst_lost,
+        corrupted,
+        duplicated,
+        reordered,
+        ..
+    } = after;
+    assert_eq!(
+        [chosen, lost, burst_lost, corrupted, duplicated, reordered],
+        [0; 6]
+    );
+}
+
 proptest! {
     /// The same seed has the same outcome, and every segment is accounted for.
     #[test]
     fn outcomes_repeat_and_add_up(seed: u64, gap in 0..200_u64) {
         let spec = "loss=5%,burst=1%:3,corrupt=2%,duplicate=5%,reorder=5%,rate=50mbit,queue=20KB,\
-                    delay=2ms,jitter=1ms,drop=3+8";
+                    delay=2ms,jitter=1ms,drop=3+8,down=1ms..2ms,until=25ms";
         let mut link = seeded(spec, seed);
         let arrived = run(&mut link, 300, gap);
         let again = run(&mut seeded(spec, seed), 300, gap);
         prop_assert_eq!(&arrived, &again);
         let s = link.statistics();
-        let gone = s.chosen + s.lost + s.burst_lost + s.overflowed;
+        let gone = s.chosen + s.cut_off + s.lost + s.burst_lost + s.overflowed;
         prop_assert_eq!(s.segments + s.duplicated, s.delivered + gone);
         prop_assert_eq!(s.delivered, u64::try_from(arrived.len()).unwrap());
         prop_assert!(arrived.is_sorted_by_key(|(at, _)| *at));
@@ -265,5 +330,6 @@ proptest! {
             numbers.collect::<Vec<_>>()
         };
         prop_assert_eq!(lost("loss=10%"), lost("loss=10%,delay=5ms,jitter=3ms"));
+        prop_assert_eq!(lost("loss=10%"), lost("loss=10%,down=50s..51s,until=50s"));
     }
 }

@@ -1,5 +1,7 @@
 //! Tests of the text form of impairments.
 
+use std::num::NonZeroU32;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -7,7 +9,7 @@ use super::*;
 #[test]
 fn the_example_of_the_manual_is_read() {
     let text = "loss=1%,delay=10ms,jitter=2ms,rate=100mbit,queue=256KiB,reorder=1%,duplicate=1%,\
-                corrupt=1%,burst=0.1%:4,drop=5+9";
+                corrupt=1%,burst=0.1%:4,drop=5+9,down=8s..9s+2s..5s,until=30s";
     let spec: ImpairSpec = text.parse().unwrap();
     assert_eq!(spec.inbound, spec.outbound);
     let link = spec.inbound;
@@ -21,6 +23,9 @@ fn the_example_of_the_manual_is_read() {
     assert_eq!(link.reorder.map(|reorder| reorder.hold), Some(HOLD_DEFAULT));
     assert_eq!(link.burst.map(|burst| burst.mean_len.get()), Some(4));
     assert_eq!(link.drop, [5, 9]);
+    let seconds = Duration::from_secs;
+    assert_eq!(link.down, [seconds(2)..seconds(5), seconds(8)..seconds(9)]);
+    assert_eq!(link.until, Some(seconds(30)));
 }
 
 #[test]
@@ -47,12 +52,19 @@ fn one_direction_can_be_named() {
 #[test]
 fn errors_say_what_is_wrong_and_what_is_wanted() {
     for (text, part, wanted) in [
-        ("loss=1%,los=2%", "`los=2%`", "the keys are drop, loss"),
+        (
+            "loss=1%,los=2%",
+            "`los=2%`",
+            "the keys are drop, down, loss",
+        ),
         ("loss", "`loss`", "key=value"),
         ("up.loss=1%", "`up.loss=1%`", "`in.` and `out.`"),
         ("delay=10", "`delay=10`", "a time such as"),
         ("burst=1%", "`burst=1%`", "0.1%:4"),
         ("drop=0", "`drop=0`", "from 1"),
+        ("down=5s", "`down=5s`", "2s..5s"),
+        ("down=5s..5s", "`down=5s..5s`", "begin before they end"),
+        ("until=5", "`until=5`", "a time such as"),
         ("loss=200%", "`loss=200%`", "at most `100%`"),
     ] {
         let error = text.parse::<ImpairSpec>().unwrap_err().to_string();
@@ -62,6 +74,17 @@ fn errors_say_what_is_wrong_and_what_is_wanted() {
 
 fn probability() -> impl Strategy<Value = Probability> {
     (0..=1_000_000_u32).prop_map(|ppm| Probability::from_ppm(ppm).unwrap())
+}
+
+fn downs() -> impl Strategy<Value = Vec<Range<Duration>>> {
+    let span = (0..100_000_u64, 1..100_000_u64);
+    proptest::collection::btree_set(span, 0..4).prop_map(|spans| {
+        let time = Duration::from_millis;
+        let spans = spans
+            .into_iter()
+            .map(|(start, len)| time(start)..time(start + len));
+        spans.collect()
+    })
 }
 
 fn link() -> impl Strategy<Value = LinkSpec> {
@@ -74,10 +97,14 @@ fn link() -> impl Strategy<Value = LinkSpec> {
     let times = (0..10_u64.pow(12), 0..10_000_u64);
     let reorder = proptest::option::of((probability(), 0..5_000_u64));
     let drop = proptest::collection::btree_set(1..1_000_u64, 0..5);
-    (chances, burst, queue, times, reorder, drop).prop_map(
-        |((loss, corrupt, duplicate), burst, (rate, queue), (delay, jitter), reorder, drop)| {
+    let ends = (downs(), proptest::option::of(0..10_000_u64));
+    (chances, burst, queue, times, reorder, drop, ends).prop_map(
+        |(chances, burst, (rate, queue), (delay, jitter), reorder, drop, (down, until))| {
+            let (loss, corrupt, duplicate) = chances;
             LinkSpec {
                 drop: drop.into_iter().collect(),
+                down,
+                until: until.map(Duration::from_millis),
                 loss,
                 burst: burst.map(|(start, len)| Burst {
                     start,
