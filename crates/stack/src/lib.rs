@@ -25,7 +25,7 @@ pub use config::{CONNECTIONS_MAX, Config, TIME_WAIT_MAX};
 pub use counters::{Counters, TcpCounters};
 pub use error::{ConnectError, ListenError};
 pub use event::Event;
-pub use ip::NetworkCounters;
+pub use ip::{NetworkCounters, ReassemblyUse};
 pub use link::{AddressEvent, ClaimTimings};
 pub use network::{AddressError, RouteError};
 pub use stack::{ADDRESS_EVENTS_MAX, Stack};

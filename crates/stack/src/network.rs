@@ -31,13 +31,12 @@ pub use error::{AddressError, RouteError};
 pub(crate) use crate::ip::icmp::IcmpKind;
 
 use crate::config::Config;
-use crate::ip::NetworkCounters;
 use crate::ip::address::{ADDRESSES_MAX, Addresses};
 use crate::ip::icmp::{ErrorLimit, QUOTED_TRANSPORT};
 use crate::ip::pmtu::PathMtus;
 use crate::ip::reassembly::Reassembly;
 use crate::ip::route::{ROUTES_MAX, Route, Routes};
-use crate::ip::{is_host, source};
+use crate::ip::{NetworkCounters, ReassemblyUse, is_host, source};
 use crate::link::AddressEvent;
 use crate::link::claim::{Conflict, Step};
 use crate::link::neighbor::{Due, Neighbors};
@@ -363,6 +362,11 @@ impl Network {
         } else {
             self.mtu
         }
+    }
+
+    /// What waits for missing fragments.
+    pub(crate) fn reassembly_use(&self) -> ReassemblyUse {
+        self.reassembly.in_use()
     }
 
     /// What was counted so far.

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::error::{ConnectError, ListenError};
 use crate::event::Event;
+use crate::ip::ReassemblyUse;
 use crate::link::AddressEvent;
 use crate::network::{
     AddressError, IcmpKind, IcmpReport, Inbound, Network, NetworkEvent, RouteError,
@@ -260,6 +261,11 @@ impl Stack {
     /// Connections in a state. Looks at all of them: for displays and tests.
     pub fn tcp_count_in(&self, state: State) -> usize {
         self.tcp.count_in(state)
+    }
+
+    /// What waits for missing fragments. Looks at all of it: for displays and tests.
+    pub fn reassembly_use(&self) -> ReassemblyUse {
+        self.network.reassembly_use()
     }
 
     /// Whether `address` is ours and may be used.

@@ -1,4 +1,4 @@
-//! What the layers below TCP have counted since the stack was made.
+//! What the layers below TCP have counted since the stack was made, and what they hold now.
 
 /// Figures of links and IP. They only grow, and wrap after 2^64.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,4 +41,16 @@ pub struct NetworkCounters {
     pub replies_dropped: u64,
     /// Times that somebody else used or asked for an address of ours.
     pub address_conflicts: u64,
+}
+
+/// What waits for fragments that are missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReassemblyUse {
+    /// Incomplete datagrams, those included of which nothing is kept because their fragments
+    /// contradict each other.
+    pub datagrams: usize,
+    /// Fragments in them.
+    pub fragments: usize,
+    /// Bytes of payload and headers in them.
+    pub bytes: usize,
 }

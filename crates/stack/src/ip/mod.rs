@@ -10,7 +10,7 @@ pub(crate) mod reassembly;
 pub(crate) mod route;
 pub(crate) mod source;
 
-pub use counters::NetworkCounters;
+pub use counters::{NetworkCounters, ReassemblyUse};
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -2,7 +2,10 @@
 //!
 //! Fragments are a playground for attackers, so everything is capped, and a datagram whose
 //! fragments overlap or contradict each other is dropped as a whole together with what still
-//! comes of it (RFC 5722). Only an exact repetition is harmless (RFC 8200 4.5) and is ignored.
+//! comes of it (RFC 5722), in IPv4 as in IPv6: what one sender sent is never mixed with what another
+//! did. Only an exact repetition is harmless (RFC 8200 4.5) and is ignored. One source has a share of
+//! the table and no more, so that a flood from one address costs the others nothing.
+//!
 //! Headers are not read here; `v4` and `v6` say what a fragment is.
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -13,15 +16,24 @@ use core::time::Duration;
 use handfast_packet::Instant;
 use handfast_packet::buf::Chunk;
 use handfast_packet::ip::{Ecn, Protocol};
+use handfast_packet::ipv6::Ipv6Header;
+use handfast_packet::ipv6_ext::FragmentHeader;
+
+use super::counters::ReassemblyUse;
 
 /// Most datagrams that are incomplete at one time; the oldest gives way.
 pub(crate) const REASSEMBLIES_MAX: usize = 64;
 /// Most fragments of one datagram: 64 KiB in pieces of 576-byte packets, rounded up.
 pub(crate) const FRAGMENTS_MAX: usize = 128;
-/// Most payload bytes of one datagram: what the length fields can say.
+/// Most bytes of one datagram as the length field of IP counts them: with the header in IPv4, with
+/// extension headers in IPv6.
 pub(crate) const DATAGRAM_MAX: usize = 65_535;
 /// Most bytes in all incomplete datagrams together.
 pub(crate) const REASSEMBLY_BYTES_MAX: usize = 1 << 20;
+/// Most incomplete datagrams of one source; its own oldest gives way.
+pub(crate) const REASSEMBLIES_OF_SOURCE_MAX: usize = 16;
+/// Most bytes in the incomplete datagrams of one source: four of the largest, nearly.
+pub(crate) const REASSEMBLY_BYTES_OF_SOURCE_MAX: usize = 1 << 18;
 
 /// Time that an IPv4 datagram may take to become complete. RFC 1122 3.3.2 asks for 60 to 120 s;
 /// with 16-bit identifications that mixes up datagrams at any speed of today (RFC 4963), so this
@@ -85,6 +97,16 @@ pub(crate) struct Reassembly {
     datagrams: BTreeMap<Key, Assembly>,
     /// Soonest expiry first; one entry per datagram.
     expiries: BTreeSet<(Instant, Key)>,
+    /// Who sent them; one entry per source with an incomplete datagram.
+    sources: BTreeMap<IpAddr, Share>,
+    bytes: usize,
+}
+
+/// What one source has in the table.
+#[derive(Debug, Default)]
+struct Share {
+    /// Its part of the expiries.
+    expiries: BTreeSet<(Instant, Key)>,
     bytes: usize,
 }
 
@@ -110,7 +132,8 @@ impl Reassembly {
     pub(crate) fn add(&mut self, now: Instant, key: Key, fragment: &Fragment) -> Outcome {
         let end = usize::from(fragment.offset) + fragment.payload.len();
         let ragged = fragment.more && !fragment.payload.len().is_multiple_of(8);
-        if fragment.payload.is_empty() || ragged || end > DATAGRAM_MAX {
+        let too_long = headers_len(&fragment.header, key.source) + end > DATAGRAM_MAX;
+        if fragment.payload.is_empty() || ragged || too_long {
             return Outcome::Dropped;
         }
         self.open(now, key);
@@ -118,18 +141,20 @@ impl Reassembly {
             .datagrams
             .get_mut(&key)
             .expect("it was opened just now");
-        let before = assembly.bytes;
+        let before = assembly.held();
         let accepted = assembly.add(fragment, end);
-        self.bytes = self.bytes - before + assembly.bytes;
-        if accepted && assembly.is_complete() {
+        let (after, complete) = (assembly.held(), accepted && assembly.is_complete());
+        let share = self.share_of(&key);
+        share.bytes = share.bytes - before + after;
+        self.bytes = self.bytes - before + after;
+        if complete {
             let assembly = self.close(&key).expect("it was there a moment ago");
             return assembly
                 .into_whole()
+                .filter(|whole| fits(whole, key.source))
                 .map_or(Outcome::Dropped, Outcome::Complete);
         }
-        while self.bytes > REASSEMBLY_BYTES_MAX {
-            self.close_oldest();
-        }
+        self.make_room(key.source);
         if accepted {
             Outcome::Kept
         } else {
@@ -155,11 +180,23 @@ impl Reassembly {
         self.expiries.first().map(|&(at, _)| at)
     }
 
+    /// What is held now.
+    pub(crate) fn in_use(&self) -> ReassemblyUse {
+        ReassemblyUse {
+            datagrams: self.datagrams.len(),
+            fragments: self.datagrams.values().map(|one| one.pieces.len()).sum(),
+            bytes: self.bytes,
+        }
+    }
+
     fn open(&mut self, now: Instant, key: Key) {
         if self.datagrams.contains_key(&key) {
             return;
         }
-        if self.datagrams.len() == REASSEMBLIES_MAX {
+        let share = self.sources.get(&key.source);
+        if share.is_some_and(|share| share.expiries.len() == REASSEMBLIES_OF_SOURCE_MAX) {
+            self.close_oldest_of(key.source);
+        } else if self.datagrams.len() == REASSEMBLIES_MAX {
             self.close_oldest();
         }
         let expires = now
@@ -169,20 +206,53 @@ impl Reassembly {
                 EXPIRY_V6
             };
         self.expiries.insert((expires, key));
+        let share = self.sources.entry(key.source).or_default();
+        share.expiries.insert((expires, key));
         self.datagrams.insert(key, Assembly::new(expires));
     }
 
     fn close(&mut self, key: &Key) -> Option<Assembly> {
         let assembly = self.datagrams.remove(key)?;
-        self.expiries.remove(&(assembly.expires, *key));
-        self.bytes -= assembly.bytes;
+        let expiry = (assembly.expires, *key);
+        self.expiries.remove(&expiry);
+        self.bytes -= assembly.held();
+        let share = self.share_of(key);
+        share.expiries.remove(&expiry);
+        share.bytes -= assembly.held();
+        if share.expiries.is_empty() {
+            self.sources.remove(&key.source);
+        }
         Some(assembly)
+    }
+
+    /// Gives datagrams up until `source` and all together are within their bytes.
+    fn make_room(&mut self, source: IpAddr) {
+        let over = |share: &Share| share.bytes > REASSEMBLY_BYTES_OF_SOURCE_MAX;
+        while self.sources.get(&source).is_some_and(over) {
+            self.close_oldest_of(source);
+        }
+        while self.bytes > REASSEMBLY_BYTES_MAX {
+            self.close_oldest();
+        }
     }
 
     fn close_oldest(&mut self) {
         if let Some(&(_, key)) = self.expiries.first() {
             self.close(&key);
         }
+    }
+
+    fn close_oldest_of(&mut self, source: IpAddr) {
+        let share = self.sources.get(&source);
+        if let Some(&(_, key)) = share.and_then(|share| share.expiries.first()) {
+            self.close(&key);
+        }
+    }
+
+    fn share_of(&mut self, key: &Key) -> &mut Share {
+        self.sources
+            .get_mut(&key.source)
+            .expect("whoever has a datagram in the table has a share")
     }
 }
 
@@ -206,8 +276,7 @@ impl Assembly {
         }
         let same_place = self.pieces.get(&fragment.offset);
         let is_last = self.total == Some(end);
-        if same_place.is_some_and(|piece| piece.len() == fragment.payload.len())
-            && is_last != fragment.more
+        if same_place.is_some_and(|piece| **piece == *fragment.payload) && is_last != fragment.more
         {
             return true;
         }
@@ -256,6 +325,11 @@ impl Assembly {
         self.first = None;
     }
 
+    /// Bytes that it keeps: payloads, and the headers of the first fragment.
+    fn held(&self) -> usize {
+        self.bytes + self.first.as_ref().map_or(0, |(_, header)| header.len())
+    }
+
     /// Without overlaps, the sum of the lengths reaches the total only when no hole is left.
     fn is_complete(&self) -> bool {
         self.total == Some(self.bytes)
@@ -280,6 +354,23 @@ impl Assembly {
             ecn: self.ecn?,
         })
     }
+}
+
+/// How many bytes of a fragment's headers the length field of the whole counts: those of IPv4, and
+/// in IPv6 extension headers but that of the fragment itself.
+fn headers_len(header: &[u8], source: IpAddr) -> usize {
+    let outside = match source {
+        IpAddr::V4(_) => 0,
+        IpAddr::V6(_) => Ipv6Header::LEN + FragmentHeader::LEN,
+    };
+    header.len().saturating_sub(outside)
+}
+
+/// Whether the length field of a packet can say how long the whole is. Fragments are measured by
+/// their own headers when they come; those of the first may be longer.
+fn fits(whole: &Whole, source: IpAddr) -> bool {
+    let (header, payload) = whole.packet.split_at(whole.payload_at);
+    headers_len(header, source) + payload.len() <= DATAGRAM_MAX
 }
 
 /// The ECN field of fragments with these two (RFC 3168 5.3): a mark must not be lost, and must

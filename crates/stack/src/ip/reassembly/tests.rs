@@ -17,6 +17,14 @@ fn key(identification: u32) -> Key {
     }
 }
 
+/// The datagram of another source.
+fn key_of(source: u32, identification: u32) -> Key {
+    Key {
+        source: core::net::Ipv4Addr::from_bits(0x0a00_0000 + source).into(),
+        ..key(identification)
+    }
+}
+
 fn key_v6(identification: u32) -> Key {
     let address = |last| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]);
     Key {
@@ -95,7 +103,7 @@ fn repetitions_are_harmless_and_datagrams_do_not_mix() {
     assert_eq!(table.add(NOW, key(2), &last), Outcome::Kept);
     assert_eq!(table.add(NOW, key(2), &last), Outcome::Kept);
     assert_eq!(table.add(NOW, key_v6(1), &last), Outcome::Kept);
-    assert_eq!(table.bytes, 24);
+    assert_eq!(table.bytes, 24 + 20, "the first fragment's header counts");
     assert_whole(table.add(NOW, key(1), &last), 16);
     assert_whole(table.add(NOW, key(2), &first), 16);
 }
@@ -217,15 +225,35 @@ fn the_oldest_datagrams_make_room() {
     let count = u32::try_from(REASSEMBLIES_MAX).unwrap();
     for n in 0..=count {
         let now = NOW + Duration::from_millis(n.into());
-        assert_eq!(table.add(now, key(n), &fragment(0, 8, true)), Outcome::Kept);
+        let first = fragment(0, 8, true);
+        assert_eq!(table.add(now, key_of(n, n), &first), Outcome::Kept);
     }
     assert_eq!(table.datagrams.len(), REASSEMBLIES_MAX);
+    let last = fragment(8, 8, false);
     assert_eq!(
-        table.add(NOW, key(0), &fragment(8, 8, false)),
+        table.add(NOW, key_of(0, 0), &last),
         Outcome::Kept,
         "0 is gone"
     );
-    assert_whole(table.add(NOW, key(2), &fragment(8, 8, false)), 16);
+    assert_whole(table.add(NOW, key_of(2, 2), &last), 16);
+}
+
+/// However many datagrams one source begins, it takes no more than its share.
+#[test]
+fn a_source_makes_room_for_itself() {
+    let mut table = Reassembly::default();
+    let other = key_of(1, 1);
+    assert_eq!(table.add(NOW, other, &fragment(0, 8, true)), Outcome::Kept);
+    for n in 0..1_000 {
+        let now = NOW + Duration::from_millis(n.into());
+        table.add(now, key(n), &fragment(0, 8, true));
+        table.add(now, key(n), &fragment(16, 48_000, true));
+        assert!(table.bytes <= REASSEMBLY_BYTES_OF_SOURCE_MAX + 28);
+        assert!(table.datagrams.len() <= REASSEMBLIES_OF_SOURCE_MAX + 1);
+    }
+    assert_whole(table.add(NOW, other, &fragment(8, 8, false)), 16);
+    table.on_timeout(NOW + Duration::from_secs(60));
+    assert!(table.sources.is_empty());
 }
 
 #[test]
@@ -233,10 +261,10 @@ fn bytes_and_fragments_are_capped() {
     let mut table = Reassembly::default();
     for n in 0..100 {
         let now = NOW + Duration::from_millis(n.into());
-        table.add(now, key(n), &fragment(0, 60_000, true));
+        table.add(now, key_of(n, n), &fragment(0, 60_000, true));
         assert!(table.bytes <= REASSEMBLY_BYTES_MAX);
     }
-    assert_eq!(table.datagrams.len(), REASSEMBLY_BYTES_MAX / 60_000);
+    assert_eq!(table.datagrams.len(), REASSEMBLY_BYTES_MAX / 60_020);
     let mut table = Reassembly::default();
     let outcomes = (0..200_u16).map(|n| table.add(NOW, key(1), &fragment(n * 8, 8, true)));
     let kept = outcomes.filter(|outcome| *outcome == Outcome::Kept).count();
@@ -245,6 +273,50 @@ fn bytes_and_fragments_are_capped() {
         (FRAGMENTS_MAX, 0),
         "too many pieces spoil it"
     );
+}
+
+/// What the length field of IP cannot say is no datagram: a ping of death. Headers count in IPv4,
+/// and in IPv6 extension headers but the fragment's own.
+#[test]
+fn what_no_length_field_can_say_is_dropped() {
+    for (key, header, longest) in [
+        (key(1), 20, 65_515),
+        (key(1), 60, 65_475),
+        (key_v6(1), 48, 65_535),
+        (key_v6(1), 64, 65_519),
+    ] {
+        let least = if key == key_v6(1) { 48 } else { 20 };
+        // When only the first header is so long, it shows in the end.
+        for last_header in [header, least] {
+            for (len, is_whole) in [(longest, true), (longest + 1, false)] {
+                let with = |header, fragment| Fragment {
+                    header: Chunk::copy_from(&vec![1; header]),
+                    ..fragment
+                };
+                let mut table = Reassembly::default();
+                table.add(NOW, key, &with(header, fragment(0, 65_440, true)));
+                let last = fragment(65_440, len - 65_440, false);
+                let outcome = table.add(NOW, key, &with(last_header, last));
+                let came = matches!(outcome, Outcome::Complete(_));
+                assert_eq!(came, is_whole, "{len} bytes behind {header}, {last_header}");
+            }
+        }
+    }
+}
+
+/// RFC 8200 4.5 lets only exact repetitions pass.
+#[test]
+fn a_repetition_with_other_bytes_is_a_contradiction() {
+    for key in [key(1), key_v6(1)] {
+        let mut table = Reassembly::default();
+        assert_eq!(table.add(NOW, key, &fragment(8, 8, false)), Outcome::Kept);
+        let other = Fragment {
+            payload: Chunk::copy_from(b"12345678"),
+            ..fragment(8, 8, false)
+        };
+        assert_eq!(table.add(NOW, key, &other), Outcome::Dropped);
+        assert_eq!(table.add(NOW, key, &fragment(0, 8, true)), Outcome::Dropped);
+    }
 }
 
 proptest! {
@@ -286,7 +358,9 @@ proptest! {
         for (place, len, more, of) in fragments {
             table.add(NOW, key(of), &fragment(place * 8, len, more));
         }
-        let bytes: usize = table.datagrams.values().map(|assembly| assembly.bytes).sum();
+        let bytes: usize = table.datagrams.values().map(Assembly::held).sum();
+        let shares: usize = table.sources.values().map(|share| share.bytes).sum();
+        prop_assert_eq!(shares, bytes);
         prop_assert_eq!(bytes, table.bytes);
         table.on_timeout(NOW + EXPIRY_V4);
         prop_assert_eq!((table.bytes, table.next_timeout()), (0, None));
