@@ -122,6 +122,11 @@ pub(crate) struct NetworkArgs {
     #[arg(short = '6', long)]
     pub(crate) ipv6: bool,
     /// Make the link bad, for example `loss=1%,delay=10ms,rate=100mbit`.
+    ///
+    /// Parts are joined by commas and hold for both directions, with `in.` or `out.` before them
+    /// for one: drop=5+9, down=2s..5s, loss=1%, burst=0.1%:4, mtu=1400@3s:icmp, corrupt=1%,
+    /// duplicate=1%, rate=100mbit, queue=256KiB, red=30KB:90KB:10%:ecn, mark=30KB, delay=10ms,
+    /// jitter=2ms, reorder=1%:1ms, until=30s. What each is: docs/impairments.md.
     #[arg(long, value_name = "SPEC")]
     pub(crate) impair: Option<ImpairSpec>,
     /// Choose ports, sequence numbers and impairments by this number.

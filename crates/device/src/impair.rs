@@ -2,17 +2,20 @@
 //! from a seed. What can be set is in `spec`, what happens to a segment in `link`.
 
 mod link;
+mod queue;
 mod random;
 mod segment;
 mod spec;
 mod text;
+mod too_big;
 mod transit;
 mod unit;
 
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use handfast_packet::buf::{Capabilities, Pool, RxBatch, RxFrame, TxBatch, TxFrame};
+use handfast_packet::buf::{Capabilities, Pool, RxBatch, RxChecksum, RxFrame, TxBatch, TxFrame};
+use handfast_packet::cause::Cause;
 use handfast_packet::ethernet::EthernetAddress;
 use handfast_packet::time::Instant;
 
@@ -20,7 +23,8 @@ use self::link::Link;
 pub use self::link::{LINK_BYTES_MAX, LINK_SEGMENTS_MAX, LinkStatistics};
 use self::random::Random;
 pub use self::spec::{
-    Burst, DOWNS_MAX, DROPS_MAX, HOLD_DEFAULT, ImpairSpec, LinkSpec, QUEUE_DEFAULT, Reorder,
+    Burst, DOWNS_MAX, DROPS_MAX, HOLD_DEFAULT, ImpairSpec, LinkSpec, Mtu, QUEUE_DEFAULT, Red,
+    Reorder,
 };
 pub use self::text::SpecError;
 pub use self::unit::Probability;
@@ -102,7 +106,10 @@ impl<D: Device> Impair<D> {
             while let Some(frame) = self.fetched.pop() {
                 let mut split = SplitReceived::new(frame, medium);
                 while let Some(segment) = split.next(&mut self.pool) {
-                    self.inbound.offer(now, segment);
+                    if let Some(answer) = self.inbound.offer(now, segment, &mut self.pool) {
+                        let answer = TxFrame::raw(answer.into(), Cause::Unstated);
+                        self.outbound.offer(now, answer, &mut self.pool);
+                    }
                 }
             }
             if count < room {
@@ -112,6 +119,20 @@ impl<D: Device> Impair<D> {
         // Readiness may be shown only once, so it is not left to the descriptor.
         self.again_at = Some(now);
         Ok(())
+    }
+
+    fn offer_outbound(&mut self, now: Instant, segment: TxFrame) {
+        let Some(answer) = self.outbound.offer(now, segment, &mut self.pool) else {
+            return;
+        };
+        let answer = RxFrame {
+            data: answer.into(),
+            received_at: now,
+            checksum: RxChecksum::Unknown,
+            gso: None,
+        };
+        // An answer is never answered itself.
+        self.inbound.offer(now, answer, &mut self.pool);
     }
 
     /// Hands what has come through the outbound link to the device below.
@@ -168,9 +189,9 @@ impl<D: Device> Device for Impair<D> {
         self.begin(now);
         while let Some(frame) = batch.pop() {
             match Split::new(frame, medium) {
-                Ok(split) => split.for_each(|segment| self.outbound.offer(now, segment)),
+                Ok(split) => split.for_each(|segment| self.offer_outbound(now, segment)),
                 // The device below knows better what to do with it.
-                Err(frame) => self.outbound.offer(now, frame),
+                Err(frame) => self.offer_outbound(now, frame),
             }
         }
         self.flush(now)?;

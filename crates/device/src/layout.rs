@@ -36,27 +36,10 @@ impl TcpLayout {
     ///
     /// `None` for anything but an unfragmented TCP segment.
     pub(crate) fn parse(bytes: &[u8], medium: Medium) -> Option<Self> {
-        let ip = link_len(medium);
-        let first = *bytes.get(ip)?;
-        let version = if first >> 4 == 4 {
-            IpVersion::V4
-        } else {
-            IpVersion::V6
-        };
-        if medium == Medium::Ethernet {
-            let expected = if version == IpVersion::V4 {
-                0x0800
-            } else {
-                0x86DD
-            };
-            if read_u16(bytes, 12)? != expected {
-                return None;
-            }
-        }
+        let (version, ip) = find_ip(bytes, medium)?;
         let (tcp, end) = match version {
             IpVersion::V4 => parse_v4(bytes, ip)?,
-            IpVersion::V6 if first >> 4 == 6 => parse_v6(bytes, ip)?,
-            IpVersion::V6 => return None,
+            IpVersion::V6 => parse_v6(bytes, ip)?,
         };
         let header_len = usize::from(*bytes.get(tcp + 12)? >> 4) * 4;
         let payload = tcp + header_len;
@@ -69,6 +52,19 @@ impl TcpLayout {
             end,
         })
     }
+}
+
+/// Version and offset of the IP header, of which at least the first byte is there; `None` for
+/// frames that have none.
+pub(crate) fn find_ip(bytes: &[u8], medium: Medium) -> Option<(IpVersion, usize)> {
+    let ip = link_len(medium);
+    let (version, ether_type) = match *bytes.get(ip)? >> 4 {
+        4 => (IpVersion::V4, 0x0800),
+        6 => (IpVersion::V6, 0x86DD),
+        _ => return None,
+    };
+    let told = medium == Medium::Ip || read_u16(bytes, 12)? == ether_type;
+    told.then_some((version, ip))
 }
 
 /// Bytes of link header on a medium.

@@ -43,8 +43,8 @@ use handfast_packet::time::Instant;
 pub use error::DeviceError;
 pub use impair::{
     Burst, DOWNS_MAX, DROPS_MAX, HOLD_DEFAULT, Impair, ImpairSpec, ImpairStatistics,
-    LINK_BYTES_MAX, LINK_SEGMENTS_MAX, LinkSpec, LinkStatistics, Probability, QUEUE_DEFAULT,
-    Reorder, SpecError,
+    LINK_BYTES_MAX, LINK_SEGMENTS_MAX, LinkSpec, LinkStatistics, Mtu, Probability, QUEUE_DEFAULT,
+    Red, Reorder, SpecError,
 };
 #[cfg(target_os = "linux")]
 pub use memory::memory_pair;

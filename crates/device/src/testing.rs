@@ -18,6 +18,8 @@ pub(crate) struct TcpFrame {
     pub(crate) v6: bool,
     pub(crate) seq: u32,
     pub(crate) flags: u8,
+    /// The ECN bits of the IP header.
+    pub(crate) ecn: u8,
     /// TCP options, a multiple of four bytes.
     pub(crate) options: Vec<u8>,
     pub(crate) payload: Vec<u8>,
@@ -33,6 +35,7 @@ impl Default for TcpFrame {
             v6: false,
             seq: 1_000,
             flags: 0x10,
+            ecn: 0,
             options: Vec::new(),
             payload: Vec::new(),
             cuts: Vec::new(),
@@ -74,12 +77,14 @@ impl TcpFrame {
         if self.v6 {
             let ip = head.prepend(40);
             ip[0] = 0x60;
+            ip[1] = self.ecn << 4;
             ip[4..6].copy_from_slice(&[high, low]);
             ip[6..8].copy_from_slice(&[6, 64]);
             ip[8..40].copy_from_slice(&addresses);
         } else {
             let ip = head.prepend(20);
             ip[0] = 0x45;
+            ip[1] = self.ecn;
             ip[2..4].copy_from_slice(&u16::try_from(tcp_len + 20).unwrap().to_be_bytes());
             ip[4..10].copy_from_slice(&[0xFF, 0xFE, 0x40, 0, 64, 6]);
             ip[12..20].copy_from_slice(&addresses);

@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
-use handfast_packet::buf::Medium;
+use handfast_packet::buf::{Medium, Pool};
 use handfast_packet::time::Instant;
 
+use super::queue::{Bottleneck, Signal};
 use super::random::Random;
 use super::segment::WireSegment;
-use super::spec::{LinkSpec, QUEUE_DEFAULT};
+use super::spec::{LinkSpec, Mtu};
 use super::transit::Transit;
+use crate::layout::link_len;
 
 /// Most segments on their way at once: 100 ms of full-size segments at 8 Gbit/s.
 pub const LINK_SEGMENTS_MAX: usize = 65_536;
@@ -31,6 +33,14 @@ pub struct LinkStatistics {
     pub lost: u64,
     /// Lost in bursts.
     pub burst_lost: u64,
+    /// Dropped because they were larger than the MTU, answered or not.
+    pub too_big: u64,
+    /// Those of them that were answered; the answers are segments of the other direction.
+    pub answered: u64,
+    /// Dropped early by the queue before the bottleneck.
+    pub early: u64,
+    /// Marked as having met congestion by that queue, or found marked when they were to be.
+    pub marked: u64,
     /// Dropped because the queue before the bottleneck (or the link itself) was full.
     pub overflowed: u64,
     /// Damaged on the way.
@@ -49,9 +59,10 @@ pub(crate) struct Link<F> {
     spec: LinkSpec,
     medium: Medium,
     random: Random,
+    /// For the queue, which is younger than the other dice: it leaves them as they were.
+    queue_random: Random,
     in_burst: bool,
-    /// When the bottleneck will have sent everything that waits before it.
-    busy_until: Instant,
+    bottleneck: Bottleneck,
     /// When the last segment that was not held back arrives; those behind it arrive no earlier.
     last_release: Instant,
     on_the_way: Transit<F>,
@@ -66,9 +77,10 @@ impl<F: WireSegment> Link<F> {
         Self {
             spec,
             medium,
+            queue_random: random.branch(),
             random,
             in_burst: false,
-            busy_until: Instant::ZERO,
+            bottleneck: Bottleneck::default(),
             last_release: Instant::ZERO,
             on_the_way: Transit::new(),
             bytes: 0,
@@ -82,30 +94,36 @@ impl<F: WireSegment> Link<F> {
         self.begun.get_or_insert(now);
     }
 
-    /// A segment enters at `now`.
-    pub(crate) fn offer(&mut self, now: Instant, segment: F) {
-        let dice = Dice::throw(&mut self.random);
+    /// A segment enters at `now`; returned is a frame that goes back to its sender, if any.
+    /// `pool` is for bytes that must change.
+    pub(crate) fn offer(&mut self, now: Instant, segment: F, pool: &mut Pool) -> Option<Vec<u8>> {
+        let dice = Dice::throw(&mut self.random, &mut self.queue_random);
         let in_burst = self.step_burst(&dice);
         let chosen = self.count(&segment);
         let age = now.duration_since(*self.begun.get_or_insert(now));
-        if !self.spec.is_faulty(age) {
-            self.enqueue(now, segment, None);
-            return;
-        }
+        let faulty = self.spec.is_faulty(age);
         let statistics = &mut self.statistics;
-        let dropped = if chosen {
-            &mut statistics.chosen
+        let lost = if !faulty {
+            None
+        } else if chosen {
+            Some(&mut statistics.chosen)
         } else if self.spec.is_down(age) {
-            &mut statistics.cut_off
+            Some(&mut statistics.cut_off)
         } else if self.spec.loss.happens(dice.loss) {
-            &mut statistics.lost
-        } else if in_burst {
-            &mut statistics.burst_lost
+            Some(&mut statistics.lost)
         } else {
-            self.pass(now, segment, &dice);
-            return;
+            in_burst.then_some(&mut statistics.burst_lost)
         };
-        *dropped += 1;
+        if let Some(counter) = lost {
+            *counter += 1;
+            return None;
+        }
+        if let Some(mtu) = self.exceeded(age, &segment) {
+            return self.refuse(mtu, segment);
+        }
+        let arrival = Arrival { now, faulty, dice };
+        self.damage(&arrival, segment, pool);
+        None
     }
 
     /// The next segment that has arrived by `now`, and when it did.
@@ -153,63 +171,87 @@ impl<F: WireSegment> Link<F> {
         self.spec.drop.binary_search(&number).is_ok()
     }
 
+    /// The MTU that a segment is too large for.
+    fn exceeded(&self, age: Duration, segment: &F) -> Option<Mtu> {
+        let mtu = self.spec.mtu.filter(|mtu| age >= mtu.from)?;
+        let longest = link_len(self.medium) + usize::from(mtu.bytes);
+        (segment.wire_len() > longest).then_some(mtu)
+    }
+
+    /// Drops a segment that is too large, with an answer or without.
+    fn refuse(&mut self, mtu: Mtu, mut segment: F) -> Option<Vec<u8>> {
+        self.statistics.too_big += 1;
+        if !mtu.answer {
+            return None;
+        }
+        let answer = segment.answer_too_big(self.medium, mtu.bytes);
+        self.statistics.answered += u64::from(answer.is_some());
+        answer
+    }
+
     /// A segment that was not lost goes on, damaged and doubled maybe.
-    fn pass(&mut self, now: Instant, mut segment: F, dice: &Dice) {
-        if self.spec.corrupt.happens(dice.corrupt) {
+    fn damage(&mut self, arrival: &Arrival, mut segment: F, pool: &mut Pool) {
+        let Arrival { faulty, dice, .. } = arrival;
+        if *faulty && self.spec.corrupt.happens(dice.corrupt) {
             self.statistics.corrupted += 1;
             segment.corrupt(self.medium, dice.bit);
         }
-        if self.spec.duplicate.happens(dice.duplicate) {
+        if *faulty && self.spec.duplicate.happens(dice.duplicate) {
             self.statistics.duplicated += 1;
-            self.enqueue(now, segment.clone(), Some(dice));
+            self.enqueue(arrival, segment.clone(), pool);
         }
-        self.enqueue(now, segment, Some(dice));
+        self.enqueue(arrival, segment, pool);
     }
 
-    /// A segment comes to the bottleneck, with dice while there are faults.
-    fn enqueue(&mut self, now: Instant, segment: F, dice: Option<&Dice>) {
+    /// A segment comes to the queue before the bottleneck.
+    fn enqueue(&mut self, arrival: &Arrival, mut segment: F, pool: &mut Pool) {
+        let Arrival { now, faulty, dice } = arrival;
+        let marked = match self.bottleneck.signal(*now, &self.spec, dice.early) {
+            Signal::Pass => Some(false),
+            Signal::Mark => Some(segment.mark(self.medium, pool)),
+            // Nobody marked the segment, so it is dropped unless faults are over.
+            Signal::MarkOrDrop => {
+                let marked = segment.mark(self.medium, pool);
+                (marked || !faulty).then_some(marked)
+            }
+            Signal::Drop => (!faulty).then_some(false),
+        };
+        let Some(marked) = marked else {
+            self.statistics.early += 1;
+            return;
+        };
         let len = segment.wire_len();
         let full = self.on_the_way.len() >= LINK_SEGMENTS_MAX || self.bytes + len > LINK_BYTES_MAX;
-        let passed = if full {
-            None
-        } else {
-            self.pass_bottleneck(now, len)
-        };
-        let Some(sent) = passed else {
+        let sent = (!full).then(|| self.bottleneck.pass(*now, &self.spec, len));
+        let Some(sent) = sent.flatten() else {
             self.statistics.overflowed += 1;
             return;
         };
+        self.statistics.marked += u64::from(marked);
         self.bytes += len;
-        let on_time = sent + dice.map_or(self.spec.delay, |dice| self.travel_time(dice));
-        match (self.spec.reorder, dice) {
-            (Some(reorder), Some(dice)) if reorder.probability.happens(dice.reorder) => {
+        self.send(sent, arrival, segment);
+    }
+
+    /// A segment leaves the bottleneck.
+    fn send(&mut self, sent: Instant, arrival: &Arrival, segment: F) {
+        let Arrival { faulty, dice, .. } = arrival;
+        let travel = if *faulty {
+            self.travel_time(dice)
+        } else {
+            self.spec.delay
+        };
+        let on_time = sent + travel;
+        let reorder = self.spec.reorder.filter(|_| *faulty);
+        match reorder.filter(|reorder| reorder.probability.happens(dice.reorder)) {
+            Some(reorder) => {
                 self.statistics.reordered += 1;
                 self.on_the_way.push_held(on_time + reorder.hold, segment);
             }
-            _ => {
+            None => {
                 self.last_release = self.last_release.max(on_time);
                 self.on_the_way.push(self.last_release, segment);
             }
         }
-    }
-
-    /// When the last bit has left the bottleneck; `None` when the queue before it is full.
-    fn pass_bottleneck(&mut self, now: Instant, len: usize) -> Option<Instant> {
-        const SECOND: u128 = 1_000_000_000;
-        let Some(rate) = self.spec.rate else {
-            return Some(now);
-        };
-        let rate = u128::from(rate.get());
-        let bits = 8 * u128::try_from(len).expect("a length fits into 128 bits");
-        let waiting = self.busy_until.duration_since(now).as_nanos() * rate / SECOND;
-        let limit = 8 * u128::from(self.spec.queue.unwrap_or(QUEUE_DEFAULT));
-        // A segment that finds the queue empty is on the wire at once, whatever the limit.
-        if waiting > 0 && waiting + bits > limit {
-            return None;
-        }
-        let nanos = u64::try_from((bits * SECOND).div_ceil(rate)).unwrap_or(u64::MAX);
-        self.busy_until = self.busy_until.max(now) + Duration::from_nanos(nanos);
-        Some(self.busy_until)
     }
 
     fn travel_time(&self, dice: &Dice) -> Duration {
@@ -218,6 +260,14 @@ impl<F: WireSegment> Link<F> {
         let extra = Duration::from_nanos(dice.jitter % span);
         (self.spec.delay + extra).saturating_sub(self.spec.jitter)
     }
+}
+
+/// When a segment came, and what is to happen to it.
+struct Arrival {
+    now: Instant,
+    /// Faults are not over yet.
+    faulty: bool,
+    dice: Dice,
 }
 
 /// All random numbers for one segment. Always all of them are drawn, so that changing one
@@ -231,10 +281,11 @@ struct Dice {
     duplicate: u64,
     jitter: u64,
     reorder: u64,
+    early: u64,
 }
 
 impl Dice {
-    fn throw(random: &mut Random) -> Self {
+    fn throw(random: &mut Random, queue: &mut Random) -> Self {
         Self {
             loss: random.next(),
             burst_start: random.next(),
@@ -244,6 +295,7 @@ impl Dice {
             duplicate: random.next(),
             jitter: random.next(),
             reorder: random.next(),
+            early: queue.next(),
         }
     }
 }

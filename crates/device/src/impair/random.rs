@@ -10,6 +10,11 @@ impl Random {
         Self(mix(seed) ^ mix(stream.wrapping_add(0x5851_F42D_4C95_7F2D)))
     }
 
+    /// Another generator that follows from this one and takes nothing from it.
+    pub(crate) const fn branch(&self) -> Self {
+        Self(mix(self.0 ^ 0xD6E8_FEB8_6659_FD93))
+    }
+
     /// The next evenly distributed number.
     pub(crate) const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -36,5 +41,6 @@ mod tests {
         assert_eq!(draw(7, 0), draw(7, 0));
         assert_ne!(draw(7, 0), draw(7, 1));
         assert_ne!(draw(7, 0), draw(8, 0));
+        assert_ne!(draw(7, 0)[0], Random::new(7, 0).branch().next());
     }
 }

@@ -41,6 +41,8 @@ pub struct LinkSpec {
     pub loss: Probability,
     /// Segments are lost in a row.
     pub burst: Option<Burst>,
+    /// What is larger is dropped. `None` for whatever the device takes.
+    pub mtu: Option<Mtu>,
     /// One bit of a segment is flipped with this probability.
     pub corrupt: Probability,
     /// A segment arrives twice with this probability.
@@ -50,6 +52,11 @@ pub struct LinkSpec {
     /// Bytes that wait before the bottleneck; what comes beyond is dropped. `None` for
     /// [`QUEUE_DEFAULT`]. Without a rate nothing ever waits.
     pub queue: Option<u64>,
+    /// The queue drops or marks early, by its average length. `None` for drop-tail alone.
+    pub red: Option<Red>,
+    /// Segments of ECN-capable transports that find more than so many bytes waiting are marked as
+    /// having met congestion (RFC 3168 section 5); the others pass.
+    pub mark: Option<u64>,
     /// Time on the way.
     pub delay: Duration,
     /// The delay differs by up to this much to either side, evenly distributed. Segments do not
@@ -91,4 +98,36 @@ pub struct Reorder {
     pub probability: Probability,
     /// How long it is held back.
     pub hold: Duration,
+}
+
+/// Random early detection as Floyd and Jacobson describe it (RFC 7567 section 2.1 has more):
+/// the queue's average length decides, with a weight of 1/512 for each segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Red {
+    /// Bytes on average below which all pass.
+    pub min: u64,
+    /// Bytes on average from which all are dropped, ECN-capable or not (RFC 3168 section 7).
+    pub max: u64,
+    /// Probability just below `max`; from `min` it grows evenly.
+    pub probability: Probability,
+    /// Between `min` and `max`, ECN-capable segments are marked instead of dropped.
+    pub ecn: bool,
+}
+
+/// The largest IP packet that passes.
+///
+/// IPv4 without DF is dropped like all the rest: no fragments are made here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mtu {
+    /// Bytes of the IP packet.
+    pub bytes: u16,
+    /// From when on; before, everything passes.
+    pub from: Duration,
+    /// The sender is told by ICMP, as a router would. Else what is too large vanishes.
+    pub answer: bool,
+}
+
+impl Mtu {
+    /// Smallest MTU that can be asked for: the smallest that IPv4 allows (RFC 791 section 3.2).
+    pub const MIN: u16 = 68;
 }

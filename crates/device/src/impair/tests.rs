@@ -100,3 +100,34 @@ fn more_than_a_batch_waits_without_loss() {
     assert_eq!(receive_all(&mut left, now).len(), 300 - first.len());
     assert_eq!(receive_all(&mut right, now).len(), 300);
 }
+
+/// The answer to what we send reaches us, that to what comes reaches the other end, each by the
+/// other direction.
+#[test]
+fn packets_that_are_too_large_are_answered_by_the_other_direction() {
+    let (mut left, mut right) = pair("mtu=700:icmp,in.delay=3ms,out.delay=5ms");
+    let frame = TcpFrame::gso(1_300, 1_000).tx();
+    left.send(Instant::ZERO, &mut batch(frame.clone())).unwrap();
+    let answers = receive_all(&mut left, Instant::from_millis(3));
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].received_at, Instant::from_millis(3));
+    assert_eq!(answers[0].data[14 + 20..][..2], [3, 4]);
+    let now = Instant::from_millis(10);
+    assert_eq!(receive_all(&mut right, now).len(), 0);
+    left.recv(now, &mut RxBatch::new()).unwrap();
+    assert_eq!(receive_all(&mut right, now).len(), 1);
+    right.send(now, &mut batch(frame)).unwrap();
+    assert!(receive_all(&mut left, now).is_empty());
+    assert_eq!(receive_all(&mut left, Instant::from_millis(13)).len(), 1);
+    assert_eq!(left.next_ready(), Some(Instant::from_millis(15)));
+    left.recv(Instant::from_millis(15), &mut RxBatch::new())
+        .unwrap();
+    let answers = receive_all(&mut right, Instant::from_millis(15));
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].data[14 + 20..][..2], [3, 4]);
+    let statistics = left.statistics();
+    for link in [statistics.inbound, statistics.outbound] {
+        // Two halves and an answer.
+        assert_eq!((link.segments, link.too_big, link.answered), (3, 1, 1));
+    }
+}

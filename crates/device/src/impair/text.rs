@@ -6,7 +6,9 @@ use std::ops::Range;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::spec::{Burst, DOWNS_MAX, DROPS_MAX, HOLD_DEFAULT, ImpairSpec, LinkSpec, Reorder};
+use super::spec::{
+    Burst, DOWNS_MAX, DROPS_MAX, HOLD_DEFAULT, ImpairSpec, LinkSpec, Mtu, Red, Reorder,
+};
 use super::unit::{self, Probability};
 
 /// A text that is no impairment.
@@ -28,15 +30,18 @@ impl fmt::Display for SpecError {
 
 impl std::error::Error for SpecError {}
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 15] = [
     "drop",
     "down",
     "loss",
     "burst",
+    "mtu",
     "corrupt",
     "duplicate",
     "rate",
     "queue",
+    "red",
+    "mark",
     "delay",
     "jitter",
     "reorder",
@@ -113,10 +118,13 @@ impl LinkSpec {
             "down" => self.down = parse_downs(value)?,
             "loss" => self.loss = value.parse()?,
             "burst" => self.burst = Some(parse_burst(value)?),
+            "mtu" => self.mtu = Some(parse_mtu(value)?),
             "corrupt" => self.corrupt = value.parse()?,
             "duplicate" => self.duplicate = value.parse()?,
             "rate" => self.rate = Some(unit::parse_rate(value)?),
             "queue" => self.queue = Some(unit::parse_size(value)?),
+            "red" => self.red = Some(parse_red(value)?),
+            "mark" => self.mark = Some(unit::parse_size(value)?),
             "delay" => self.delay = unit::parse_time(value)?,
             "jitter" => self.jitter = unit::parse_time(value)?,
             "reorder" => self.reorder = Some(parse_reorder(value)?),
@@ -147,10 +155,13 @@ impl LinkSpec {
             "burst" => self
                 .burst
                 .map(|burst| format!("{}:{}", burst.start, burst.mean_len)),
+            "mtu" => self.mtu.map(mtu_text),
             "corrupt" => probability(self.corrupt),
             "duplicate" => probability(self.duplicate),
             "rate" => self.rate.map(|rate| unit::rate(rate).to_string()),
             "queue" => self.queue.map(|size| unit::size(size).to_string()),
+            "red" => self.red.map(red_text),
+            "mark" => self.mark.map(|size| unit::size(size).to_string()),
             "delay" => time(self.delay),
             "jitter" => time(self.jitter),
             "reorder" => self.reorder.map(|reorder| match reorder.hold {
@@ -214,6 +225,59 @@ fn parse_downs(text: &str) -> Result<Vec<Range<Duration>>, &'static str> {
     }
     downs.sort_unstable_by_key(|span| (span.start, span.end));
     Ok(downs)
+}
+
+fn parse_red(text: &str) -> Result<Red, &'static str> {
+    const WANTED: &str = "two sizes, the smaller first, and a probability, as in \
+                          `30KB:90KB:10%`, with `:ecn` to mark instead of drop";
+    let (text, ecn) = match text.strip_suffix(":ecn") {
+        Some(text) => (text, true),
+        None => (text, false),
+    };
+    let (min, rest) = text.split_once(':').ok_or(WANTED)?;
+    let (max, probability) = rest.split_once(':').ok_or(WANTED)?;
+    let red = Red {
+        min: unit::parse_size(min)?,
+        max: unit::parse_size(max)?,
+        probability: probability.parse()?,
+        ecn,
+    };
+    (red.min < red.max).then_some(red).ok_or(WANTED)
+}
+
+fn red_text(red: Red) -> String {
+    let (min, max) = (unit::size(red.min), unit::size(red.max));
+    let ecn = if red.ecn { ":ecn" } else { "" };
+    format!("{min}:{max}:{}{ecn}", red.probability)
+}
+
+fn parse_mtu(text: &str) -> Result<Mtu, &'static str> {
+    const WANTED: &str = "bytes from 68 to 65535 and, if need be, a time from which on and \
+                          `:icmp`, as in `1400`, `1400@3s` or `1400@3s:icmp`";
+    let (text, answer) = match text.strip_suffix(":icmp") {
+        Some(text) => (text, true),
+        None => (text, false),
+    };
+    let (bytes, from) = match text.split_once('@') {
+        Some((bytes, from)) => (bytes, unit::parse_time(from)?),
+        None => (text, Duration::ZERO),
+    };
+    let bytes = bytes.parse().map_err(|_| WANTED)?;
+    let mtu = Mtu {
+        bytes,
+        from,
+        answer,
+    };
+    (bytes >= Mtu::MIN).then_some(mtu).ok_or(WANTED)
+}
+
+fn mtu_text(mtu: Mtu) -> String {
+    let answer = if mtu.answer { ":icmp" } else { "" };
+    if mtu.from.is_zero() {
+        format!("{}{answer}", mtu.bytes)
+    } else {
+        format!("{}@{}{answer}", mtu.bytes, unit::time(mtu.from))
+    }
 }
 
 #[cfg(test)]

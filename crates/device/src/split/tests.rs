@@ -145,6 +145,7 @@ fn frames() -> impl Strategy<Value = TcpFrame> {
                 v6,
                 seq,
                 flags,
+                ecn: 0,
                 options: vec![1; options * 4],
                 payload: data(len),
                 cuts,

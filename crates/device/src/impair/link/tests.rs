@@ -34,6 +34,11 @@ fn number(segment: &TxFrame) -> u32 {
     u32::from_be_bytes(segment.head.bytes()[38..42].try_into().unwrap())
 }
 
+fn offer(link: &mut Link<TxFrame>, now: Instant, segment: TxFrame) {
+    let answer = link.offer(now, segment, &mut Pool::default());
+    assert_eq!(answer, None);
+}
+
 /// Offers `count` segments of 1,000 bytes, one every `gap` microseconds; returns what arrives:
 /// microsecond and number.
 fn run(link: &mut Link<TxFrame>, count: u32, gap: u64) -> Vec<(u64, u32)> {
@@ -45,7 +50,7 @@ fn run(link: &mut Link<TxFrame>, count: u32, gap: u64) -> Vec<(u64, u32)> {
     };
     for number in 0..count {
         let now = Instant::from_micros(u64::from(number) * gap);
-        link.offer(now, segment(number));
+        offer(link, now, segment(number));
         fetch(link, now);
     }
     fetch(link, Instant::from_secs(1_000_000));
@@ -67,7 +72,7 @@ fn a_link_without_fault_is_transparent() {
 #[test]
 fn nothing_arrives_before_its_time() {
     let mut link = link("delay=10ms");
-    link.offer(Instant::from_millis(5), segment(0));
+    offer(&mut link, Instant::from_millis(5), segment(0));
     assert_eq!(link.next_ready(), Some(Instant::from_millis(15)));
     assert!(link.pop_ready(Instant::from_micros(14_999)).is_none());
     assert!(link.pop_ready(Instant::from_millis(15)).is_some());
@@ -107,12 +112,13 @@ fn chosen_data_segments_are_dropped_and_others_not_counted() {
     let mut link = link("drop=2+4");
     for number in 0..10 {
         // A pure ACK, an ARP-like frame, then data.
-        link.offer(Instant::ZERO, TcpFrame::default().tx());
-        link.offer(
+        offer(&mut link, Instant::ZERO, TcpFrame::default().tx());
+        offer(
+            &mut link,
             Instant::ZERO,
             TxFrame::raw(vec![0; 42].into(), Cause::Resolve),
         );
-        link.offer(Instant::ZERO, segment(number));
+        offer(&mut link, Instant::ZERO, segment(number));
     }
     let arrived = std::iter::from_fn(|| link.pop_ready(Instant::ZERO));
     let numbers: Vec<u32> = arrived
@@ -197,7 +203,7 @@ fn corruption_flips_one_bit_behind_the_link_header_and_breaks_a_checksum() {
         };
         whole.options = vec![1; 12];
         let mut good = whole.tx();
-        link.offer(Instant::ZERO, good.clone());
+        offer(&mut link, Instant::ZERO, good.clone());
         let (_, bad) = link.pop_ready(Instant::ZERO).unwrap();
         assert!(complete_checksum(&mut good) && bad.checksum_at.is_none());
         let (good, bad) = (good.to_vec(), bad.to_vec());
@@ -237,7 +243,7 @@ fn the_link_itself_is_bounded() {
     let mut link = link("delay=1s");
     let segment = TxFrame::default();
     for _ in 0..LINK_SEGMENTS_MAX + 7 {
-        link.offer(Instant::ZERO, segment.clone());
+        offer(&mut link, Instant::ZERO, segment.clone());
     }
     assert_eq!(link.statistics().overflowed, 7);
 }
@@ -262,7 +268,7 @@ fn times_count_from_the_first_moment_that_the_link_sees() {
     let mut link = link("down=1ms..2ms");
     link.begin(Instant::from_millis(70));
     for (micros, number) in [(70_999, 0), (71_000, 1), (71_999, 2), (72_000, 3)] {
-        link.offer(Instant::from_micros(micros), segment(number));
+        offer(&mut link, Instant::from_micros(micros), segment(number));
     }
     let arrived = std::iter::from_fn(|| link.pop_ready(Instant::from_secs(1)));
     assert_eq!(arrived.map(|(_, s)| number(&s)).collect::<Vec<_>>(), [0, 3]);
@@ -270,18 +276,22 @@ fn times_count_from_the_first_moment_that_the_link_sees() {
 
 #[test]
 fn after_the_end_of_faults_rate_queue_and_delay_are_all_that_is_left() {
-    let faults = "loss=50%,burst=20%:5,corrupt=50%,duplicate=50%,jitter=4ms,reorder=50%:30ms,\
+    let faults = "red=1B:2B:100%,loss=50%,burst=20%:5,corrupt=50%,duplicate=50%,jitter=4ms,reorder=50%:30ms,\
                   down=0s..1000s,drop=101+102,until=100ms";
     let mut link = link(&format!("rate=8mbit,queue=5000B,delay=5ms,{faults}"));
     link.begin(Instant::ZERO);
     for number in 0..100 {
-        link.offer(Instant::from_millis(u64::from(number)), segment(number));
+        offer(
+            &mut link,
+            Instant::from_millis(u64::from(number)),
+            segment(number),
+        );
     }
     let before = link.statistics();
     assert_eq!((before.cut_off, before.delivered), (100, 0));
     let end = Instant::from_millis(100);
     for number in 0..7 {
-        link.offer(end, segment(number));
+        offer(&mut link, end, segment(number));
     }
     let fetched = std::iter::from_fn(|| link.pop_ready(Instant::from_secs(1)));
     let arrived: Vec<_> = fetched
@@ -297,12 +307,73 @@ fn after_the_end_of_faults_rate_queue_and_delay_are_all_that_is_left() {
         corrupted,
         duplicated,
         reordered,
+        early,
         ..
     } = after;
     assert_eq!(
-        [chosen, lost, burst_lost, corrupted, duplicated, reordered],
-        [0; 6]
+        [
+            chosen, lost, burst_lost, corrupted, duplicated, reordered, early
+        ],
+        [0; 7]
     );
+}
+
+#[test]
+fn ecn_capable_segments_behind_more_than_the_step_are_marked_and_others_pass() {
+    for (ecn, marked) in [(0, 0), (1, 3), (2, 3), (3, 3)] {
+        // The queue holds 0, 1,000, 2,000, ... bytes when they come.
+        let mut link = link("rate=8mbit,mark=2000B");
+        for _ in 0..6 {
+            let frame = TcpFrame {
+                ecn,
+                payload: data(946),
+                ..TcpFrame::default()
+            };
+            offer(&mut link, Instant::ZERO, frame.tx());
+        }
+        let fetched = std::iter::from_fn(|| link.pop_ready(Instant::from_secs(1)));
+        let arrived: Vec<u8> = fetched.map(|(_, s)| s.head.bytes()[15]).collect();
+        let after = if marked > 0 { 3 } else { ecn };
+        assert_eq!(arrived, [ecn, ecn, ecn, after, after, after]);
+        let statistics = link.statistics();
+        assert_eq!((statistics.marked, statistics.early), (marked, 0));
+    }
+}
+
+#[test]
+fn an_early_drop_is_a_mark_where_the_queue_and_the_transport_know_ecn() {
+    for (queue, ecn, marked) in [(":ecn", 2, true), (":ecn", 0, false), ("", 2, false)] {
+        // From the second segment on, the average lies between the thresholds for a while.
+        let mut link = link(&format!("rate=8mbit,red=1B:1MB:100%{queue}"));
+        for _ in 0..30_000 {
+            let frame = TcpFrame {
+                ecn,
+                ..TcpFrame::default()
+            };
+            offer(&mut link, Instant::ZERO, frame.tx());
+        }
+        let LinkStatistics {
+            marked: marks,
+            early,
+            ..
+        } = link.statistics();
+        assert_eq!((marks > 10, early > 10), (marked, !marked), "{queue} {ecn}");
+    }
+}
+
+#[test]
+fn what_is_larger_than_the_mtu_vanishes_from_its_time_on() {
+    let mut link = link("mtu=985@5ms");
+    link.begin(Instant::ZERO);
+    // Packets of 986 bytes behind 14 of Ethernet.
+    let arrived = run(&mut link, 10, 1_000);
+    assert_eq!(arrived.len(), 5);
+    assert_eq!(
+        (link.statistics().too_big, link.statistics().answered),
+        (5, 0)
+    );
+    let mut link = self::link("mtu=986");
+    assert_eq!(run(&mut link, 10, 0).len(), 10);
 }
 
 proptest! {
@@ -310,13 +381,14 @@ proptest! {
     #[test]
     fn outcomes_repeat_and_add_up(seed: u64, gap in 0..200_u64) {
         let spec = "loss=5%,burst=1%:3,corrupt=2%,duplicate=5%,reorder=5%,rate=50mbit,queue=20KB,\
-                    delay=2ms,jitter=1ms,drop=3+8,down=1ms..2ms,until=25ms";
+                    delay=2ms,jitter=1ms,drop=3+8,down=1ms..2ms,until=25ms,\
+                    mtu=900@24ms,red=2KB:10KB:20%,mark=5KB";
         let mut link = seeded(spec, seed);
         let arrived = run(&mut link, 300, gap);
         let again = run(&mut seeded(spec, seed), 300, gap);
         prop_assert_eq!(&arrived, &again);
         let s = link.statistics();
-        let gone = s.chosen + s.cut_off + s.lost + s.burst_lost + s.overflowed;
+        let gone = s.chosen + s.cut_off + s.lost + s.burst_lost + s.too_big + s.early + s.overflowed;
         prop_assert_eq!(s.segments + s.duplicated, s.delivered + gone);
         prop_assert_eq!(s.delivered, u64::try_from(arrived.len()).unwrap());
         prop_assert!(arrived.is_sorted_by_key(|(at, _)| *at));
@@ -331,5 +403,7 @@ proptest! {
         };
         prop_assert_eq!(lost("loss=10%"), lost("loss=10%,delay=5ms,jitter=3ms"));
         prop_assert_eq!(lost("loss=10%"), lost("loss=10%,down=50s..51s,until=50s"));
+        let queue = "loss=10%,rate=1gbit,red=1MB:2MB:50%:ecn,mark=1MB,mtu=1400:icmp";
+        prop_assert_eq!(lost("loss=10%"), lost(queue));
     }
 }

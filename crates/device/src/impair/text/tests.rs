@@ -9,7 +9,8 @@ use super::*;
 #[test]
 fn the_example_of_the_manual_is_read() {
     let text = "loss=1%,delay=10ms,jitter=2ms,rate=100mbit,queue=256KiB,reorder=1%,duplicate=1%,\
-                corrupt=1%,burst=0.1%:4,drop=5+9,down=8s..9s+2s..5s,until=30s";
+                corrupt=1%,burst=0.1%:4,drop=5+9,down=8s..9s+2s..5s,until=30s,\
+                red=30KB:90KB:10%:ecn,mark=20KB,mtu=1400@3s:icmp";
     let spec: ImpairSpec = text.parse().unwrap();
     assert_eq!(spec.inbound, spec.outbound);
     let link = spec.inbound;
@@ -25,6 +26,17 @@ fn the_example_of_the_manual_is_read() {
     assert_eq!(link.drop, [5, 9]);
     let seconds = Duration::from_secs;
     assert_eq!(link.down, [seconds(2)..seconds(5), seconds(8)..seconds(9)]);
+    let red = link
+        .red
+        .map(|red| (red.min, red.max, red.probability.ppm(), red.ecn));
+    assert_eq!(red, Some((30_000, 90_000, 100_000, true)));
+    assert_eq!(link.mark, Some(20_000));
+    let mtu = Mtu {
+        bytes: 1_400,
+        from: seconds(3),
+        answer: true,
+    };
+    assert_eq!(link.mtu, Some(mtu));
     assert_eq!(link.until, Some(seconds(30)));
 }
 
@@ -64,11 +76,25 @@ fn errors_say_what_is_wrong_and_what_is_wanted() {
         ("drop=0", "`drop=0`", "from 1"),
         ("down=5s", "`down=5s`", "2s..5s"),
         ("down=5s..5s", "`down=5s..5s`", "begin before they end"),
+        ("red=9KB:3KB:1%", "`red=9KB:3KB:1%`", "the smaller first"),
+        ("red=9KB:1%", "`red=9KB:1%`", "30KB:90KB:10%"),
+        ("mark=5", "`mark=5`", "a size such as"),
+        ("mtu=67", "`mtu=67`", "from 68"),
+        ("mtu=1400@3", "`mtu=1400@3`", "a time such as"),
+        ("mtu=1400:tcp", "`mtu=1400:tcp`", "1400@3s:icmp"),
         ("until=5", "`until=5`", "a time such as"),
         ("loss=200%", "`loss=200%`", "at most `100%`"),
     ] {
         let error = text.parse::<ImpairSpec>().unwrap_err().to_string();
         assert!(error.contains(part) && error.contains(wanted), "{error}");
+    }
+}
+
+#[test]
+fn the_manual_names_every_key() {
+    let manual = include_str!("../../../../../docs/impairments.md");
+    for key in KEYS {
+        assert!(manual.contains(&format!("| `{key}=")), "{key}");
     }
 }
 
@@ -87,6 +113,25 @@ fn downs() -> impl Strategy<Value = Vec<Range<Duration>>> {
     })
 }
 
+fn red() -> impl Strategy<Value = Red> {
+    (0..1_u64 << 40, 1..1_u64 << 40, probability(), any::<bool>()).prop_map(
+        |(min, more, probability, ecn)| Red {
+            min,
+            max: min + more,
+            probability,
+            ecn,
+        },
+    )
+}
+
+fn mtu() -> impl Strategy<Value = Mtu> {
+    (Mtu::MIN..=u16::MAX, 0..100_000_u64, any::<bool>()).prop_map(|(bytes, from, answer)| Mtu {
+        bytes,
+        from: Duration::from_millis(from),
+        answer,
+    })
+}
+
 fn link() -> impl Strategy<Value = LinkSpec> {
     let chances = (probability(), probability(), probability());
     let burst = proptest::option::of((probability(), 1..1_000_u32));
@@ -98,12 +143,21 @@ fn link() -> impl Strategy<Value = LinkSpec> {
     let reorder = proptest::option::of((probability(), 0..5_000_u64));
     let drop = proptest::collection::btree_set(1..1_000_u64, 0..5);
     let ends = (downs(), proptest::option::of(0..10_000_u64));
-    (chances, burst, queue, times, reorder, drop, ends).prop_map(
-        |(chances, burst, (rate, queue), (delay, jitter), reorder, drop, (down, until))| {
-            let (loss, corrupt, duplicate) = chances;
+    let marks = (
+        proptest::option::of(red()),
+        proptest::option::of(0..1_u64 << 40),
+    );
+    let marks = (marks, proptest::option::of(mtu()));
+    (chances, burst, queue, times, reorder, drop, ends, marks).prop_map(
+        |(chances, burst, (rate, queue), (delay, jitter), reorder, drop, ends, marks)| {
+            let ((loss, corrupt, duplicate), (down, until)) = (chances, ends);
+            let ((red, mark), mtu) = marks;
             LinkSpec {
                 drop: drop.into_iter().collect(),
                 down,
+                red,
+                mark,
+                mtu,
                 until: until.map(Duration::from_millis),
                 loss,
                 burst: burst.map(|(start, len)| Burst {
