@@ -29,6 +29,9 @@ pub struct TcpCounters {
     pub malformed: u64,
     /// Resets sent, by connections and for segments that belong to none.
     pub resets_sent: u64,
+    /// Resets for segments of no connection that were not sent because their destination had
+    /// [`crate::RESETS_MAX`] of them in this second.
+    pub resets_limited: u64,
     /// Challenge ACKs sent (RFC 5961).
     pub challenge_acks: u64,
     /// SYNs dropped because the queues of their listener were full.

@@ -58,16 +58,16 @@ impl Tcp {
             Some(TimeWaitVerdict::Reopen) => {}
         }
         let Some(listener) = listener else {
-            if let Some(reply) = stateless::on_closed(&segment) {
-                self.reply(flow, reply);
+            if let Some(reset) = stateless::on_closed(&segment) {
+                self.reset(now, flow, reset);
             }
             return;
         };
         match stateless::on_listen(&segment) {
             ListenVerdict::Ignore => {}
-            ListenVerdict::Reply(reply) => {
+            ListenVerdict::Reply(reset) => {
                 if !self.accept_cookie(now, network, (listener, flow), &segment) {
-                    self.reply(flow, reply);
+                    self.reset(now, flow, reset);
                 }
             }
             ListenVerdict::Accept => {
@@ -114,6 +114,15 @@ impl Tcp {
         let path = self.path(network, remote);
         for key in self.keys_where(|slot| slot.flow.remote.address == remote) {
             self.with(now, key, |connection, cx| connection.on_path(cx, path));
+        }
+    }
+
+    /// A RST for a segment that belongs to no connection, unless its destination had enough.
+    pub(super) fn reset(&mut self, now: Instant, flow: Flow, reset: Transmit) {
+        if self.reset_limit.take(now, flow.remote.address) {
+            self.reply(flow, reset);
+        } else {
+            self.counters.resets_limited += 1;
         }
     }
 

@@ -35,6 +35,7 @@ mod open;
 mod passive;
 mod peer_cache;
 mod ports;
+mod reset_limit;
 mod slab;
 mod socket;
 mod socket_options;
@@ -50,6 +51,7 @@ use isn::Secrets;
 use listener::Listeners;
 use peer_cache::{Peer, PeerCache};
 use ports::Ports;
+use reset_limit::ResetLimit;
 use slab::{Key, Slab};
 use syn_cookie::CookieJar;
 use time_wait::TimeWaits;
@@ -61,6 +63,7 @@ pub use fast_open::{FastOpenConnect, FastOpenKeys, FastOpenListen};
 pub use listener::{BACKLOG, BACKLOG_MAX, LISTENERS_MAX, Listen, Overflow, SynCookies};
 pub use open::Connect;
 pub use peer_cache::PEERS_MAX;
+pub use reset_limit::RESETS_MAX;
 pub use socket::TcpSocket;
 pub use syn_cookie::COOKIE_AGE_MAX;
 
@@ -108,6 +111,7 @@ pub(crate) struct Tcp {
     /// Connections with an event for the application.
     tellers: IndexQueue,
     replies: Replies,
+    reset_limit: ResetLimit,
     /// Remote ends to which paths have proved narrower, and how much they carry; at most
     /// [`SUSPECTS_MAX`].
     narrowed: Vec<(IpAddr, u16)>,
@@ -179,6 +183,7 @@ impl Tcp {
             senders: IndexQueue::new(),
             tellers: IndexQueue::new(),
             replies: Replies::new(),
+            reset_limit: ResetLimit::new(random.key()),
             narrowed: Vec::new(),
             suspects: Vec::new(),
             pool: Pool::new(PoolLimits::default()),

@@ -42,8 +42,8 @@ impl Tcp {
             Some(_) => {}
             None if self.listeners.find(flow.local).is_some() => self.counters.malformed += 1,
             None => {
-                if let Some(reply) = stateless::on_closed(&behind) {
-                    self.reply(flow, reply);
+                if let Some(reset) = stateless::on_closed(&behind) {
+                    self.reset(now, flow, reset);
                 }
             }
         }

@@ -202,8 +202,14 @@ fn a_listener_resets_acks_and_ignores_resets() {
 #[test]
 fn a_flood_is_answered_within_bounds() {
     let mut wire = acquainted(Family::V4);
-    for _ in 0..REPLIES_MAX + 50 {
-        deliver(&mut wire, Family::V4, SYN, (1, 0));
+    for count in 0..REPLIES_MAX + 50 {
+        // Two sources: to one there would be fewer resets.
+        let source = Family::V4.address([0, 7][count % 2]);
+        let header = header(7_000, 81, SYN, (1, 0));
+        wire.inject(
+            1,
+            tcp((0, source), (1, Family::V4.address(1)), &header, b""),
+        );
     }
     wire.step();
     let counters = wire.stacks[1].counters().tcp;
