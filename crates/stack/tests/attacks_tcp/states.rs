@@ -48,8 +48,7 @@ pub(crate) struct Scene {
     pub(crate) listens: bool,
     /// RCV.NXT, counted from the peer's SYN.
     pub(crate) next: u32,
-    /// SND.UNA and SND.NXT, counted from the stack's SYN.
-    pub(crate) acked: u32,
+    /// SND.NXT, counted from the stack's SYN.
     pub(crate) sent: u32,
 }
 
@@ -103,7 +102,6 @@ impl Scene {
             id: None,
             listens: false,
             next: 0,
-            acked: 0,
             sent: 0,
         }
     }
@@ -137,7 +135,6 @@ impl Scene {
             id: Some(id),
             listens: false,
             next,
-            acked,
             sent,
         }
     }
