@@ -48,7 +48,7 @@ pub use impair::{
 };
 #[cfg(target_os = "linux")]
 pub use memory::memory_pair;
-pub use memory::{MEMORY_QUEUE_MAX, MemoryDevice, memory_pair_polled};
+pub use memory::{MEMORY_QUEUE_MAX, MemoryDevice, convey, memory_pair_polled};
 pub use offload::SoftwareOffload;
 #[cfg(target_os = "linux")]
 pub use packet_socket::{PacketOptions, PacketSocket, PacketStatistics, RECEIVE_BUFFER_DEFAULT};

@@ -112,30 +112,33 @@ impl MemoryDevice {
     pub fn refused(&self) -> u64 {
         self.refused
     }
+}
 
-    /// The frame as the other end receives it. Its time of arrival is set there.
-    fn convey(&mut self, frame: &TxFrame) -> RxFrame {
-        let len = frame.len();
-        let mut block = self.pool.take(len);
-        let (head, mut rest) = block.bytes_mut()[..len].split_at_mut(frame.head.len());
-        head.copy_from_slice(frame.head.bytes());
-        for chunk in frame.body.chunks() {
-            let (here, after) = rest.split_at_mut(chunk.len());
-            here.copy_from_slice(chunk);
-            rest = after;
-        }
-        let checksum = match frame.checksum_at {
-            Some(_) => RxChecksum::Partial,
-            None => RxChecksum::Unknown,
-        };
-        let data = self.pool.freeze(block, 0..len);
-        RxFrame {
-            data,
-            received_at: Instant::ZERO,
-            checksum,
-            gso: frame.gso,
-        }
+/// The frame as another end in memory receives it, in a block of `pool`; its time of arrival is
+/// for the receiver to set. `None` for a frame that exceeds what `capabilities` allow.
+pub fn convey(frame: &TxFrame, capabilities: &Capabilities, pool: &mut Pool) -> Option<RxFrame> {
+    let len = frame.len();
+    if len == 0 || len > LARGE || !fits(frame, capabilities) {
+        return None;
     }
+    let mut block = pool.take(len);
+    let (head, mut rest) = block.bytes_mut()[..len].split_at_mut(frame.head.len());
+    head.copy_from_slice(frame.head.bytes());
+    for chunk in frame.body.chunks() {
+        let (here, after) = rest.split_at_mut(chunk.len());
+        here.copy_from_slice(chunk);
+        rest = after;
+    }
+    let checksum = match frame.checksum_at {
+        Some(_) => RxChecksum::Partial,
+        None => RxChecksum::Unknown,
+    };
+    Some(RxFrame {
+        data: pool.freeze(block, 0..len),
+        received_at: Instant::ZERO,
+        checksum,
+        gso: frame.gso,
+    })
 }
 
 impl Device for MemoryDevice {
@@ -163,12 +166,10 @@ impl Device for MemoryDevice {
     fn send(&mut self, _now: Instant, batch: &mut TxBatch) -> io::Result<usize> {
         let count = batch.len();
         while let Some(frame) = batch.pop() {
-            if frame.is_empty() || frame.len() > LARGE || !fits(&frame, &self.capabilities) {
-                self.refused += 1;
-                continue;
+            match convey(&frame, &self.capabilities, &mut self.pool) {
+                Some(frame) => self.outbox.push(frame)?,
+                None => self.refused += 1,
             }
-            let frame = self.convey(&frame);
-            self.outbox.push(frame)?;
         }
         Ok(count)
     }
