@@ -68,7 +68,10 @@ impl Network {
         };
         let from_link = arrived.hop_limit == HOP_LIMIT
             && matches!(arrived.source, IpAddr::V6(source) if source.is_unicast_link_local());
+        // Version 1 ends behind the group, version 2 goes on for at least four bytes; what is of
+        // another length is no query (RFC 3810 8.1).
         let group = body.first_chunk::<16>().map(|&group| Ipv6Addr::from(group));
+        let group = group.filter(|_| body.len() == 16 || body.len() >= 20);
         let groups = self.addresses.groups();
         let concerns_us =
             group.is_some_and(|group| group.is_unspecified() || groups.contains(&group));
