@@ -4,8 +4,10 @@
 //! for every day is a second test that is ignored until somebody asks for it.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
+mod below_tcp;
 mod blind;
 mod flags;
+mod others_bugs;
 mod overlap;
 #[path = "../common/peer.rs"]
 #[expect(dead_code, reason = "the peer can do more than these tests need")]
