@@ -6,12 +6,15 @@
 //! applications ─► stream: two ledgers of one direction
 //! the world, between two moments ─► inspect: figures of the host itself
 //! ```
-//! The first violation stays; a world asks for it when it likes. What a rule is called, and what it
-//! demands, stands in `rule`.
+//! The first violation stays; a world asks for it when it likes.
 
 pub mod content;
 mod digest;
+pub mod flow;
+mod frame;
+pub mod segment;
 mod stream;
+mod wire;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +24,7 @@ use handfast_packet::record::{FrameRecord, Recorder};
 
 use digest::Digest;
 pub use stream::{Received, Sent};
+use wire::Table;
 
 /// A rule that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +52,7 @@ pub struct Referee(Arc<Mutex<Inner>>);
 struct Inner {
     verdict: Verdict,
     digest: Digest,
+    table: Table,
     /// The latest time that a frame or an inspection told; applications have no clock.
     now: Instant,
 }
@@ -161,6 +166,13 @@ impl Recorder for Wire {
     fn record(&mut self, frame: &FrameRecord<'_>) {
         let mut inner = self.referee.lock();
         inner.see(frame.at);
-        inner.digest.add(self.host, frame);
+        let Inner {
+            verdict,
+            digest,
+            table,
+            ..
+        } = &mut *inner;
+        digest.add(self.host, frame);
+        table.frame(self.host, frame, verdict);
     }
 }
