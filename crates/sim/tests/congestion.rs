@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use handfast::tcp::{self, Algorithm, Info, Pacing};
 use handfast::{Config, Connect, EthernetAddress, Host, Listen, TcpStream};
-use handfast_device::{Impair, ImpairSpec};
+use handfast_device::{Impair, ImpairSpec, Record};
 use handfast_packet::buf::{Capabilities, Medium};
+use handfast_sim::referee::Referee;
 use handfast_sim::{World, link};
 
 const MINUTES: Duration = Duration::from_secs(600);
@@ -20,7 +21,7 @@ fn server() -> SocketAddr {
     "192.0.2.2:80".parse().unwrap()
 }
 
-fn world(spec: &str) -> (World, Host, Host) {
+fn world(spec: &str) -> (World, Host, Host, Referee) {
     let capabilities = Capabilities {
         medium: Medium::Ethernet,
         mtu: 1_500,
@@ -35,11 +36,13 @@ fn world(spec: &str) -> (World, Host, Host) {
         seed,
         ..Config::default()
     };
-    let client = world.add(Impair::new(a, spec, 5), config(5));
-    let peer = world.add(b, config(6));
+    let referee = Referee::new();
+    let client = Record::new(Impair::new(a, spec, 5), referee.wire(0));
+    let client = world.add(client, config(5));
+    let peer = world.add(Record::new(b, referee.wire(1)), config(6));
     client.add_address("192.0.2.1/24".parse().unwrap()).unwrap();
     peer.add_address("192.0.2.2/24".parse().unwrap()).unwrap();
-    (world, client, peer)
+    (world, client, peer, referee)
 }
 
 async fn read_to_end(stream: &TcpStream) -> usize {
@@ -57,7 +60,7 @@ async fn read_to_end(stream: &TcpStream) -> usize {
 
 /// Sends `len` bytes through the bottleneck; the percentage of it that was used, and the figures.
 fn upload(tcp: tcp::Config, spec: &str, len: usize) -> (u64, Info) {
-    let (mut world, client, peer) = world(spec);
+    let (mut world, client, peer, referee) = world(spec);
     let listener = peer.listen(server(), Listen::default()).unwrap();
     world.spawn(async move {
         let (stream, _) = poll_fn(|cx| listener.poll_accept(cx)).await.unwrap();
@@ -85,6 +88,7 @@ fn upload(tcp: tcp::Config, spec: &str, len: usize) -> (u64, Info) {
     });
     let micros = u64::try_from((world.now() - start).as_micros()).unwrap();
     let share = u64::try_from(len).unwrap() * 100_000_000 / (RATE * micros);
+    assert_eq!(referee.violation(), None, "{spec}");
     (share, info.unwrap())
 }
 
@@ -127,7 +131,7 @@ fn bbr_does_not_mind_random_losses() {
 /// RFC 9743 5.1.4 and 5.2.1: two flows at one bottleneck. Jain's index in percent of what they had
 /// delivered after half a minute.
 fn jain(algorithms: [Algorithm; 2]) -> (u64, [Info; 2]) {
-    let (mut world, client, peer) = world("out.rate=20mbit,out.queue=100KiB,delay=20ms");
+    let (mut world, client, peer, referee) = world("out.rate=20mbit,out.queue=100KiB,delay=20ms");
     let listener = peer.listen(server(), Listen::default()).unwrap();
     let spawner = world.spawner();
     world.spawn(async move {
@@ -157,6 +161,7 @@ fn jain(algorithms: [Algorithm; 2]) -> (u64, [Info; 2]) {
     }
     let end = world.sleep(Duration::from_secs(30));
     world.run_until(MINUTES, end).unwrap();
+    assert_eq!(referee.violation(), None, "{algorithms:?}");
     let infos = streams.map(|stream| stream.info());
     let [a, b] = [infos[0].bytes_acked, infos[1].bytes_acked].map(u128::from);
     let jain = 100 * (a + b) * (a + b) / (2 * (a * a + b * b));

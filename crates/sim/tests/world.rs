@@ -2,19 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
 use std::cell::RefCell;
-use std::collections::hash_map::DefaultHasher;
 use std::future::poll_fn;
-use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
 use handfast::{Config, Connect, EthernetAddress, Host, Instant, Listen, TcpStream};
 use handfast_device::{Impair, ImpairSpec, Record};
 use handfast_packet::buf::{Capabilities, Medium};
-use handfast_packet::record::{FrameRecord, Recorder};
+use handfast_sim::referee::Referee;
 use handfast_sim::{Stalled, World, link};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -23,27 +20,8 @@ fn server() -> SocketAddr {
     "192.0.2.2:80".parse().unwrap()
 }
 
-/// Everything about every frame, as one number.
-#[derive(Clone, Default)]
-struct Digest(Arc<Mutex<(DefaultHasher, u64)>>);
-
-impl Recorder for Digest {
-    fn record(&mut self, frame: &FrameRecord<'_>) {
-        let mut inner = self.0.lock().unwrap();
-        (frame.at, frame.direction, frame.bytes, frame.cause).hash(&mut inner.0);
-        inner.1 += 1;
-    }
-}
-
-impl Digest {
-    fn finish(&self) -> (u64, u64) {
-        let inner = self.0.lock().unwrap();
-        (inner.0.finish(), inner.1)
-    }
-}
-
-/// Two hosts; the first one's device is impaired and recorded.
-fn world(spec: &str, seed: u64, max_gso: u32) -> (World, Host, Host, Digest) {
+/// Two hosts with a referee; the first one's device is impaired.
+fn world(spec: &str, seed: u64, max_gso: u32) -> (World, Host, Host, Referee) {
     let capabilities = Capabilities {
         medium: Medium::Ethernet,
         mtu: 1_500,
@@ -53,8 +31,8 @@ fn world(spec: &str, seed: u64, max_gso: u32) -> (World, Host, Host, Digest) {
     let addresses = [1, 2].map(|last| EthernetAddress([2, 0, 0, 0, 0, last]));
     let (a, b) = link(capabilities, addresses);
     let spec: ImpairSpec = spec.parse().unwrap();
-    let digest = Digest::default();
-    let device = Record::new(Impair::new(a, spec, seed), Box::new(digest.clone()));
+    let referee = Referee::new();
+    let device = Record::new(Impair::new(a, spec, seed), referee.wire(0));
     let mut world = World::new();
     let client = world.add(
         device,
@@ -64,7 +42,7 @@ fn world(spec: &str, seed: u64, max_gso: u32) -> (World, Host, Host, Digest) {
         },
     );
     let peer = world.add(
-        b,
+        Record::new(b, referee.wire(1)),
         Config {
             seed: seed + 1,
             ..Config::default()
@@ -72,7 +50,7 @@ fn world(spec: &str, seed: u64, max_gso: u32) -> (World, Host, Host, Digest) {
     );
     client.add_address("192.0.2.1/24".parse().unwrap()).unwrap();
     peer.add_address("192.0.2.2/24".parse().unwrap()).unwrap();
-    (world, client, peer, digest)
+    (world, client, peer, referee)
 }
 
 async fn write_all(stream: &TcpStream, mut bytes: &[u8]) {
@@ -105,7 +83,7 @@ fn pattern(len: usize) -> Vec<u8> {
 /// A server that sends `len` bytes to whoever connects, and a client that fetches them.
 /// Returns the digest of all frames and the time it took.
 fn fetch(spec: &str, seed: u64, len: usize, max_gso: u32) -> ((u64, u64), Duration) {
-    let (mut world, client, peer, digest) = world(spec, seed, max_gso);
+    let (mut world, client, peer, referee) = world(spec, seed, max_gso);
     let listener = peer.listen(server(), Listen::default()).unwrap();
     let expected = pattern(len);
     let content = expected.clone();
@@ -123,7 +101,9 @@ fn fetch(spec: &str, seed: u64, len: usize, max_gso: u32) -> ((u64, u64), Durati
         got
     });
     assert!(got.unwrap() == expected, "seed {seed}: {spec}");
-    (digest.finish(), world.now() - start)
+    let violation = referee.violation();
+    assert!(violation.is_none(), "seed {seed}: {spec}: {violation:?}");
+    ((referee.digest(), referee.frames()), world.now() - start)
 }
 
 #[test]

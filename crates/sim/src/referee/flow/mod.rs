@@ -397,3 +397,5 @@ impl Theirs {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trace;

@@ -1,0 +1,228 @@
+//! The referee over worlds of many kinds: it finds nothing where nothing is wrong, and it finds what
+//! a device did to a stream behind its back.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use handfast::tcp::{self, EcnMode};
+use handfast::{
+    Config, Connect, EthernetAddress, FastOpenConnect, FastOpenListen, Host, Listen, SynCookies,
+    TcpStream,
+};
+use handfast_device::{Impair, ImpairSpec, Record};
+use handfast_packet::buf::{Capabilities, Medium};
+use handfast_sim::referee::{Received, Referee, Sent, content};
+use handfast_sim::{World, link};
+
+const LIMIT: Duration = Duration::from_secs(3_600);
+
+/// A small draw of everything from one number.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, sides: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
+    }
+
+    fn coin(&mut self) -> bool {
+        self.below(2) == 0
+    }
+
+    fn tcp(&mut self) -> tcp::Config {
+        let buffers = [600, 4_000, 30_000, 300_000];
+        tcp::Config {
+            timestamps: self.coin(),
+            sack: self.coin(),
+            window_scaling: self.coin(),
+            announce_mss: self.below(4) > 0,
+            nagle: self.coin(),
+            receive_buffer: self.of(&buffers),
+            receive_buffer_max: self.of(&buffers),
+            send_buffer: self.of(&buffers),
+            ecn: self.of(&[EcnMode::Off, EcnMode::Classic, EcnMode::Accurate]),
+            keep_alive: self.coin().then_some(Duration::from_millis(300)),
+            keep_alive_interval: Duration::from_millis(300),
+            keep_alive_garbage: self.coin(),
+            mss_clamp: self.of(&[None, Some(300), Some(60)]),
+            user_timeout_option: self.coin(),
+            rack: self.below(4) > 0,
+            tail_loss_probe: self.below(4) > 0,
+            ..tcp::Config::default()
+        }
+    }
+}
+
+struct Scene {
+    world: World,
+    hosts: [Host; 2],
+    referee: Referee,
+    server: SocketAddr,
+}
+
+fn scene(spec: &str, seed: u64, dice: &mut Dice) -> Scene {
+    let referee = Referee::new();
+    let max_gso = dice.of(&[0, 9_000, 65_000]);
+    let capabilities = Capabilities {
+        medium: Medium::Ethernet,
+        mtu: dice.of(&[1_280, 1_500, 9_000]),
+        max_gso,
+        tx_checksum: max_gso > 0,
+    };
+    let addresses = [1, 2].map(|last| EthernetAddress([2, 0, 0, 0, 0, last]));
+    let (a, b) = link(capabilities, addresses);
+    let spec: ImpairSpec = spec.parse().unwrap();
+    let mut world = World::new();
+    let mut config = |offset| Config {
+        seed: seed + offset,
+        tcp: dice.tcp(),
+        ..Config::default()
+    };
+    let (first, second) = (config(1), config(2));
+    let device = Record::new(Impair::new(a, spec, seed), referee.wire(0));
+    let client = world.add(device, first);
+    let peer = world.add(Record::new(b, referee.wire(1)), second);
+    let [own, other, len] = if dice.coin() {
+        ["192.0.2.1", "192.0.2.2", "24"]
+    } else {
+        ["2001:db8::1", "2001:db8::2", "64"]
+    };
+    for (host, address) in [(&client, own), (&peer, other)] {
+        host.add_address(format!("{address}/{len}").parse().unwrap())
+            .unwrap();
+    }
+    let other: IpAddr = other.parse().unwrap();
+    Scene {
+        world,
+        hosts: [client, peer],
+        referee,
+        server: SocketAddr::new(other, 80),
+    }
+}
+
+/// Writes `total` bytes of stream `key` in pieces, and shuts down.
+async fn write(stream: &TcpStream, key: u64, total: usize, piece: usize, sent: &Sent) {
+    let mut buffer = vec![0; piece];
+    let mut at = 0;
+    while at < total {
+        let len = piece.min(total - at);
+        content::fill(key, at as u64, &mut buffer[..len]);
+        match poll_fn(|cx| stream.poll_write(cx, &buffer[..len])).await {
+            Ok(count) => {
+                sent.bytes(&buffer[..count]);
+                at += count;
+            }
+            Err(_) => return sent.aborted(),
+        }
+    }
+    sent.finished();
+    let _ = poll_fn(|cx| stream.poll_shutdown(cx)).await;
+}
+
+async fn read(stream: &TcpStream, piece: usize, received: &Received) {
+    let mut buffer = vec![0; piece];
+    loop {
+        match poll_fn(|cx| stream.poll_read(cx, &mut buffer)).await {
+            Ok(0) => return received.end(),
+            Ok(count) => received.bytes(&buffer[..count]),
+            Err(error) => return received.failed(&error),
+        }
+    }
+}
+
+/// What the server writes with, and the ledgers of its two directions, by the client's port.
+type Ledgers = Rc<RefCell<BTreeMap<u16, (u64, Received, Sent)>>>;
+
+/// A few connections one after the other, text both ways.
+fn talk(seed: u64, spec: &str) -> Referee {
+    let mut dice = Dice(seed * 77 + 5);
+    let mut scene = scene(spec, seed, &mut dice);
+    let [client, peer] = scene.hosts.clone();
+    let listen = Listen {
+        cookies: dice.of(&[SynCookies::Off, SynCookies::Always]),
+        fast_open: dice.coin().then_some(FastOpenListen {
+            pending: 10,
+            cookieless: false,
+        }),
+        ..Listen::default()
+    };
+    let listener = peer.listen(scene.server, listen).unwrap();
+    let (total, piece) = (
+        dice.of(&[1, 5_000, 60_000, 200_000]),
+        dice.of(&[7, 1_000, 30_000]),
+    );
+    let total = if piece == 7 { total.min(5_000) } else { total };
+    let spawner = scene.world.spawner();
+    let ledgers: Ledgers = Rc::default();
+    let known = Rc::clone(&ledgers);
+    scene.world.spawn(async move {
+        loop {
+            let (stream, remote) = poll_fn(|cx| listener.poll_accept(cx)).await.unwrap();
+            // A SYN with text that the network duplicated opens one more connection (RFC 7413).
+            let Some((key, up, down)) = known.borrow_mut().remove(&remote.port()) else {
+                continue;
+            };
+            spawner.spawn(async move {
+                read(&stream, 5_000, &up).await;
+                write(&stream, key, total, piece, &down).await;
+            });
+        }
+    });
+    let connect = Connect {
+        fast_open: dice.of(&[FastOpenConnect::Off, FastOpenConnect::Now]),
+        ..Connect::default()
+    };
+    let (server, referee) = (scene.server, scene.referee.clone());
+    let _ = scene.world.run_until(LIMIT, async move {
+        for key in [0, 2, 4] {
+            let stream = client.connect(server, connect).unwrap();
+            let (up, down) = (referee.stream(key), referee.stream(key + 1));
+            let port = stream.local_addr().port();
+            ledgers.borrow_mut().insert(port, (key + 1, up.1, down.0));
+            write(&stream, key, total, piece, &up.0).await;
+            read(&stream, 3_000, &down.1).await;
+        }
+    });
+    scene.referee
+}
+
+#[test]
+fn worlds_of_many_kinds_break_no_rule() {
+    let specs = [
+        "delay=1ms",
+        "delay=10ms,loss=3%",
+        "delay=5ms,jitter=5ms,reorder=10%,duplicate=5%",
+        "delay=20ms,corrupt=5%,burst=1%:5",
+        "rate=5mbit,queue=20KB,delay=10ms",
+        "delay=2ms,loss=20%",
+    ];
+    let seeds = std::env::var("SEEDS").map_or(120, |n| n.parse().unwrap());
+    let mut frames = 0;
+    for seed in 0..seeds {
+        let spec = specs[usize::try_from(seed).unwrap() % specs.len()];
+        let referee = talk(seed, spec);
+        assert_eq!(referee.violation(), None, "seed {seed}: {spec}");
+        frames += referee.frames();
+    }
+    assert!(frames > 10_000, "{frames} frames");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_digest() {
+    let spec = "delay=10ms,loss=3%";
+    let digest = |seed| talk(seed, spec).digest();
+    assert_eq!(digest(1), digest(1));
+    assert_ne!(digest(1), digest(2));
+}
