@@ -6,9 +6,11 @@
 
 mod below_tcp;
 mod blind;
+mod clock;
 mod flags;
 mod others_bugs;
 mod overlap;
+mod pair;
 #[path = "../common/peer.rs"]
 #[expect(dead_code, reason = "the peer can do more than these tests need")]
 mod peer;
@@ -16,3 +18,4 @@ mod random;
 mod states;
 mod time_wait;
 mod windows;
+mod wrap;

@@ -153,7 +153,7 @@ impl Peer {
             .unwrap();
         Self {
             family,
-            now: Instant::from_secs(1_000),
+            now: Instant::from_secs(10_000),
             stack,
             inbox: VecDeque::new(),
             log: Vec::new(),
