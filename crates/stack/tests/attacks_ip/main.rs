@@ -5,4 +5,5 @@
 mod fragments;
 mod headers;
 mod host;
+mod initial_numbers;
 mod lengths;
