@@ -159,7 +159,7 @@ fn a03_no_option_string_leads_astray() {
 }
 
 #[test]
-#[ignore = "full size, a minute: cargo test --release -- --ignored"]
+#[ignore = "full size, 90 s: cargo test --release -- --ignored"]
 fn a03_no_option_string_leads_astray_full() {
     let lengths: Vec<u8> = (0..=255).collect();
     let strings = [1, 2, 3, 4].map(|len| 21_u64.pow(len)).iter().sum::<u64>();
@@ -310,7 +310,7 @@ fn a50_every_wrong_bit_is_found() {
 }
 
 #[test]
-#[ignore = "full size, a minute: cargo test --release -- --ignored"]
+#[ignore = "full size, 90 s: cargo test --release -- --ignored"]
 fn a50_every_wrong_bit_is_found_full() {
     single_bits(1_000_000_000);
 }

@@ -367,7 +367,7 @@ fn a22_no_overlap_of_fragments_makes_a_datagram() {
 }
 
 #[test]
-#[ignore = "full size, minutes: cargo test --release -- --ignored"]
+#[ignore = "full size, 8 min: cargo test --release -- --ignored"]
 fn a22_no_overlap_of_fragments_makes_a_datagram_full() {
     for family in FAMILIES {
         assert_eq!(every_geometry(family, (12, 2, true)), 156 * 156);

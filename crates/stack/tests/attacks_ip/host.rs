@@ -13,7 +13,7 @@ use handfast_stack::{Config, Stack};
 /// Largest packet on its link.
 pub(crate) const MTU: u16 = 1_500;
 /// Hardware address of the host.
-const OUR_LINK: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 1]);
+pub(crate) const OUR_LINK: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 1]);
 /// And of the attacker.
 pub(crate) const THEIR_LINK: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 2]);
 /// Both families.

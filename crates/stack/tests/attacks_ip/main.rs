@@ -5,5 +5,17 @@
 mod fragments;
 mod headers;
 mod host;
+mod icmp;
 mod initial_numbers;
+mod land;
 mod lengths;
+#[path = "../common/peer.rs"]
+#[expect(
+    dead_code,
+    unused_macros,
+    unused_imports,
+    reason = "the peer can do more than these tests need"
+)]
+mod peer;
+#[path = "../attacks_tcp/states.rs"]
+mod states;
