@@ -13,6 +13,7 @@ mod unit;
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use handfast_packet::buf::{Capabilities, Pool, RxBatch, RxChecksum, RxFrame, TxBatch, TxFrame};
 use handfast_packet::cause::Cause;
@@ -51,6 +52,20 @@ pub struct Impair<D> {
     leaving: TxBatch,
     /// When to call again because the device below was not finished.
     again_at: Option<Instant>,
+    /// Where those look who cannot reach the device.
+    shown: Option<Arc<Mutex<ImpairStatistics>>>,
+}
+
+/// Shows what became of the segments when the device itself has gone to a driver.
+#[derive(Clone, Debug)]
+pub struct ImpairWatch(Arc<Mutex<ImpairStatistics>>);
+
+impl ImpairWatch {
+    /// The figures after the last call of the device.
+    pub fn statistics(&self) -> ImpairStatistics {
+        // A panic elsewhere cannot leave them half-changed: they are written at once.
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What became of the segments of both directions.
@@ -75,6 +90,7 @@ impl<D: Device> Impair<D> {
             fetched: RxBatch::new(),
             leaving: TxBatch::new(),
             again_at: None,
+            shown: None,
         }
     }
 
@@ -88,6 +104,20 @@ impl<D: Device> Impair<D> {
         ImpairStatistics {
             inbound: self.inbound.statistics(),
             outbound: self.outbound.statistics(),
+        }
+    }
+
+    /// For looking at [`Self::statistics`] later, from anywhere.
+    pub fn watch(&mut self) -> ImpairWatch {
+        let statistics = self.statistics();
+        let new = || Arc::new(Mutex::new(statistics));
+        ImpairWatch(Arc::clone(self.shown.get_or_insert_with(new)))
+    }
+
+    /// Brings what is shown up to date.
+    fn show(&self) {
+        if let Some(shown) = &self.shown {
+            *shown.lock().unwrap_or_else(PoisonError::into_inner) = self.statistics();
         }
     }
 
@@ -180,6 +210,7 @@ impl<D: Device> Device for Impair<D> {
                 ..frame
             });
         }
+        self.show();
         Ok(batch.len() - before)
     }
 
@@ -195,6 +226,7 @@ impl<D: Device> Device for Impair<D> {
             }
         }
         self.flush(now)?;
+        self.show();
         Ok(count)
     }
 

@@ -42,7 +42,7 @@ use handfast_packet::time::Instant;
 
 pub use error::DeviceError;
 pub use impair::{
-    Burst, DOWNS_MAX, DROPS_MAX, HOLD_DEFAULT, Impair, ImpairSpec, ImpairStatistics,
+    Burst, DOWNS_MAX, DROPS_MAX, HOLD_DEFAULT, Impair, ImpairSpec, ImpairStatistics, ImpairWatch,
     LINK_BYTES_MAX, LINK_SEGMENTS_MAX, LinkSpec, LinkStatistics, Mtu, Probability, QUEUE_DEFAULT,
     Red, Reorder, SpecError,
 };

@@ -7,16 +7,14 @@
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::future::poll_fn;
-use std::io;
 use std::net::SocketAddr;
-use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
 use handfast::tcp::{self, Algorithm, Info, Pacing};
-use handfast::{Config, Connect, EthernetAddress, Host, Instant, Listen, TcpStream};
-use handfast_device::{Device, Impair, ImpairSpec, MemoryDevice};
-use handfast_packet::buf::{Capabilities, Medium, RxBatch, TxBatch};
+use handfast::{Config, Connect, EthernetAddress, Host, Listen, TcpStream};
+use handfast_device::{Impair, ImpairSpec, ImpairWatch};
+use handfast_packet::buf::{Capabilities, Medium};
 use handfast_sim::{World, link};
 
 const CONTROLLERS: [Algorithm; 3] = [Algorithm::Reno, Algorithm::Cubic, Algorithm::Bbr];
@@ -309,8 +307,7 @@ fn run<const N: usize>(
     flows: [Flow; N],
     part: std::ops::Range<Duration>,
 ) -> [Outcome; N] {
-    let lost = Rc::new(Cell::new(0));
-    let (mut world, client, peer) = world(path, seed, Rc::clone(&lost));
+    let (mut world, client, peer, link) = world(path, seed);
     let mut port = 80;
     let outcomes = flows.map(|flow| {
         port += 1;
@@ -322,7 +319,7 @@ fn run<const N: usize>(
             path,
             part: part.clone(),
             read,
-            lost: Rc::clone(&lost),
+            link: link.clone(),
             slot: Rc::clone(&slot),
         };
         let sleep = world.sleeper();
@@ -349,7 +346,7 @@ fn run<const N: usize>(
     outcomes.map(|slot| slot.get())
 }
 
-fn world(path: Path, seed: u64, lost: Rc<Cell<u64>>) -> (World, Host, Host) {
+fn world(path: Path, seed: u64) -> (World, Host, Host, ImpairWatch) {
     let capabilities = Capabilities {
         medium: Medium::Ethernet,
         mtu: 1_500,
@@ -363,14 +360,15 @@ fn world(path: Path, seed: u64, lost: Rc<Cell<u64>>) -> (World, Host, Host) {
         seed,
         ..Config::default()
     };
-    let link = Impair::new(a, path.spec(), seed);
-    let client = world.add(Counted { link, lost }, config(2 * seed));
+    let mut device = Impair::new(a, path.spec(), seed);
+    let link = device.watch();
+    let client = world.add(device, config(2 * seed));
     let peer = world.add(b, config(2 * seed + 1));
     for (host, address) in [(&client, "192.0.2.1/24"), (&peer, "192.0.2.2/24")] {
         let address = address.parse().expect("an address");
         host.add_address(address).expect("the first address");
     }
-    (world, client, peer)
+    (world, client, peer, link)
 }
 
 /// The peer's application: reads all that comes.
@@ -409,7 +407,7 @@ struct Watched {
     path: Path,
     part: std::ops::Range<Duration>,
     read: Rc<Cell<f64>>,
-    lost: Rc<Cell<u64>>,
+    link: ImpairWatch,
     slot: Rc<Cell<Outcome>>,
 }
 
@@ -441,42 +439,8 @@ impl Watched {
         }
         outcome.read = self.read.get() - before;
         outcome.rtt = rtt.0 / rtt.1;
-        outcome.lost = self.lost.get();
-        self.slot.set(outcome);
-    }
-}
-
-/// The bad link, with its losses for all to see.
-struct Counted {
-    link: Impair<MemoryDevice>,
-    lost: Rc<Cell<u64>>,
-}
-
-impl Device for Counted {
-    fn capabilities(&self) -> Capabilities {
-        self.link.capabilities()
-    }
-
-    fn hardware_address(&self) -> EthernetAddress {
-        self.link.hardware_address()
-    }
-
-    fn recv(&mut self, now: Instant, batch: &mut RxBatch) -> io::Result<usize> {
-        self.link.recv(now, batch)
-    }
-
-    fn send(&mut self, now: Instant, batch: &mut TxBatch) -> io::Result<usize> {
-        let count = self.link.send(now, batch);
         let out = self.link.statistics().outbound;
-        self.lost.set(out.lost + out.overflowed);
-        count
-    }
-
-    fn next_ready(&self) -> Option<Instant> {
-        self.link.next_ready()
-    }
-
-    fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.link.fd()
+        outcome.lost = out.lost + out.overflowed;
+        self.slot.set(outcome);
     }
 }

@@ -69,6 +69,24 @@ fn directions_are_impaired_by_themselves() {
 }
 
 #[test]
+fn a_watch_shows_the_figures_after_each_call() {
+    let (mut left, mut right) = pair("loss=100%");
+    let watch = left.watch();
+    assert_eq!(watch.statistics(), left.statistics());
+    for count in 1..3 {
+        left.send(Instant::ZERO, &mut batch(TcpFrame::default().tx()))
+            .unwrap();
+        right
+            .send(Instant::ZERO, &mut batch(TcpFrame::default().tx()))
+            .unwrap();
+        assert!(receive_all(&mut left, Instant::ZERO).is_empty());
+        let shown = watch.statistics();
+        assert_eq!((shown.outbound.lost, shown.inbound.lost), (count, count));
+        assert_eq!(left.watch().statistics(), shown);
+    }
+}
+
+#[test]
 fn a_late_caller_learns_when_frames_really_arrived() {
     let (mut left, mut right) = pair("delay=1ms");
     right

@@ -99,3 +99,39 @@ impl<F> PartialEq for Entry<F> {
 }
 
 impl<F> Eq for Entry<F> {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Out they come as one sorted by time, and by entry where times are equal.
+        #[test]
+        fn the_earliest_comes_first_and_of_equals_the_first(
+            steps in proptest::collection::vec((0..3_u64, proptest::option::of(0..6_u64)), 0..60)
+        ) {
+            let mut transit = Transit::new();
+            let (mut wanted, mut now) = (Vec::new(), 0);
+            for (number, (step, held)) in steps.into_iter().enumerate() {
+                now += step;
+                let at = now + held.unwrap_or(0);
+                let release = Instant::from_millis(at);
+                match held {
+                    Some(_) => transit.push_held(release, number),
+                    None => transit.push(release, number),
+                }
+                wanted.push((release, number));
+                prop_assert_eq!(transit.len(), wanted.len());
+            }
+            wanted.sort_unstable();
+            let mut got = Vec::new();
+            while let Some(next) = transit.next_release() {
+                got.push(transit.pop().expect("one is due"));
+                prop_assert_eq!(got.last().map(|(at, _)| *at), Some(next));
+            }
+            prop_assert_eq!(got, wanted);
+        }
+    }
+}
