@@ -216,6 +216,25 @@ fn new_text_is_the_better_probe() {
     assert_eq!(probe.cause, Cause::LossProbe);
 }
 
+/// RFC 6298 5.1, RFC 8985 7.3: once the probe is out the retransmission timer runs, and text that
+/// the application goes on writing does not put it off.
+#[test]
+fn new_text_does_not_put_off_the_timeout_behind_a_probe() {
+    let mut setup = Setup::sack();
+    setup.config.nagle = false;
+    let mut script = out(&setup, 1);
+    let probe = script.expect_after(ms(300), "P. 1:1001(1000)");
+    assert_eq!(probe.cause, Cause::LossProbe);
+    for _ in 0..5 {
+        script.after(ms(50));
+        script.write(100);
+        script.expect_any();
+        script.expect_nothing();
+    }
+    let again = script.expect_after(ms(50), ". 1:1001(1000)");
+    assert_eq!(again.cause, Cause::TimeoutRetransmit(1));
+}
+
 /// RFC 8985 7.4: the probe repaired a loss, so the window is reduced; a D-SACK says it did not.
 #[test]
 fn a_probe_that_repaired_a_loss_reduces_the_window() {

@@ -106,7 +106,9 @@ impl Connection {
     /// After new data, or an ACK that moved SND.UNA: the probe timer where a probe is useful, else
     /// the retransmission timer (RFC 8985 7.2). Only one of them runs.
     pub(crate) fn watch_tail(&mut self, now: Instant, advanced: bool) {
-        let one_segment = self.recovery.probe_is_useful(u64::from(self.snd.mss));
+        let useful = self.recovery.probe_is_useful(u64::from(self.snd.mss));
+        // Of two probes the second would never leave, and the retransmission timer would wait for it.
+        let one_segment = useful.filter(|_| !self.recovery.probe_is_out());
         // Before the handshake is over the SYN-ACK is what may be lost (RFC 7413).
         let open = matches!(self.phase, connection::Phase::Synchronized);
         let (Some(one_segment), true) = (one_segment, self.config.tail_loss_probe && open) else {
@@ -117,9 +119,14 @@ impl Connection {
             return;
         };
         let rto = self.rtt.rto();
-        // No later than the retransmission timer would fire.
+        // No later than the retransmission timer would fire, which may have been started anew
+        // since the head was sent.
+        let running = [Timer::Retransmit, Timer::TailLossProbe].map(|timer| self.timers.at(timer));
         let latest = match self.recovery.first_sent_at() {
-            Some(sent_at) if !advanced => sent_at + rto,
+            Some(sent_at) if !advanced => running
+                .into_iter()
+                .flatten()
+                .fold(sent_at + rto, Instant::max),
             _ => now + rto,
         };
         let at = now + recovery::probe_timeout(self.rtt.srtt(), one_segment);
