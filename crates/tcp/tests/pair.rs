@@ -2,7 +2,7 @@
 //! happens, both streams arrive whole and both ends close.
 //!
 //! Each world is drawn from a seed. Faults stop after a while; from then on everything must come
-//! to an end within [`LIVENESS`].
+//! to an end within `LIVENESS`.
 
 #[path = "pair/world.rs"]
 mod world;
@@ -12,12 +12,7 @@ use std::time::Duration;
 use handfast_tcp::EcnMode;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use world::{Outcome, Plan, World};
-
-/// Faults happen only before this.
-const FAULTS: Duration = Duration::from_secs(20);
-/// From the end of the faults to the end of everything: a few backed-off timeouts of a minute.
-const LIVENESS: Duration = Duration::from_secs(600);
+use world::{FAULTS, LIVENESS, Plan, World};
 
 fn side() -> impl Strategy<Value = world::SidePlan> {
     let buffer = prop_oneof![Just(600), Just(3_000), 1_000..70_000_usize, Just(300_000)];
@@ -101,21 +96,6 @@ fn plan() -> impl Strategy<Value = Plan> {
         )
 }
 
-fn check(outcome: &Outcome) {
-    assert!(
-        outcome.ended - FAULTS.min(outcome.ended) <= LIVENESS,
-        "it took {:?}",
-        outcome.ended
-    );
-    // The bound is a few times what an exchange of small pieces needs.
-    assert!(
-        outcome.sent <= outcome.storm,
-        "{} segments, at most {}",
-        outcome.sent,
-        outcome.storm
-    );
-}
-
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 500,
@@ -125,7 +105,7 @@ proptest! {
 
     #[test]
     fn both_streams_arrive_and_both_ends_close(plan in plan()) {
-        check(&World::new(&plan).run(FAULTS + LIVENESS));
+        World::new(&plan).run(FAULTS + LIVENESS).check();
     }
 }
 
@@ -160,7 +140,7 @@ fn without_faults_nothing_is_resent() {
         }
         plan.delay = plan.delay.min(Duration::from_millis(80));
         let outcome = World::new(&plan).run(FAULTS + LIVENESS);
-        check(&outcome);
+        outcome.check();
         assert_eq!(outcome.retransmissions, 0, "{plan:?}");
     }
 }

@@ -321,6 +321,11 @@ impl Script {
         self.collect();
     }
 
+    /// `len` bytes of our stream were written in another way than by `write`.
+    pub fn skip_written(&mut self, len: usize) {
+        self.written += len as i64;
+    }
+
     /// Reads exactly `len` bytes of the peer's stream.
     #[track_caller]
     pub fn read(&mut self, len: usize) {

@@ -18,6 +18,11 @@ const BURST_MAX: usize = 10_000;
 /// The application looks at its socket this often, at the latest.
 const TICK: u64 = 20;
 
+/// Faults happen only before this.
+pub const FAULTS: Duration = Duration::from_secs(20);
+/// From the end of the faults to the end of everything: a few backed-off timeouts of a minute.
+pub const LIVENESS: Duration = Duration::from_secs(600);
+
 #[derive(Clone, Debug)]
 pub struct SidePlan {
     pub send_buffer: usize,
@@ -64,6 +69,24 @@ pub struct Outcome {
     pub storm: usize,
     pub retransmissions: u64,
     pub hash: u64,
+}
+
+impl Outcome {
+    /// It came to an end in time, and not by a storm.
+    pub fn check(&self) {
+        assert!(
+            self.ended - FAULTS.min(self.ended) <= LIVENESS,
+            "it took {:?}",
+            self.ended
+        );
+        // The bound is a few times what an exchange of small pieces needs.
+        assert!(
+            self.sent <= self.storm,
+            "{} segments, at most {}",
+            self.sent,
+            self.storm
+        );
+    }
 }
 
 enum Happening {
