@@ -87,8 +87,19 @@ pub(crate) enum Outcome {
     Kept,
     /// It was the last that was missing.
     Complete(Whole),
-    /// It was dropped: malformed, over a limit, or part of a datagram that contradicts itself.
+    /// It was dropped: empty, over a limit, or part of a datagram that contradicts itself.
     Dropped,
+    /// It was dropped, as it can be a part of no datagram.
+    Impossible(Fault),
+}
+
+/// Why a fragment is impossible (RFC 8200 4.5 wants its sender to be told).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// More follow, and its length is no multiple of 8.
+    Length,
+    /// It ends where no datagram can.
+    Offset,
 }
 
 /// All incomplete datagrams.
@@ -132,9 +143,14 @@ impl Reassembly {
     pub(crate) fn add(&mut self, now: Instant, key: Key, fragment: &Fragment) -> Outcome {
         let end = usize::from(fragment.offset) + fragment.payload.len();
         let ragged = fragment.more && !fragment.payload.len().is_multiple_of(8);
-        let too_long = headers_len(&fragment.header, key.source) + end > DATAGRAM_MAX;
-        if fragment.payload.is_empty() || ragged || too_long {
+        if fragment.payload.is_empty() {
             return Outcome::Dropped;
+        }
+        if ragged {
+            return Outcome::Impossible(Fault::Length);
+        }
+        if headers_len(&fragment.header, key.source) + end > DATAGRAM_MAX {
+            return Outcome::Impossible(Fault::Offset);
         }
         self.open(now, key);
         let assembly = self

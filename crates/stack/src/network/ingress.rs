@@ -16,12 +16,16 @@ use handfast_packet::udp::{self, UdpHeader};
 use super::icmp::Complaint;
 use super::{Datagram, Inbound, Network};
 use crate::ip::is_host;
-use crate::ip::reassembly::{Fragment, Key, Outcome, Whole};
+use crate::ip::reassembly::{Fault, Fragment, Key, Outcome, Whole};
 
 /// Where an IPv4 header names the protocol of its payload.
 const PROTOCOL_AT: usize = 9;
 /// Where an IPv6 header names what follows it.
 const NEXT_HEADER_AT: usize = 6;
+/// Where it says how much that is.
+const PAYLOAD_LENGTH_AT: usize = 4;
+/// Where a fragment header says where the fragment belongs.
+const FRAGMENT_OFFSET_AT: usize = 2;
 
 /// An IP packet for us.
 #[derive(Debug)]
@@ -240,6 +244,16 @@ impl Network {
             Outcome::Kept => None,
             Outcome::Dropped => {
                 self.counters.fragments_dropped += 1;
+                None
+            }
+            Outcome::Impossible(fault) => {
+                self.counters.fragments_dropped += 1;
+                let at = match fault {
+                    Fault::Length => PAYLOAD_LENGTH_AT,
+                    Fault::Offset => arrived.named_at + FRAGMENT_OFFSET_AT,
+                };
+                let pointer = u32::try_from(at).expect("IP packets are below 64 KiB");
+                self.complain(now, arrived, Complaint::BadField { pointer });
                 None
             }
             Outcome::Complete(Whole {

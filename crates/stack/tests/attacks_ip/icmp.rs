@@ -1,6 +1,7 @@
 //! A36: ICMP errors from whoever likes to send them (RFC 5927): hard ones in each state, and words
-//! about the MTU of a path.
+//! about the MTU of a path. Of A06, what they quote.
 
+use core::net::IpAddr;
 use core::time::Duration;
 
 use handfast_packet::icmpv4::Icmpv4;
@@ -63,13 +64,18 @@ fn forged(peer: &Peer, (v4, v6): (Icmpv4, Icmpv6), (number, len): (u32, u16)) ->
     let mut quoted = ip_packet(local, remote, Protocol::TCP, &header);
     let (at, base) = if ip == 20 { (2, 0) } else { (4, 40) };
     quoted[at..at + 2].copy_from_slice(&(len - base).to_be_bytes());
-    let router = peer.family.address(99);
+    error_about(peer, (v4, v6), &quoted)
+}
+
+/// A message of a router with this quotation.
+fn error_about(peer: &Peer, (v4, v6): (Icmpv4, Icmpv6), quoted: &[u8]) -> Vec<u8> {
+    let (router, local) = (peer.family.address(99), peer.local.ip());
     match (router, local) {
-        (std::net::IpAddr::V6(from), std::net::IpAddr::V6(to)) => {
-            let message = v6.to_vec(&quoted, from, to);
+        (IpAddr::V6(from), IpAddr::V6(to)) => {
+            let message = v6.to_vec(quoted, from, to);
             ip_packet(router, local, Protocol::ICMPV6, &message)
         }
-        _ => ip_packet(router, local, Protocol::ICMP, &v4.to_vec(&quoted)),
+        _ => ip_packet(router, local, Protocol::ICMP, &v4.to_vec(quoted)),
     }
 }
 
@@ -192,6 +198,46 @@ fn a36_errors_about_nothing_get_no_answer() {
                 assert!(scene.peer.inbox.is_empty());
                 assert_eq!(scene.place(), place);
             }
+        }
+    }
+}
+
+/// A06 and A02: errors that quote too little, or headers of a length that cannot be, tell nothing:
+/// of an ICMP error about a SYN, every length that it may be cut to, and every length of header and
+/// packet that the quotation may claim.
+#[test]
+fn a06_errors_that_quote_too_little_tell_nothing() {
+    for family in FAMILIES {
+        let ip = usize::from(family.headers()) - 20;
+        let refused = hard()[1];
+        let tells = |change: &dyn Fn(&mut Vec<u8>)| {
+            let mut scene = Scene::new(family, Place::In(State::SynSent));
+            let whole = forged(&scene.peer, refused, (0, 60));
+            // The quotation alone, to be changed and packed again.
+            let mut quoted = whole[ip + 8..].to_vec();
+            change(&mut quoted);
+            let packet = error_about(&scene.peer, refused, &quoted);
+            scene.peer.deliver(packet);
+            scene.place() == Place::Closed
+        };
+        for len in 0..=ip + 20 {
+            let told = tells(&|quoted| quoted.truncate(len));
+            assert_eq!(told, len >= ip + 8, "{family:?}: {len} bytes");
+        }
+        for first in 0..=255 {
+            let told = tells(&|quoted| quoted[0] = first);
+            let legal = match family {
+                Family::V4 => first == 0x45,
+                Family::V6 => first >> 4 == 6,
+            };
+            assert_eq!(told, legal, "{family:?}: {first:02x}");
+        }
+        // What the packet's length was said to be matters to nobody but for MTUs.
+        for len in [0_u16, 1, 19, 20, 59, 60, 61, 0x7fff, 0xffff] {
+            let at = if family == Family::V4 { 2 } else { 4 };
+            assert!(tells(
+                &|quoted| quoted[at..at + 2].copy_from_slice(&len.to_be_bytes())
+            ));
         }
     }
 }

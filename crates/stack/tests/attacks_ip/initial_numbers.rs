@@ -153,7 +153,8 @@ fn unguessable(count: usize) {
         let distinct: HashSet<u32> = numbers.iter().copied().collect();
         assert!(numbers.len() - distinct.len() < 200);
         let sp = index(&numbers, 0.1);
-        assert!(sp >= 256, "{sp}");
+        // Evenly spread numbers have 260.
+        assert!((259..=261).contains(&sp), "{sp}");
     }
 }
 
@@ -295,7 +296,7 @@ fn gcd(one: u32, other: u32) -> u32 {
 
 /// A07: what nmap sees: six SYNs from consecutive ports, a tenth of a second from each other, many
 /// times over. Its index comes from five differences only and strays around that of many (260, as
-/// evenly spread numbers have); the median is beyond 256, and timestamps show a clock of 1 kHz.
+/// evenly spread numbers have); three of four are beyond 256, and timestamps show a clock of 1 kHz.
 #[test]
 fn a07_nmap_finds_numbers_as_hard_to_predict_as_they_can_be() {
     for family in FAMILIES {
@@ -319,8 +320,8 @@ fn a07_nmap_finds_numbers_as_hard_to_predict_as_they_can_be() {
             assert!(!same_host || ticks.eq([100; 5]));
         }
         indices.sort_unstable();
-        assert!(indices[500] >= 256, "{family:?}: {indices:?}");
-        assert!(indices[10] >= 224, "{family:?}: {indices:?}");
+        assert!(indices[250] >= 256, "{family:?}: {indices:?}");
+        assert!(indices[10] >= 240, "{family:?}: {indices:?}");
         assert!(indices.last() < Some(&272));
     }
 }

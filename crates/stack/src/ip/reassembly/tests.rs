@@ -129,7 +129,7 @@ fn marks_in_fragments_follow_rfc_3168_5_3() {
         let seen = match add(second, fragment(0, 8, true)) {
             Outcome::Complete(whole) => Some(whole.ecn),
             Outcome::Dropped => None,
-            Outcome::Kept => panic!("both fragments are there"),
+            other => panic!("both fragments are there: {other:?}"),
         };
         assert_eq!(seen, whole, "{first:?} {second:?}");
     }
@@ -185,12 +185,15 @@ fn an_end_before_what_is_there_is_a_contradiction() {
 #[test]
 fn malformed_fragments_leave_no_trace() {
     let mut table = Reassembly::default();
-    for bad in [
-        fragment(0, 0, true),
-        fragment(0, 9, true),
-        fragment(65_528, 16, false),
+    for (bad, outcome) in [
+        (fragment(0, 0, true), Outcome::Dropped),
+        (fragment(0, 9, true), Outcome::Impossible(Fault::Length)),
+        (
+            fragment(65_528, 16, false),
+            Outcome::Impossible(Fault::Offset),
+        ),
     ] {
-        assert_eq!(table.add(NOW, key(1), &bad), Outcome::Dropped);
+        assert_eq!(table.add(NOW, key(1), &bad), outcome);
     }
     assert_eq!(table.next_timeout(), None);
 }

@@ -157,6 +157,27 @@ fn overlaps_drop_the_datagram() {
     }
 }
 
+/// RFC 8200 4.5: the sender of a fragment that can be a part of nothing is told which field is
+/// wrong. ICMP for IPv4 has no such duty.
+#[test]
+fn impossible_fragments_are_complained_of_in_ipv6() {
+    for source in PEER {
+        for (place, len, pointer) in [((0, true), 30, 4), ((65_528, false), 8, 42)] {
+            let mut host = Host::acquainted();
+            let bytes = fragment(source, Protocol::UDP, place, &vec![1; len]);
+            assert!(host.receive(bytes).is_none());
+            assert_eq!(host.counters().fragments_dropped, 1);
+            let sent = host.sent();
+            if ip(source).is_ipv4() {
+                assert_eq!(sent.len(), 0);
+                continue;
+            }
+            let (_, message, _) = sent[0].icmpv6();
+            assert_eq!(message, Icmpv6::ParameterProblem { code: 0, pointer });
+        }
+    }
+}
+
 #[test]
 fn what_never_completes_is_reported_to_its_sender() {
     for (family, secs) in [(0, 30), (1, 60)] {
