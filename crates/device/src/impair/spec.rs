@@ -100,8 +100,8 @@ pub struct Reorder {
     pub hold: Duration,
 }
 
-/// Random early detection as Floyd and Jacobson describe it (RFC 7567 section 2.1 has more):
-/// the queue's average length decides, with a weight of 1/512 for each segment.
+/// Random early detection as Floyd and Jacobson describe it (1993): the queue's average length
+/// decides, with a weight of 1/512 for each segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Red {
     /// Bytes on average below which all pass.

@@ -22,8 +22,9 @@ const PROTOCOL_ICMP: u8 = 1;
 const PROTOCOL_ICMPV6: u8 = 58;
 
 /// The answer to `frame`, which holds a whole packet, when `mtu` is all that the next link takes.
-/// `None` for what is never answered: IPv4 without DF, later fragments, errors, groups and those
-/// without an address (RFC 1122 section 3.2.2, RFC 4443 section 2.4 (e)).
+/// `None` for what must not be answered: IPv4 without DF, later fragments, errors, IPv4 to groups
+/// and from no one (RFC 1122 section 3.2.2, RFC 4443 section 2.4 (e)). IPv6 to groups could be
+/// (RFC 4443 section 3.2), but not from the address of a group.
 pub(crate) fn answer(frame: &[u8], medium: Medium, mtu: u16) -> Option<Vec<u8>> {
     let (version, ip) = find_ip(frame, medium)?;
     let packet = &frame[ip..];

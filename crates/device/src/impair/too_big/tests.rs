@@ -57,7 +57,7 @@ fn over_ipv6_as_much_is_quoted_as_fits_into_the_smallest_mtu() {
     }
 }
 
-/// RFC 1122 section 3.2.2 and RFC 4443 section 2.4 (e).
+/// RFC 1122 section 3.2.2, RFC 4443 section 2.4 (e); groups of IPv6 because of the address alone.
 #[test]
 fn errors_fragments_groups_and_what_may_be_fragmented_are_never_answered() {
     let text = vec![7; 500];
