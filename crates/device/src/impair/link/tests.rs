@@ -362,6 +362,23 @@ fn an_early_drop_is_a_mark_where_the_queue_and_the_transport_know_ecn() {
 }
 
 #[test]
+fn after_the_end_of_faults_the_queue_marks_but_drops_nothing_early() {
+    for (ecn, marked) in [(2, true), (0, false)] {
+        let spec = "rate=8mbit,queue=100MB,red=1B:1MB:100%:ecn,until=0s";
+        let mut link = link(spec);
+        for _ in 0..30_000 {
+            let frame = TcpFrame {
+                ecn,
+                ..TcpFrame::default()
+            };
+            offer(&mut link, Instant::ZERO, frame.tx());
+        }
+        let statistics = link.statistics();
+        assert_eq!((statistics.marked > 10, statistics.early), (marked, 0));
+    }
+}
+
+#[test]
 fn what_is_larger_than_the_mtu_vanishes_from_its_time_on() {
     let mut link = link("mtu=985@5ms");
     link.begin(Instant::ZERO);
