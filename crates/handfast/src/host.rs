@@ -195,6 +195,12 @@ impl Host {
         self.0.0.lock().stack.counters()
     }
 
+    /// Looks at the stack, which stays as it is: for displays and referees. `look` must not call
+    /// this host, whose lock is held meanwhile.
+    pub fn look<T>(&self, look: impl FnOnce(&Stack) -> T) -> T {
+        look(&self.0.0.lock().stack)
+    }
+
     /// Connections that exist, those in TIME-WAIT excepted.
     pub fn tcp_count(&self) -> usize {
         self.0.0.lock().stack.tcp_count()

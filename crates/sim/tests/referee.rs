@@ -184,6 +184,19 @@ fn talk(seed: u64, spec: &str) -> Referee {
         fast_open: dice.of(&[FastOpenConnect::Off, FastOpenConnect::Now]),
         ..Connect::default()
     };
+    let (sleep, hosts, watching) = (
+        scene.world.sleeper(),
+        scene.hosts.clone(),
+        scene.referee.clone(),
+    );
+    scene.world.spawn(async move {
+        for _ in 0..3_000 {
+            sleep(Duration::from_micros(700)).await;
+            for (number, host) in hosts.iter().enumerate() {
+                watching.inspect(number, host, host.now());
+            }
+        }
+    });
     let (server, referee) = (scene.server, scene.referee.clone());
     let _ = scene.world.run_until(LIMIT, async move {
         for key in [0, 2, 4] {
@@ -195,6 +208,11 @@ fn talk(seed: u64, spec: &str) -> Referee {
             read(&stream, 3_000, &down.1).await;
         }
     });
+    let end = scene.world.sleep(Duration::from_secs(600));
+    scene.world.run_until(LIMIT, end).unwrap();
+    for (number, host) in scene.hosts.iter().enumerate() {
+        scene.referee.inspect_idle(number, host, host.now());
+    }
     scene.referee
 }
 

@@ -11,7 +11,7 @@ use handfast_packet::Instant;
 use handfast_packet::buf::{Capabilities, RxBatch, TxBatch};
 use handfast_packet::ip::Cidr;
 use handfast_packet::tcp::FastOpen;
-use handfast_tcp::{IcmpError, State};
+use handfast_tcp::{IcmpError, State, Vitals};
 
 use crate::config::Config;
 use crate::counters::Counters;
@@ -23,7 +23,7 @@ use crate::network::{
     AddressError, IcmpKind, IcmpReport, Inbound, Network, NetworkEvent, RouteError,
 };
 use crate::rng::SeedRng;
-use crate::tcp::{Connect, Listen, ListenerId, Tcp, TcpId, TcpSocket};
+use crate::tcp::{Connect, Listen, ListenerId, Tables, Tcp, TcpId, TcpSocket};
 
 /// Most events about addresses that wait for the application; the oldest gives way. There are few
 /// addresses, and each tells little in its life.
@@ -266,6 +266,22 @@ impl Stack {
     /// What waits for missing fragments. Looks at all of it: for displays and tests.
     pub fn reassembly_use(&self) -> ReassemblyUse {
         self.network.reassembly_use()
+    }
+
+    /// How full the tables of TCP are. Looks at all connections: for referees and tests.
+    pub fn tcp_tables(&self) -> Tables {
+        self.tcp.tables()
+    }
+
+    /// Blocks of memory that hold text of connections, or did a moment ago and are still looked at.
+    /// Looks at all blocks: for referees and tests.
+    pub fn tcp_blocks(&self) -> usize {
+        self.tcp.blocks_in_use()
+    }
+
+    /// The vital figures of all connections, in a fixed order: for referees and tests.
+    pub fn tcp_vitals(&self) -> impl Iterator<Item = (TcpId, Vitals)> {
+        self.tcp.vitals()
     }
 
     /// Whether `address` is ours and may be used.

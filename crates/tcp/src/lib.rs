@@ -49,6 +49,7 @@ mod timer;
 mod timestamps;
 mod urgent;
 mod user_timeout;
+mod vitals;
 mod waiting;
 
 pub use config::{Config, Cx, Initial, Pacing, Path, RECEIVE_BUFFER_MAX};
@@ -72,3 +73,4 @@ pub use tcp_info::{
     OPTION_WINDOW_SCALE, TcpInfo,
 };
 pub use time_wait::{TimeWait, TimeWaitVerdict};
+pub use vitals::Vitals;

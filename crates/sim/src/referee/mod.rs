@@ -12,6 +12,7 @@ pub mod content;
 mod digest;
 pub mod flow;
 mod frame;
+mod inspect;
 pub mod segment;
 mod stream;
 mod wire;
@@ -21,8 +22,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use handfast::{Host, Instant};
 use handfast_packet::record::{FrameRecord, Recorder};
+use handfast_stack::TcpId;
 
 use digest::Digest;
+use flow::Broken;
+use inspect::{Chart, HOSTS_MAX};
 pub use stream::{Received, Sent};
 use wire::Table;
 
@@ -53,6 +57,8 @@ struct Inner {
     verdict: Verdict,
     digest: Digest,
     table: Table,
+    /// By the number of the host.
+    charts: Vec<Chart<TcpId>>,
     /// The latest time that a frame or an inspection told; applications have no clock.
     now: Instant,
 }
@@ -79,6 +85,12 @@ impl Verdict {
             });
         }
     }
+
+    fn inspected(&mut self, at: Instant, host: usize, found: Result<(), Broken>) {
+        if let Err(Broken { rule, detail }) = found {
+            self.broken(at, rule, || format!("host {host}: {detail}"));
+        }
+    }
 }
 
 impl Referee {
@@ -103,16 +115,31 @@ impl Referee {
         stream::ledgers(self, key)
     }
 
-    /// Looks at a host between two moments of the world.
+    /// Looks at a host between two moments of the world. The host's number is that of its wire.
     pub fn inspect(&self, host: usize, inspected: &Host, now: Instant) {
-        let _ = (host, inspected);
-        self.lock().see(now);
+        let mut inner = self.lock();
+        inner.see(now);
+        let Inner {
+            verdict, charts, ..
+        } = &mut *inner;
+        if host >= HOSTS_MAX {
+            return;
+        }
+        if charts.len() <= host {
+            charts.resize_with(host + 1, Chart::default);
+        }
+        let chart = &mut charts[host];
+        let found = inspected.look(|stack| chart.look(stack));
+        verdict.inspected(now, host, found);
     }
 
     /// Looks at a host when all its applications have let go of everything and enough time has
-    /// passed for every connection to end.
+    /// passed for every connection to end (a minute in FIN-WAIT-2, and more where the peer is
+    /// silent).
     pub fn inspect_idle(&self, host: usize, inspected: &Host, now: Instant) {
         self.inspect(host, inspected, now);
+        let found = inspected.look(inspect::idle);
+        self.lock().verdict.inspected(now, host, found);
     }
 
     /// The first violation.

@@ -52,6 +52,10 @@ impl Demux {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.flows.len()
+    }
+
     pub(crate) fn get(&self, flow: &Flow) -> Option<Key> {
         self.flows.get(flow).copied()
     }

@@ -44,6 +44,11 @@ impl Replies {
         }
     }
 
+    /// Whether no answer waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Adds an answer; false when there is no room for it.
     pub(super) fn push(&mut self, flow: Flow, transmit: Transmit) -> bool {
         let room = self.queue.len() < REPLIES_MAX;
@@ -72,7 +77,7 @@ impl Tcp {
             };
             self.send(now, network, (flow, transmit), batch);
         }
-        !self.replies.queue.is_empty() || !self.senders.is_empty()
+        !self.replies.is_empty() || !self.senders.is_empty()
     }
 
     /// The next thing to send, and between which ends.

@@ -39,6 +39,7 @@ mod reset_limit;
 mod slab;
 mod socket;
 mod socket_options;
+mod survey;
 mod syn_cookie;
 mod syn_fin;
 mod time_wait;
@@ -65,6 +66,7 @@ pub use open::Connect;
 pub use peer_cache::PEERS_MAX;
 pub use reset_limit::RESETS_MAX;
 pub use socket::TcpSocket;
+pub use survey::Tables;
 pub use syn_cookie::COOKIE_AGE_MAX;
 
 /// The name of a connection in its stack. Names are not used again: the name of a connection that
