@@ -83,6 +83,8 @@ pub enum Remedy {
     NamespaceLimit,
     /// Debian's old switch `kernel.unprivileged_userns_clone` is 0.
     UnprivilegedClone,
+    /// The TUN device is for root only, or its module is missing.
+    Tun,
     /// None of the known switches is off: most often the seccomp profile of a container.
     Unknown,
 }
@@ -125,6 +127,10 @@ impl fmt::Display for Remedy {
             Self::UnprivilegedClone => {
                 "The setting kernel.unprivileged_userns_clone=0 forbids it: \
                  an administrator may run `sysctl -w kernel.unprivileged_userns_clone=1`."
+            }
+            Self::Tun => {
+                "TUN interfaces are for root only here: run as root, or let an administrator run \
+                 `chmod 0666 /dev/net/tun`, as most systems have it."
             }
             Self::Unknown => {
                 "No known setting forbids it, so it is most likely the seccomp profile of a \

@@ -18,6 +18,7 @@ pub mod http;
 pub mod kernel_client;
 mod lab;
 pub mod lesson;
+pub mod matrix;
 mod namespace;
 mod quiet_port;
 mod raw_socket;

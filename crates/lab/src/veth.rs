@@ -90,6 +90,19 @@ impl Links {
             .map_err(to_io)
     }
 
+    /// Sets how many frames may wait for whoever reads them from a TUN interface.
+    pub(crate) async fn set_queue(&self, name: &str, frames: u32) -> io::Result<()> {
+        let message = LinkUnspec::new_with_name(name)
+            .append_extra_attribute(LinkAttribute::TxQueueLen(frames))
+            .build();
+        self.handle
+            .link()
+            .set(message)
+            .execute()
+            .await
+            .map_err(to_io)
+    }
+
     /// Waits until the kernel says that an interface passes frames.
     pub(crate) async fn wait_until_up(&mut self, name: &str) -> io::Result<()> {
         let index = self.find(name).await?.header.index;

@@ -1,0 +1,172 @@
+//! The order of the day: which runs go at the same time, so that all of them fit into half an hour
+//! on two cores and none of them waits for a processor.
+//!
+//! A run of a lossy cell moves a few megabits a second, so many of them go side by side, ours and
+//! the kernel's at the same time. A run that fills a gigabit takes about a core, so those go one
+//! after the other, ours and the kernel's in turn.
+
+use std::io;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::cell::Cell;
+use super::run::{Direction, Outcome, Plan, run};
+use super::scene::Who;
+
+/// Streams of less than this, in Mbit/s, do not disturb each other.
+const LIGHT_MBIT: f64 = 20.0;
+/// Repeats of a run whose speed is a matter of a few losses, for each repeat asked for.
+const LIGHT_REPEATS: u64 = 6;
+/// Repeats of what is between light and heavy.
+const MIDDLE_REPEATS: u64 = 2;
+/// From here on a run is heavy.
+const HEAVY_MBIT: f64 = 300.0;
+/// Least share of a core that a run takes.
+const COST_MIN: f64 = 0.02;
+/// Most pairs at the same time, however light they are.
+const PAIRS_MAX: usize = 32;
+
+/// What is to be measured.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// The cells, with their numbers.
+    pub cells: Vec<(usize, Cell)>,
+    /// How long each run writes.
+    pub span: Duration,
+    /// How often, times what the lightness of the cell demands.
+    pub repeats: u64,
+    /// How many heavy runs may go at the same time.
+    pub jobs: usize,
+}
+
+/// Our run and the kernel's, over links with the same dice.
+#[derive(Debug)]
+pub struct Pair {
+    /// Number of the cell.
+    pub number: usize,
+    /// The cell.
+    pub cell: Cell,
+    /// Which way the bytes went.
+    pub direction: Direction,
+    /// Which of its repeats it is.
+    pub repeat: u64,
+    /// Our TCP.
+    pub ours: io::Result<Outcome>,
+    /// The kernel's.
+    pub kernel: io::Result<Outcome>,
+}
+
+/// A pair that is still to be run.
+#[derive(Clone, Copy, Debug)]
+struct Task {
+    number: usize,
+    cell: Cell,
+    direction: Direction,
+    repeat: u64,
+}
+
+/// Measures all of it; `news` is told of each pair when it is done.
+pub fn measure(choice: &Choice, news: impl Fn(&Pair) + Sync) -> Vec<Pair> {
+    let mut tasks = tasks(choice);
+    let state = Mutex::new((0.0, 0_usize));
+    let (changed, done) = (Condvar::new(), Mutex::new(Vec::new()));
+    let budget = choice.jobs as f64;
+    thread::scope(|scope| {
+        while !tasks.is_empty() {
+            let mut busy = state.lock().unwrap_or_else(PoisonError::into_inner);
+            let fits = |task: &Task| busy.1 == 0 || busy.0 + task.cost() <= budget;
+            let next = (busy.1 < PAIRS_MAX).then(|| tasks.iter().position(fits));
+            let Some(next) = next.flatten() else {
+                drop(changed.wait(busy));
+                continue;
+            };
+            let task = tasks.remove(next);
+            busy.0 += task.cost();
+            busy.1 += 1;
+            drop(busy);
+            let (state, changed, done, news) = (&state, &changed, &done, &news);
+            scope.spawn(move || {
+                let pair = task.run(choice.span);
+                news(&pair);
+                done.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(pair);
+                let mut busy = state.lock().unwrap_or_else(PoisonError::into_inner);
+                busy.0 -= task.cost();
+                busy.1 -= 1;
+                changed.notify_one();
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|pair: &Pair| (pair.number, pair.direction == Direction::Down, pair.repeat));
+    done
+}
+
+/// Heavy ones first: the light ones fill the gaps.
+fn tasks(choice: &Choice) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    for &(number, cell) in &choice.cells {
+        let times = match cell.expected_mbit() {
+            rate if rate < LIGHT_MBIT => LIGHT_REPEATS,
+            rate if rate < HEAVY_MBIT => MIDDLE_REPEATS,
+            _ => 1,
+        };
+        for direction in [Direction::Up, Direction::Down] {
+            tasks.extend((0..times * choice.repeats).map(|repeat| Task {
+                number,
+                cell,
+                direction,
+                repeat,
+            }));
+        }
+    }
+    tasks.sort_by(|a, b| b.cost().total_cmp(&a.cost()));
+    tasks
+}
+
+impl Task {
+    fn is_light(&self) -> bool {
+        self.cell.expected_mbit() < LIGHT_MBIT
+    }
+
+    /// The share of a core that it takes.
+    fn cost(&self) -> f64 {
+        let at_once = if self.is_light() { 2.0 } else { 1.0 };
+        at_once * (self.cell.expected_mbit() / 1e3).max(COST_MIN)
+    }
+
+    fn run(&self, span: Duration) -> Pair {
+        let down = u64::from(self.direction == Direction::Down);
+        let number = u64::try_from(self.number).expect("there are few cells");
+        let plan = |who| Plan {
+            cell: self.cell,
+            who,
+            direction: self.direction,
+            seed: number << 32 | self.repeat << 1 | down,
+            span,
+        };
+        let (ours, kernel) = if self.is_light() {
+            thread::scope(|scope| {
+                let ours = scope.spawn(|| run(&plan(Who::Ours)));
+                let kernel = run(&plan(Who::Kernel));
+                (ours.join().expect("a run does not panic"), kernel)
+            })
+        } else if self.repeat.is_multiple_of(2) {
+            let ours = run(&plan(Who::Ours));
+            (ours, run(&plan(Who::Kernel)))
+        } else {
+            let kernel = run(&plan(Who::Kernel));
+            (run(&plan(Who::Ours)), kernel)
+        };
+        Pair {
+            number: self.number,
+            cell: self.cell,
+            direction: self.direction,
+            repeat: self.repeat,
+            ours,
+            kernel,
+        }
+    }
+}
