@@ -187,3 +187,20 @@ fn no_tail_loss_probe_while_a_loss_is_repaired() {
     script.expect(". 1:1001(1000) ack 1");
     script.expect_nothing_for(ms(80));
 }
+
+/// RFC 2018 section 4: while there is a hole, every ACK tells of it that has room: the FIN, and
+/// little text. Full segments stay full.
+#[test]
+fn the_fin_and_little_text_tell_of_ranges_too() {
+    let mut script = Script::established(&Setup::sack());
+    script.inject(". 1001:1101(100) ack 1");
+    script.expect(". 1:1(0) ack 1 <sack 1001:1101>");
+    script.write(10);
+    script.expect("P. 1:11(10) ack 1 <sack 1001:1101>");
+    script.inject(". 1:1(0) ack 11");
+    script.write(1_000);
+    script.expect("P. 11:1011(1000) ack 1 <>");
+    script.inject(". 1:1(0) ack 1011");
+    script.shutdown();
+    script.expect("F. 1011:1011(0) ack 1 <sack 1001:1101>");
+}

@@ -4,6 +4,7 @@
 //! for every day is a second test that is ignored until somebody asks for it.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
+mod acks;
 mod below_tcp;
 mod blind;
 mod clock;

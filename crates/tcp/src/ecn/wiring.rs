@@ -144,6 +144,11 @@ impl Connection {
             transmit.ace = ace;
             transmit.options.sack.truncate(0);
         }
+        self.share_options(transmit);
+    }
+
+    /// The option of Accurate ECN shares its space with SACK.
+    pub(crate) fn share_options(&mut self, transmit: &mut Transmit) {
         if transmit.options.accecn.is_some() {
             self.ecn.fit(&mut transmit.options);
         }

@@ -2,7 +2,7 @@
 
 use handfast_packet::Instant;
 use handfast_packet::cause::Cause;
-use handfast_packet::tcp::{SACK_BLOCKS_MAX, TcpOptions};
+use handfast_packet::tcp::{OPTIONS_LEN_MAX, SACK_BLOCKS_MAX, SackBlocks, TcpOptions};
 
 use crate::config::Cx;
 use crate::connection::{Connection, Phase};
@@ -87,6 +87,9 @@ impl Connection {
         if at >= self.snd.nxt && !transmit.payload.is_empty() && !probe {
             self.mark_fresh(&mut transmit);
         }
+        if transmit.payload.len() + OPTIONS_LEN_MAX <= mss {
+            self.attach_sack(&mut transmit);
+        }
         self.on_ack_sent(false);
         transmit
     }
@@ -95,16 +98,33 @@ impl Connection {
     pub(crate) fn pure_ack(&mut self, now: Instant, cause: Cause) -> Transmit {
         let mut transmit = self.bare(self.snd.nxt, now, cause);
         if self.sack {
-            let room = if self.timestamps.is_some() {
-                SACK_BLOCKS_MAX - 1
-            } else {
-                SACK_BLOCKS_MAX
-            };
-            transmit.options.sack = self.acks.sack_blocks(&self.rcv, room);
+            transmit.options.sack = self.sack_blocks(0);
         }
         self.mark_pure_ack(&mut transmit);
         self.on_ack_sent(true);
         transmit
+    }
+
+    /// What lies beyond holes is told by every ACK that has room for it, with the FIN or a little
+    /// text, too (RFC 2018 section 4). Each arrival out of order was told by an ACK of its own, so
+    /// that full segments need not shrink for it.
+    fn attach_sack(&mut self, transmit: &mut Transmit) {
+        if !self.sack || !self.rcv.data.has_holes() {
+            return;
+        }
+        // Room is left for an option that cannot go with a full set of blocks (RFC 5482).
+        transmit.options.sack = self.sack_blocks(1);
+        self.share_options(transmit);
+    }
+
+    /// As many blocks as fit beside timestamps, less `fewer`.
+    fn sack_blocks(&mut self, fewer: usize) -> SackBlocks {
+        let room = if self.timestamps.is_some() {
+            SACK_BLOCKS_MAX - 1
+        } else {
+            SACK_BLOCKS_MAX
+        };
+        self.acks.sack_blocks(&self.rcv, room - fewer)
     }
 
     /// A segment that carries nothing but our numbers, our window and our timestamp.

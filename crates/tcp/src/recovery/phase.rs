@@ -181,11 +181,13 @@ impl Recovery {
         if self.phase == Phase::Loss && judgement.nxt <= self.recover {
             return;
         }
-        let holes = self
-            .ledger
-            .outstanding()
-            .div_ceil(judgement.mss)
-            .saturating_sub(1);
+        // No more of them than there was in flight when the recovery began: who repeats an ACK for
+        // ever would otherwise pull segment after segment out of us (RFC 5681 3.2 step 4).
+        let out = match self.phase {
+            Phase::Recovery => self.recover.saturating_sub(delivery.una),
+            _ => self.ledger.outstanding(),
+        };
+        let holes = out.div_ceil(judgement.mss).saturating_sub(1);
         let most = u32::try_from(holes).unwrap_or(u32::MAX);
         self.duplicates = (before + judgement.duplicates).min(most.max(before));
         delivery.bytes += u64::from(self.duplicates - before) * judgement.mss;
