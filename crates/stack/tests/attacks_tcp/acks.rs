@@ -22,7 +22,7 @@ const ALGORITHMS: [Algorithm; 3] = [Algorithm::Reno, Algorithm::Cubic, Algorithm
 const MSS: u16 = 1_000;
 
 /// A sender with more to send than its window takes, whose peer has a large window.
-fn sender(family: Family, algorithm: Algorithm, sack: bool) -> (Peer, TcpId) {
+pub(crate) fn sender(family: Family, algorithm: Algorithm, sack: bool) -> (Peer, TcpId) {
     let mut peer = Peer::with(family, |config| {
         config.tcp.congestion = algorithm;
         config.tcp.timestamps = false;
@@ -39,12 +39,12 @@ fn sender(family: Family, algorithm: Algorithm, sack: bool) -> (Peer, TcpId) {
     (peer, id)
 }
 
-fn info(peer: &mut Peer, id: TcpId) -> Info {
+pub(crate) fn info(peer: &mut Peer, id: TcpId) -> Info {
     peer.tcp(id).info()
 }
 
 /// Behind the last byte that was sent.
-fn sent(peer: &Peer) -> u32 {
+pub(crate) fn sent(peer: &Peer) -> u32 {
     let ends = peer.log.iter().map(|sent| {
         let (seq, _) = peer.numbers(sent);
         seq + u32::try_from(sent.payload.len()).unwrap()
@@ -139,7 +139,7 @@ fn a31_split_acks_in_congestion_avoidance_gain_nothing(family: Family) {
 }
 
 /// An ACK with these ranges, counted from the stack's SYN.
-fn send_sack(peer: &mut Peer, ack: u32, ranges: &[(u32, u32)]) {
+pub(crate) fn send_sack(peer: &mut Peer, ack: u32, ranges: &[(u32, u32)]) {
     let irs = peer.irs;
     let mut sack = SackBlocks::EMPTY;
     for (left, right) in ranges {

@@ -16,6 +16,7 @@ mod pair;
 #[expect(dead_code, reason = "the peer can do more than these tests need")]
 mod peer;
 mod random;
+mod sack_lies;
 mod states;
 mod time_wait;
 mod windows;
