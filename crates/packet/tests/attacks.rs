@@ -357,7 +357,7 @@ fn a50_words_that_change_places_are_found_where_the_sum_can_tell() {
 }
 
 #[test]
-#[ignore = "full size, 90 s: cargo test --release -- --ignored"]
+#[ignore = "full size, 5 min: cargo test --release -- --ignored"]
 fn a50_words_that_change_places_are_found_where_the_sum_can_tell_full() {
     // 1,830 pairs of places.
     words_change_places(1_000_000_000 / 2 / 1_830 + 1);
