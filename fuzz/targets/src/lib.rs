@@ -15,6 +15,7 @@ mod pair;
 mod repair;
 mod script;
 pub mod seeds;
+mod stack;
 mod tcp;
 mod udp;
 
@@ -24,6 +25,7 @@ pub use link::{arp, ethernet};
 pub use network::{ipv4, ipv6, ipv6_extensions};
 pub use pair::pair_ops;
 pub use script::{script_parser, script_runner};
+pub use stack::stack_frames;
 pub use tcp::{tcp_header, tcp_options};
 pub use udp::udp;
 
@@ -45,6 +47,7 @@ pub const TARGETS: &[Target] = &[
     ("tcp_options", tcp_options),
     ("connection_ops", connection_ops),
     ("pair_ops", pair_ops),
+    ("stack_frames", stack_frames),
     ("script_parser", script_parser),
     ("script_runner", script_runner),
 ];
