@@ -122,12 +122,9 @@ impl Connection {
             | State::FinWait1
             | State::FinWait2
             | State::CloseWait => true,
-            State::Closed
-            | State::Listen
-            | State::SynSent
-            | State::Closing
-            | State::LastAck
-            | State::TimeWait => false,
+            // By the states of the RFC, where a FIN that is still to be sent has changed none.
+            State::Closing | State::LastAck => !self.snd.fin_sent(),
+            State::Closed | State::Listen | State::SynSent | State::TimeWait => false,
         };
         if resets {
             let seq = self.snd.space.wire(self.snd.nxt);

@@ -42,7 +42,8 @@ impl Connection {
 
     /// Bytes that may be written now: room in the buffer, and under the low-water mark.
     pub(crate) fn write_room(&self) -> usize {
-        let unsent = self.snd.queued();
+        // Text only: a SYN that waits for the first text must not keep it away.
+        let unsent = self.unsent();
         let mark = self.config.unsent_low_water.map_or(usize::MAX, |mark| {
             let unsent = usize::try_from(unsent).unwrap_or(usize::MAX);
             mark.saturating_sub(unsent)

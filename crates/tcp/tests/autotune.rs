@@ -226,6 +226,13 @@ fn a_chosen_send_buffer_is_not_tuned() {
 
 // ---- the not-sent low-water mark ----
 
+/// A SYN that was not sent is no text: writing before it works, and with Fast Open it waits for that.
+#[test]
+fn a_waiting_syn_takes_no_room_under_the_low_water_mark() {
+    let setup = Setup::default().config(|config| config.unsent_low_water = Some(1));
+    Script::connect_with(&setup, 1, |_| {});
+}
+
 /// Unsent text is bounded, unacknowledged text is not: what is out does not count.
 #[test]
 fn writing_stops_at_the_low_water_mark() {

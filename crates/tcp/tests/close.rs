@@ -209,6 +209,22 @@ fn abort_in_each_state() {
     }
 }
 
+/// RFC 9293 3.10.4: a CLOSE waits until all text is segmented, and only then does the state change.
+#[test]
+fn abort_after_a_close_whose_fin_was_not_sent_resets() {
+    let mut script = Script::established(&Setup::default().window(1_000));
+    script.write(1_500);
+    script.expect(". 1:1001(1000)");
+    script.inject("F. 1:1(0) ack 1");
+    script.expect(". 1001:1001(0) ack 2");
+    script.shutdown();
+    script.expect_nothing();
+    script.expect_state(LastAck);
+    script.abort();
+    let rst = script.expect("R 1001:1001(0)");
+    assert_eq!(rst.cause, Cause::Abort);
+}
+
 /// The RST is acceptable to the peer: it stands at SND.NXT even with text in flight and unsent.
 #[test]
 fn abort_drops_what_was_not_sent() {
