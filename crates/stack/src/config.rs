@@ -40,6 +40,10 @@ pub struct Config {
     pub fast_open_keys: Option<FastOpenKeys>,
     /// Remember round-trip times of peers for the next connection to them (RFC 9040). Default on.
     pub share_metrics: bool,
+    /// Where sequence numbers and timestamps of connections begin at time zero, instead of where
+    /// nobody can guess (RFC 6528, RFC 7323 5.4): for tests near the wrap, and never on a network.
+    /// Default `None`.
+    pub known_initial: Option<tcp::Initial>,
 }
 
 impl Default for Config {
@@ -55,6 +59,7 @@ impl Default for Config {
             time_wait_max: TIME_WAIT_MAX,
             fast_open_keys: None,
             share_metrics: true,
+            known_initial: None,
         }
     }
 }

@@ -17,13 +17,16 @@ const REUSE_GAP: u32 = 65_537;
 pub(crate) struct Secrets {
     sequence: [u8; 16],
     timestamp: [u8; 16],
+    /// What stands in the place of both hashes, in tests.
+    known: Option<Initial>,
 }
 
 impl Secrets {
-    pub(crate) fn new(random: &mut SeedRng) -> Self {
+    pub(crate) fn new(random: &mut SeedRng, known: Option<Initial>) -> Self {
         Self {
             sequence: random.key(),
             timestamp: random.key(),
+            known,
         }
     }
 
@@ -33,16 +36,21 @@ impl Secrets {
     /// `after` is the last number of an incarnation whose TIME-WAIT is cut short.
     pub(crate) fn initial(&self, now: Instant, flow: &Flow, after: Option<SeqNumber>) -> Initial {
         let bytes = flow.bytes();
-        let clock = low_half(now.as_micros() / 4);
-        let mut seq = clock.wrapping_add(low_half(keyed_hash(&self.sequence, &bytes)));
+        let Initial {
+            seq: SeqNumber(base),
+            timestamp_offset,
+        } = self.known.unwrap_or_else(|| Initial {
+            seq: SeqNumber(low_half(keyed_hash(&self.sequence, &bytes))),
+            // Addresses only: successive connections of two hosts stay on one timestamp clock,
+            // which RFC 6191 and PAWS rely on.
+            timestamp_offset: low_half(keyed_hash(&self.timestamp, &bytes[..32])),
+        });
+        let mut seq = low_half(now.as_micros() / 4).wrapping_add(base);
         if let Some(SeqNumber(last)) = after
             && !(REUSE_GAP..=u32::MAX / 2).contains(&seq.wrapping_sub(last))
         {
             seq = last.wrapping_add(REUSE_GAP);
         }
-        // Addresses only: successive connections of two hosts stay on one timestamp clock, which
-        // RFC 6191 and PAWS rely on.
-        let timestamp_offset = low_half(keyed_hash(&self.timestamp, &bytes[..32]));
         Initial {
             seq: SeqNumber(seq),
             timestamp_offset,
@@ -73,7 +81,7 @@ mod tests {
     }
 
     fn secrets(seed: u64) -> Secrets {
-        Secrets::new(&mut SeedRng::new(seed))
+        Secrets::new(&mut SeedRng::new(seed), None)
     }
 
     /// RFC 9293 MUST-8: the clock ticks every 4 microseconds.
@@ -86,6 +94,18 @@ mod tests {
             .seq
             .0;
         assert_eq!(later.wrapping_sub(first), 1_000);
+    }
+
+    #[test]
+    fn a_test_may_say_where_numbers_begin() {
+        let known = Initial {
+            seq: SeqNumber(u32::MAX - 10),
+            timestamp_offset: 7,
+        };
+        let secrets = Secrets::new(&mut SeedRng::new(1), Some(known));
+        assert_eq!(secrets.initial(Instant::ZERO, &flow(1), None), known);
+        let later = secrets.initial(Instant::from_micros(80), &flow(2), None);
+        assert_eq!(later.seq, SeqNumber(9), "the clock goes on, over the wrap");
     }
 
     #[test]

@@ -173,7 +173,7 @@ impl Tcp {
             time_waits: TimeWaits::new(config.time_wait_max, random.key()),
             listeners: Listeners::new(random.key()),
             ports: Ports::new(config.ephemeral_ports.clone(), random),
-            secrets: Secrets::new(random),
+            secrets: Secrets::new(random, config.known_initial),
             cookies: CookieJar::new(random),
             baker: CookieBaker::new(config.fast_open_keys, random),
             cookie_cache: CookieCache::new(random),
