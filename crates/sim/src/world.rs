@@ -37,6 +37,8 @@ pub struct World {
     timers: Timers,
     tasks: Tasks,
     nodes: Vec<Node>,
+    /// Time passes in steps of so much; 0 for none.
+    step: Duration,
 }
 
 /// One host with its device.
@@ -109,7 +111,14 @@ impl World {
             timers: Timers::default(),
             tasks: Tasks::new(),
             nodes: Vec::new(),
+            step: Duration::ZERO,
         }
+    }
+
+    /// Lets time pass in steps of `step` from now on, as for hosts whose clock is coarse or that
+    /// are seldom given a turn: what is due between two steps happens at the second. 0 for none.
+    pub fn set_step(&mut self, step: Duration) {
+        self.step = step;
     }
 
     /// Adds a host on `device`, with the hardware address of the device.
@@ -182,10 +191,23 @@ impl World {
             let value = future.await;
             *slot.borrow_mut() = Some(value);
         });
+        self.run_until_that(limit, |_| outcome.borrow_mut().take())
+    }
+
+    /// Lets the world run until `done` gives something, for at most `limit` of its time. It is
+    /// asked when nothing moves any more before time passes, and told the time.
+    ///
+    /// # Errors
+    /// Those of [`World::run_until`].
+    pub fn run_until_that<T>(
+        &mut self,
+        limit: Duration,
+        mut done: impl FnMut(Instant) -> Option<T>,
+    ) -> Result<T, Stalled> {
         let deadline = self.now() + limit;
         for _ in 0..EVENTS_MAX {
             self.settle()?;
-            if let Some(value) = outcome.borrow_mut().take() {
+            if let Some(value) = done(self.now()) {
                 return Ok(value);
             }
             let at = self.now();
@@ -196,10 +218,18 @@ impl World {
             if next > deadline {
                 return Err(Stalled::Deadline { at });
             }
+            let next = self.step_from(next);
             self.clock.advance_to(next);
             self.timers.wake(next);
         }
         Err(Stalled::Circles { at: self.now() })
+    }
+
+    /// The first step at or after `at`.
+    fn step_from(&self, at: Instant) -> Instant {
+        let step = u64::try_from(self.step.as_nanos()).unwrap_or(u64::MAX);
+        let steps = at.as_nanos().div_ceil(step.max(1));
+        Instant::from_nanos(steps.saturating_mul(step.max(1)))
     }
 
     /// Runs tasks and drivers until nothing moves any more at this moment.

@@ -1,0 +1,83 @@
+//! Which failures a plan excuses: whoever has asked for an abort, or has no patience while there
+//! are faults, has to take what comes. Everything else is a bug.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use handfast::{Overflow, SynCookies};
+
+use super::bound;
+use super::plan::{End, FlowPlan, HostPlan, Plan};
+
+/// A failure that nobody asked for, when `kind` is one on a side of `flow`.
+pub(super) fn is_excused(plan: &Plan, flow: &FlowPlan, kind: ErrorKind) -> bool {
+    let gives_up = is_impatient(plan, flow);
+    match kind {
+        // A server that was let in early may have ended before the rest of the handshake.
+        ErrorKind::ConnectionRefused => {
+            !flow.open || (flow.early.is_some() && (is_cut(flow) || gives_up))
+        }
+        ErrorKind::TimedOut => gives_up,
+        ErrorKind::HostUnreachable => is_lossy(plan),
+        ErrorKind::ConnectionReset
+        | ErrorKind::NotConnected
+        | ErrorKind::BrokenPipe
+        | ErrorKind::ConnectionAborted => gives_up || is_cut(flow) || is_shut_out(plan, flow),
+        // No port is left while others are in use or in TIME-WAIT.
+        ErrorKind::AddrNotAvailable => plan.hosts[flow.from].ports < 100,
+        _ => false,
+    }
+}
+
+/// One of its applications ends it at will.
+fn is_cut(flow: &FlowPlan) -> bool {
+    [&flow.client, &flow.server]
+        .iter()
+        .any(|side| matches!(side.end, End::Abort | End::Drop))
+}
+
+/// The server may have forgotten a client that believes to be connected.
+fn is_shut_out(plan: &Plan, flow: &FlowPlan) -> bool {
+    let crowded = flow.overflow == Overflow::Reset && flow.backlog < 100;
+    let cookies = flow.cookies != SynCookies::Off && (flow.backlog < 100 || is_lossy(plan));
+    let tired = plan.hosts[flow.to].tcp.syn_ack_retries.is_some();
+    crowded || cookies || (tired && is_lossy(plan) && plan.world.faults > Duration::from_secs(1))
+}
+
+/// One of its hosts gives up sooner than faults end or answers come.
+fn is_impatient(plan: &Plan, flow: &FlowPlan) -> bool {
+    let patience = |host: &HostPlan| {
+        let tcp = &host.tcp;
+        let probes = tcp
+            .keep_alive
+            .map(|idle| idle + tcp.keep_alive_interval * u32::from(tcp.keep_alive_probes));
+        let retries = tcp.syn_retries.map(|retries| {
+            let linear = u32::from(tcp.syn_linear_timeouts.min(retries));
+            let doubled = u32::from(retries) - linear;
+            Duration::from_secs(1) * (linear + (2 << doubled.min(10)) - 1)
+        });
+        let all = [tcp.user_timeout, Some(tcp.connect_timeout), probes, retries];
+        all.into_iter().flatten().min().expect("one is always set")
+    };
+    let least = [flow.from, flow.to]
+        .map(|end| patience(&plan.hosts[end]))
+        .into_iter()
+        .min()
+        .expect("two ends");
+    let trouble = if is_lossy(plan) {
+        plan.world.faults * 2 + Duration::from_secs(3)
+    } else {
+        Duration::ZERO
+    };
+    least < trouble + bound::round_trip(plan) * 4
+}
+
+/// Segments may get lost, or be kept for long.
+fn is_lossy(plan: &Plan) -> bool {
+    const FAULTS: [&str; 8] = [
+        "loss", "burst", "corrupt", "drop", "down", "reorder", "queue", "mtu",
+    ];
+    plan.hosts
+        .iter()
+        .any(|host| FAULTS.iter().any(|fault| host.link.contains(fault)))
+}

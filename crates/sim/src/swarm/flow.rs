@@ -1,0 +1,435 @@
+//! The flows of a world: who connects, who accepts, and what all of them share.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use handfast::{Connect, FastOpenListen, Host, Listen, TcpListener, TcpStream};
+
+use super::app::{Part, Progress, Side, Sleeper};
+use super::dice::mix;
+use super::excuse;
+use super::plan::{End, FlowPlan, Plan, SidePlan};
+use super::run::{Failure, FailureKind, address};
+use super::statistics::Statistics;
+use crate::World;
+use crate::referee::{Received, Referee, Sent};
+
+/// The port of the first flow.
+const PORT: u16 = 1_000;
+const CLIENT: &str = "client";
+const SERVER: &str = "server";
+/// Pause of a client that found no port.
+const NO_PORT: Duration = Duration::from_millis(100);
+
+/// What all flows of a world share.
+pub(super) struct Shared {
+    pub(super) plan: Rc<Plan>,
+    pub(super) referee: Referee,
+    pub(super) statistics: RefCell<Statistics>,
+    /// The first failure that no excuse is for.
+    pub(super) failure: RefCell<Option<Failure>>,
+    /// Conversations by flow and client.
+    talks: RefCell<BTreeMap<(usize, SocketAddr), Talk>>,
+    /// Clients of flows that are not done.
+    clients: Cell<usize>,
+    /// Conversations at servers.
+    servers: Cell<usize>,
+    /// No more conversations are accepted.
+    stopped: Cell<bool>,
+    acceptors: RefCell<Vec<Waker>>,
+    /// What each side is doing, for reports.
+    notes: RefCell<BTreeMap<u64, Note>>,
+}
+
+/// A conversation as its client began it.
+struct Talk {
+    key: u64,
+    /// For the server; `None` once it has them.
+    ledgers: Option<(Sent, Received)>,
+    /// The server has not finished with the one before, or has not begun.
+    open: bool,
+    gone: [Gone; 2],
+    void: Rc<Cell<bool>>,
+}
+
+/// Whether a side, client or server, has given its conversation up.
+type Gone = Rc<Cell<bool>>;
+
+/// What one side needs to know.
+struct Begun {
+    key: u64,
+    ledgers: Option<(Sent, Received)>,
+    gone: [Gone; 2],
+    void: Rc<Cell<bool>>,
+}
+
+/// Somebody who is not done.
+struct Note {
+    flow: usize,
+    who: &'static str,
+    side: Rc<Progress>,
+    stream: Rc<TcpStream>,
+    /// The peer's application has given up.
+    peer_gone: Gone,
+}
+
+impl Shared {
+    pub(super) fn new(plan: Rc<Plan>, referee: Referee) -> Self {
+        Self {
+            clients: Cell::new(plan.flows.len()),
+            plan,
+            referee,
+            statistics: RefCell::default(),
+            failure: RefCell::default(),
+            talks: RefCell::default(),
+            servers: Cell::new(0),
+            stopped: Cell::new(false),
+            acceptors: RefCell::default(),
+            notes: RefCell::default(),
+        }
+    }
+
+    /// Whether every conversation is over.
+    pub(super) fn is_done(&self) -> bool {
+        self.clients.get() == 0 && self.servers.get() == 0
+    }
+
+    /// Closes all listeners.
+    pub(super) fn stop(&self) {
+        self.stopped.set(true);
+        self.acceptors.borrow_mut().drain(..).for_each(Waker::wake);
+    }
+
+    /// Whether everybody who is not done waits for a peer that has given up, and has nothing on its
+    /// way to it: RSTs can be lost, and who only listens never learns of it (RFC 9293 3.5.1). With
+    /// keep-alive it would.
+    pub(super) fn is_forsaken(&self) -> bool {
+        self.clients.get() + self.servers.get() == self.notes.borrow().len()
+            && self.notes.borrow().values().all(|note| {
+                let flow = &self.plan.flows[note.flow];
+                let host = if note.who == CLIENT {
+                    flow.from
+                } else {
+                    flow.to
+                };
+                let idle = note.stream.info().in_flight == 0;
+                note.peer_gone.get() && idle && self.plan.hosts[host].tcp.keep_alive.is_none()
+            })
+    }
+
+    /// Ends what is forsaken, as people at a keyboard would.
+    pub(super) fn forsake(&self) {
+        for note in self.notes.borrow().values() {
+            note.stream.abort();
+        }
+    }
+
+    /// How many conversations there are in all.
+    pub(super) fn conversations(&self) -> u32 {
+        let flows = self.plan.flows.iter();
+        flows.map(|flow| u32::from(flow.repeat)).sum()
+    }
+
+    /// Who is not done, and how far each is.
+    pub(super) fn unfinished(&self) -> String {
+        let mut text = format!(
+            "{} flows and {} servers are not done",
+            self.clients.get(),
+            self.servers.get()
+        );
+        for note in self.notes.borrow().values() {
+            let info = note.stream.info();
+            text += &format!(
+                "\n  flow {} {}: {} -> {}, {:?}, wrote {}, read {}, ended {}; {info:?}",
+                note.flow,
+                note.who,
+                note.stream.local_addr(),
+                note.stream.peer_addr(),
+                note.stream.state(),
+                note.side.written.get(),
+                note.side.read.get(),
+                note.side.ended.get(),
+            );
+        }
+        text
+    }
+
+    /// A side of `flow` failed: an excuse is found, or the world has.
+    fn failed(&self, flow: usize, who: &str, error: &io::Error) {
+        let kind = error.kind();
+        let mut statistics = self.statistics.borrow_mut();
+        *statistics.failures.entry(kind).or_default() += 1;
+        if !excuse::is_excused(&self.plan, &self.plan.flows[flow], kind) {
+            self.failure.borrow_mut().get_or_insert_with(|| Failure {
+                kind: FailureKind::Unexcused(kind),
+                text: format!("the {who} of flow {flow}: {error}"),
+            });
+        }
+    }
+
+    /// Ledgers for a new conversation of `client`; `None` when the one before with the same
+    /// addresses is not known to be over, so that the server's side could be either.
+    fn begin(&self, flow: usize, client: SocketAddr) -> Begun {
+        let mut talks = self.talks.borrow_mut();
+        let before = talks.get(&(flow, client));
+        let key = mix(mix(flow as u64 + 1) ^ u64::from(client.port()));
+        let unclear = before.is_some_and(|talk| {
+            talk.open || self.plan.flows[flow].fast_open != handfast::FastOpenConnect::Off
+        });
+        let (up, down) = (self.referee.stream(key), self.referee.stream(!key));
+        let (for_client, for_server) = ((up.0, down.1), (down.0, up.1));
+        let gone = <[Gone; 2]>::default();
+        let void = Rc::<Cell<bool>>::default();
+        let talk = Talk {
+            gone: gone.clone(),
+            void: Rc::clone(&void),
+            key,
+            ledgers: (!unclear).then_some(for_server),
+            open: true,
+        };
+        talks.insert((flow, client), talk);
+        Begun {
+            key,
+            ledgers: (!unclear).then_some(for_client),
+            gone,
+            void,
+        }
+    }
+
+    /// The ledgers of a conversation that a server accepted.
+    fn accepted(&self, flow: usize, client: SocketAddr) -> Begun {
+        let mut talks = self.talks.borrow_mut();
+        match talks.get_mut(&(flow, client)) {
+            Some(talk) => {
+                // The text of a SYN may come twice, to two connections (RFC 7413 2.1).
+                talk.void.set(talk.void.get() || talk.ledgers.is_none());
+                Begun {
+                    key: talk.key,
+                    ledgers: talk.ledgers.take(),
+                    gone: talk.gone.clone(),
+                    void: Rc::clone(&talk.void),
+                }
+            }
+            None => Begun {
+                void: Rc::default(),
+                key: 0,
+                ledgers: None,
+                gone: [Rc::new(Cell::new(true)), Gone::default()],
+            },
+        }
+    }
+
+    fn over(&self, flow: usize, client: SocketAddr) {
+        if let Some(talk) = self.talks.borrow_mut().get_mut(&(flow, client)) {
+            talk.open = false;
+        }
+    }
+
+    fn note(
+        &self,
+        (flow, who): (usize, &'static str),
+        stream: &Rc<TcpStream>,
+        peer_gone: &Gone,
+    ) -> (u64, Rc<Progress>) {
+        let mut notes = self.notes.borrow_mut();
+        let id = notes.last_key_value().map_or(0, |(id, _)| id + 1);
+        let side = Rc::new(Progress::default());
+        let note = Note {
+            flow,
+            who,
+            side: Rc::clone(&side),
+            stream: Rc::clone(stream),
+            peer_gone: Rc::clone(peer_gone),
+        };
+        notes.insert(id, note);
+        (id, side)
+    }
+
+    /// Forgets a side and lets its stream go.
+    fn forget(&self, id: u64) {
+        let note = self.notes.borrow_mut().remove(&id);
+        if let Some(note) = &note {
+            self.statistics.borrow_mut().bytes += note.side.read.get();
+        }
+        drop(note);
+    }
+}
+
+/// Starts all flows.
+pub(super) fn start(world: &World, hosts: &[Host], shared: &Rc<Shared>) {
+    for (index, flow) in shared.plan.flows.iter().enumerate() {
+        if flow.open {
+            let listener = hosts[flow.to]
+                .listen(server(shared, index), listen(flow))
+                .expect("the first listener of its port");
+            world.spawn(serve(
+                Rc::clone(shared),
+                index,
+                listener,
+                world.spawner(),
+                world.sleeper(),
+            ));
+        }
+        let client = hosts[flow.from].clone();
+        world.spawn(call(Rc::clone(shared), index, client, world.sleeper()));
+    }
+}
+
+fn server(shared: &Shared, flow: usize) -> SocketAddr {
+    let port = PORT + u16::try_from(flow).expect("few flows");
+    let to = shared.plan.flows[flow].to;
+    SocketAddr::new(address(shared.plan.world.family, to), port)
+}
+
+fn listen(flow: &FlowPlan) -> Listen {
+    Listen {
+        backlog: flow.backlog,
+        half_open: flow.half_open,
+        overflow: flow.overflow,
+        cookies: flow.cookies,
+        defer: flow.defer,
+        fast_open: flow.early.map(|pending| FastOpenListen {
+            pending,
+            cookieless: flow.cookieless,
+        }),
+        tcp: None,
+    }
+}
+
+/// The client of a flow: its conversations one after the other.
+async fn call(shared: Rc<Shared>, index: usize, host: Host, sleep: impl Sleeper) {
+    let flow = &shared.plan.flows[index];
+    sleep(flow.start).await;
+    for _ in 0..flow.repeat {
+        shared.statistics.borrow_mut().conversations += 1;
+        if let Err(error) = talk(&shared, index, &host, sleep.clone()).await {
+            if error.kind() == io::ErrorKind::AddrNotAvailable {
+                sleep(NO_PORT).await;
+            }
+            shared.failed(index, CLIENT, &error);
+        }
+        if !flow.rest.is_zero() {
+            sleep(flow.rest).await;
+        }
+    }
+    shared.clients.set(shared.clients.get() - 1);
+}
+
+/// One conversation, by the client.
+async fn talk(shared: &Shared, index: usize, host: &Host, sleep: impl Sleeper) -> io::Result<()> {
+    let flow = &shared.plan.flows[index];
+    let options = Connect {
+        fast_open: flow.fast_open,
+        fast_open_cookieless: flow.cookieless,
+        ..Connect::default()
+    };
+    let stream = Rc::new(host.connect(server(shared, index), options)?);
+    let Begun {
+        key,
+        ledgers,
+        gone: [gone, peer_gone],
+        void,
+    } = shared.begin(index, stream.local_addr());
+    let (id, progress) = shared.note((index, CLIENT), &stream, &peer_gone);
+    let side = Side {
+        stream: &stream,
+        plan: &flow.client,
+        part: Part::of_client(flow),
+        key,
+        ledgers,
+        void: &void,
+        sleep,
+        progress: &progress,
+    };
+    let connected = match flow.fast_open {
+        // Text may go before the handshake is complete.
+        handfast::FastOpenConnect::Off => poll_fn(|cx| stream.poll_connected(cx)).await,
+        _ => Ok(()),
+    };
+    let outcome = match connected {
+        Ok(()) => side.converse().await,
+        Err(error) => {
+            side.gone(&error);
+            Err(error)
+        }
+    };
+    gone.set(!matches!(outcome, Ok(true)));
+    shared.forget(id);
+    outcome.map(|_| ())
+}
+
+/// The server of a flow.
+async fn serve(
+    shared: Rc<Shared>,
+    index: usize,
+    listener: TcpListener,
+    spawner: crate::Spawner,
+    sleep: impl Sleeper,
+) {
+    let delay = shared.plan.flows[index].accept;
+    loop {
+        let next = poll_fn(|cx| {
+            if shared.stopped.get() {
+                return Poll::Ready(None);
+            }
+            let accepted = listener.poll_accept(cx).map(|result| result.ok());
+            if accepted.is_pending() {
+                shared.acceptors.borrow_mut().push(cx.waker().clone());
+            }
+            accepted
+        });
+        let Some((stream, peer)) = next.await else {
+            return;
+        };
+        shared.servers.set(shared.servers.get() + 1);
+        let (shared, sleep) = (Rc::clone(&shared), sleep.clone());
+        let nap = sleep(delay);
+        spawner.spawn(async move {
+            answer(&shared, index, stream, sleep).await;
+            shared.over(index, peer);
+            shared.servers.set(shared.servers.get() - 1);
+        });
+        if !delay.is_zero() {
+            nap.await;
+        }
+    }
+}
+
+/// One conversation, by the server.
+async fn answer(shared: &Shared, index: usize, stream: TcpStream, sleep: impl Sleeper) {
+    let flow = &shared.plan.flows[index];
+    let mut plan: SidePlan = flow.server.clone();
+    if flow.client.end == End::Late && plan.end == End::Late {
+        plan.end = End::Shutdown;
+    }
+    let stream = Rc::new(stream);
+    let Begun {
+        key,
+        ledgers,
+        gone: [peer_gone, gone],
+        void,
+    } = shared.accepted(index, stream.peer_addr());
+    let (id, progress) = shared.note((index, SERVER), &stream, &peer_gone);
+    let side = Side {
+        stream: &stream,
+        plan: &plan,
+        part: Part::of_server(flow),
+        key: !key,
+        ledgers,
+        void: &void,
+        sleep,
+        progress: &progress,
+    };
+    let outcome = side.converse().await;
+    gone.set(!matches!(outcome, Ok(true)));
+    shared.forget(id);
+    if let Err(error) = outcome {
+        shared.failed(index, SERVER, &error);
+    }
+}
