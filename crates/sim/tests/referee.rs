@@ -144,6 +144,20 @@ async fn read(stream: &TcpStream, piece: usize, received: &Received) {
     }
 }
 
+/// Inspects both hosts all the time, for the first two seconds.
+fn watch(scene: &Scene) {
+    let (sleep, hosts) = (scene.world.sleeper(), scene.hosts.clone());
+    let referee = scene.referee.clone();
+    scene.world.spawn(async move {
+        for _ in 0..3_000 {
+            sleep(Duration::from_micros(700)).await;
+            for (number, host) in hosts.iter().enumerate() {
+                referee.inspect(number, host, host.now());
+            }
+        }
+    });
+}
+
 /// What the server writes with, and the ledgers of its two directions, by the client's port.
 type Ledgers = Rc<RefCell<BTreeMap<u16, (u64, Received, Sent)>>>;
 
@@ -186,19 +200,7 @@ fn talk(seed: u64, spec: &str) -> Referee {
         fast_open: dice.of(&[FastOpenConnect::Off, FastOpenConnect::Now]),
         ..Connect::default()
     };
-    let (sleep, hosts, watching) = (
-        scene.world.sleeper(),
-        scene.hosts.clone(),
-        scene.referee.clone(),
-    );
-    scene.world.spawn(async move {
-        for _ in 0..3_000 {
-            sleep(Duration::from_micros(700)).await;
-            for (number, host) in hosts.iter().enumerate() {
-                watching.inspect(number, host, host.now());
-            }
-        }
-    });
+    watch(&scene);
     let (server, referee) = (scene.server, scene.referee.clone());
     let finished = scene.world.run_until(LIMIT, async move {
         for key in [0, 2, 4] {
