@@ -178,6 +178,11 @@ impl Reassembler {
         !self.early.is_empty()
     }
 
+    /// From the first hole to the last byte beyond it: bytes that reading cannot free.
+    pub(crate) fn beyond_gaps(&self) -> u64 {
+        self.early.back().map_or(0, |run| run.end - self.next)
+    }
+
     /// The ranges beyond holes, ascending; none touches another.
     pub(crate) fn ranges(&self) -> impl Iterator<Item = (Offset, Offset)> {
         self.early.iter().map(|run| (run.start, run.end))

@@ -3,7 +3,9 @@
 //!
 //! A buffer that only just holds what comes in a round trip keeps a sender from sending more, so
 //! the measure would never rise; a buffer of twice as much lets a sender in slow start double.
-//! Announcing the window is `receiver`'s.
+//! What waits beyond a gap takes room that no reader can free, and a sender that does not slow down
+//! for a lost segment sends a window more for each round trip in which the gap stays: that room
+//! comes on top, up to as much again. Announcing the window is `receiver`'s.
 
 use core::time::Duration;
 
@@ -102,15 +104,16 @@ impl ReceiveTuning {
         self.round = Some((edge, now));
     }
 
-    /// The application has read up to `position`. Once in a round trip: the size that the buffer
-    /// should have, if what was read was more than ever before.
+    /// The application has read up to `position`, and text waits beyond gaps up to `beyond` bytes
+    /// after what is in order. Once in a round trip: the size that the buffer should have, if what
+    /// was read was more than ever before, or if something waits.
     ///
     /// `time` is now, and the round-trip time of our own direction as a stand-in until the other
     /// one is known.
     pub(crate) fn on_read(
         &mut self,
         time: (Instant, Option<Duration>),
-        position: u64,
+        (position, beyond): (u64, u64),
         segment: u64,
     ) -> Option<u64> {
         let (now, srtt) = time;
@@ -121,11 +124,12 @@ impl ReceiveTuning {
         let copied = position.saturating_sub(self.from);
         (self.since, self.from) = (now, position);
         let before = self.read.max(FIRST_SEGMENTS * segment);
-        if copied <= before {
+        if copied <= before && beyond == 0 {
             return None;
         }
-        self.read = copied;
-        Some(wanted(copied, before, segment).min(self.most))
+        self.read = copied.max(self.read);
+        let in_order = wanted(copied.max(before), before, segment);
+        Some((in_order + beyond.min(in_order)).min(self.most))
     }
 }
 
@@ -193,13 +197,39 @@ mod tests {
     fn one_measurement_for_each_round_trip() {
         let mut tuning = ReceiveTuning::new(20_000, 1 << 30);
         tuning.on_echo(1, MS(100));
-        assert!(tuning.on_read((at(1_000), None), 1, 1_000).is_none());
-        assert!(tuning.on_read((at(1_050), None), 30_001, 1_000).is_none());
-        let size = tuning.on_read((at(1_100), None), 40_001, 1_000);
+        assert!(tuning.on_read((at(1_000), None), (1, 0), 1_000).is_none());
+        assert!(
+            tuning
+                .on_read((at(1_050), None), (30_001, 0), 1_000)
+                .is_none()
+        );
+        let size = tuning.on_read((at(1_100), None), (40_001, 0), 1_000);
         assert_eq!(size, Some(wanted(40_000, 10_000, 1_000)));
         // The same rate again asks for nothing.
-        let again = tuning.on_read((at(1_200), None), 80_001, 1_000);
+        let again = tuning.on_read((at(1_200), None), (80_001, 0), 1_000);
         assert_eq!(again, None);
+    }
+
+    #[test]
+    fn what_waits_beyond_a_gap_comes_on_top_up_to_as_much_again() {
+        let mut tuning = ReceiveTuning::new(20_000, 1 << 30);
+        tuning.on_echo(1, MS(100));
+        assert!(tuning.on_read((at(1_000), None), (1, 0), 1_000).is_none());
+        let mut now = 1_000;
+        let mut position = 1;
+        // The same rate in each round trip, and more and more beyond the gap.
+        for (beyond, size) in [
+            (0, Some(3 * 56_000)),
+            (0, None),
+            (30_000, Some(56_000 + 30_000)),
+            (56_000, Some(2 * 56_000)),
+            (1 << 29, Some(2 * 56_000)),
+        ] {
+            (now, position) = (now + 100, position + 20_000);
+            let read = (position, beyond);
+            let wanted = tuning.on_read((at(now), None), read, 1_000);
+            assert_eq!(wanted, size, "{beyond} bytes wait");
+        }
     }
 
     #[test]

@@ -94,7 +94,8 @@ impl Receiver {
             return;
         }
         let (position, segment) = (self.read_position(), u64::from(self.largest_segment));
-        let wanted = self.tuning.on_read((now, srtt), position, segment);
+        let read = (position, self.data.beyond_gaps());
+        let wanted = self.tuning.on_read((now, srtt), read, segment);
         let fits = self.data.memory() as u64 <= self.capacity;
         if let Some(wanted) = wanted.filter(|&wanted| fits && wanted > self.capacity) {
             self.capacity = wanted;

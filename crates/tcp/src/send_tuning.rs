@@ -1,7 +1,10 @@
 //! How large the send buffer should be, and when a writer that waits is told of room.
 //!
 //! What a window of data needs is kept until it is acknowledged, and as much again should be
-//! ready to go when it is: twice the congestion window, as in Linux.
+//! ready to go when it is: twice the congestion window, as in Linux. What the peer has beyond a gap
+//! is kept too, though it is no longer in flight: while a lost segment is sent again, and perhaps
+//! lost again, whole windows leave behind it, and a buffer without room for them would be what
+//! holds the sender back.
 
 use crate::connection::{Connection, Phase};
 use crate::event::Event;
@@ -64,7 +67,9 @@ impl Connection {
             return;
         }
         let window = usize::try_from(self.congestion.window()).unwrap_or(usize::MAX);
-        let wanted = window.saturating_mul(2).min(most);
+        let kept = self.snd.outstanding().saturating_sub(self.in_flight());
+        let kept = usize::try_from(kept).unwrap_or(usize::MAX);
+        let wanted = window.saturating_mul(2).saturating_add(kept).min(most);
         self.snd.buffer.set_capacity(wanted.max(capacity));
     }
 

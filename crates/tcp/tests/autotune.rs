@@ -208,6 +208,29 @@ fn the_send_buffer_grows_with_the_congestion_window() {
     assert!(buffer <= (2 * window).min(200_000), "{window} {buffer}");
 }
 
+/// What the peer has beyond a gap is not in flight, but kept: the buffer holds it beside the two
+/// windows, or whoever sends on while a segment is lost twice would have nothing to send.
+#[test]
+fn the_send_buffer_has_room_for_what_was_sacked() {
+    let setup = Setup::sack().config(|config| {
+        (config.send_buffer, config.send_buffer_max) = (10_000, 200_000);
+    });
+    let mut script = Script::established(&setup);
+    fill(&mut script);
+    assert!(!script.sent().is_empty());
+    let before = script.connection.send_buffer();
+    script.after(ms(100));
+    script.inject(". 1:1(0) ack 1 <sack 1001:10001>");
+    fill(&mut script);
+    script.sent();
+    let window = script.connection.info().congestion_window as usize;
+    let buffer = script.connection.send_buffer();
+    // The lost segment is not in flight either until it was sent again.
+    let wanted = 2 * window + 9_000..=2 * window + 10_000;
+    assert!(wanted.contains(&buffer), "{buffer} {window}");
+    assert!(buffer > before, "{before} {buffer}");
+}
+
 #[test]
 fn a_chosen_send_buffer_is_not_tuned() {
     let mut script = Script::established(&sending());
