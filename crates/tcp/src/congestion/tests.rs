@@ -120,6 +120,28 @@ fn bbr_does_not_mind_random_losses() {
     assert!(lossy(Algorithm::Cubic, 0) < 10, "who halves for each loss");
 }
 
+/// More is lost at random than the draft's two percent. Where the queue can be seen, that is known
+/// not to be of our making; where the queue is too short to be seen, it is not.
+#[test]
+fn bbr_slows_down_for_many_losses_only_where_the_queue_is_hidden() {
+    let time = Duration::from_secs(30);
+    let used = |loss_one_in, buffer| {
+        let link = Link {
+            loss_one_in,
+            buffer,
+            ..LINK
+        };
+        let mut world = world(Algorithm::Bbr, link);
+        share(world.run(time, |_| {}).delivered, link, time)
+    };
+    let bdp = LINK.bdp();
+    for (loss_one_in, least) in [(33, 80), (12, 70)] {
+        let (seen, hidden) = (used(loss_one_in, bdp), used(loss_one_in, bdp / 20));
+        assert!(seen >= least, "one in {loss_one_in}: {seen} %");
+        assert!(hidden < 60, "one in {loss_one_in}: {hidden} %");
+    }
+}
+
 #[test]
 fn bbr_follows_a_path_that_changes() {
     let mut world = world(Algorithm::Bbr, LINK);

@@ -19,6 +19,7 @@ use handfast_packet::cause::Cause;
 
 use crate::config::Cx;
 use crate::connection::{Connection, Phase};
+use crate::recovery;
 use crate::segment::Transmit;
 use crate::seq::Offset;
 use crate::timer::Timer;
@@ -193,12 +194,16 @@ impl Connection {
     }
 
     /// Remembers whether the window is what holds us back, and tells the delivery rate when it is
-    /// the application.
+    /// the application; or the peer's window while a gap keeps it from moving on, which says as
+    /// little about the path.
     fn note_window_use(&mut self) {
         let mss = u64::from(self.snd.mss);
         let room = self.congestion_room();
         self.snd.usage.note(self.snd.una, self.snd.nxt, room < mss);
-        if self.snd.queued() < mss && room >= mss && self.recovery.next_lost().is_none() {
+        let stuck =
+            self.recovery.phase() >= recovery::Phase::Recovery && self.snd.usable_window() < mss;
+        let nothing = self.snd.queued() < mss || stuck;
+        if nothing && room >= mss && self.recovery.next_lost().is_none() {
             self.recovery.mark_app_limited(mss);
         }
     }

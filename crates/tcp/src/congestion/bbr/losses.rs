@@ -2,6 +2,7 @@
 
 use handfast_packet::Instant;
 
+use super::stray::WHOLE;
 use super::{BETA, Bbr, LOSS_THRESHOLD, State};
 use crate::congestion::arithmetic::{mul_div, percent};
 use crate::congestion::{Ack, Congestion, Lost, RateSample};
@@ -16,18 +17,26 @@ pub(super) struct Undo {
     inflight_long: u64,
 }
 
-/// Whether so many bytes lost out of so many in flight mean that it was too much.
-pub(super) fn is_too_high(lost: u64, sent_in_flight: u64) -> bool {
-    lost > percent(sent_in_flight, LOSS_THRESHOLD)
-}
-
 impl Bbr {
+    /// Whether so many bytes lost out of so many in flight mean that it was too much.
+    pub(super) fn is_too_high(&self, lost: u64, sent_in_flight: u64) -> bool {
+        lost > mul_div(sent_in_flight, self.loss_threshold(), WHOLE)
+    }
+
+    /// Losses that are not of our making come on top of the draft's threshold, and as many again
+    /// for chance, which does not spread them evenly. In parts of [`WHOLE`].
+    fn loss_threshold(&self) -> u64 {
+        LOSS_THRESHOLD + 2 * self.stray.share()
+    }
+
     /// HandleLostPacket of 5.5.10.2.
     pub(super) fn handle_lost(&mut self, lost: &Lost) {
         self.note_loss();
-        let too_high = is_too_high(lost.lost_since, lost.sent_in_flight);
+        self.stray.on_lost(lost.bytes);
+        let too_high = self.is_too_high(lost.lost_since, lost.sent_in_flight);
         if self.cycle.probing_sample && too_high {
-            self.handle_too_high(lost.now, inflight_at_loss(lost), lost.app_limited);
+            let in_flight = inflight_at_loss(lost, self.loss_threshold());
+            self.handle_too_high(lost.now, in_flight, lost.app_limited);
         }
     }
 
@@ -41,7 +50,7 @@ impl Bbr {
             return;
         }
         self.note_loss();
-        if self.cycle.probing_sample && is_too_high(sample.lost, sample.sent_in_flight) {
+        if self.cycle.probing_sample && self.is_too_high(sample.lost, sample.sent_in_flight) {
             self.handle_too_high(ack.now, sample.sent_in_flight, sample.app_limited);
         }
     }
@@ -50,6 +59,7 @@ impl Bbr {
     /// to a lost segment).
     pub(super) fn handle_echo(&mut self, congestion: &Congestion) {
         self.note_loss();
+        self.stray.marked = true;
         if self.state == State::Startup {
             self.leave_startup();
         } else if self.cycle.probing_sample {
@@ -129,10 +139,10 @@ impl Bbr {
 }
 
 /// How much was in flight when the losses before and in this segment, which may be a whole burst,
-/// crossed the threshold (InflightAtLoss).
-fn inflight_at_loss(lost: &Lost) -> u64 {
+/// crossed the threshold, in parts of [`WHOLE`] (InflightAtLoss).
+fn inflight_at_loss(lost: &Lost, threshold: u64) -> u64 {
     let before = lost.sent_in_flight.saturating_sub(lost.bytes);
     let lost_before = lost.lost_since.saturating_sub(lost.bytes);
-    let tolerated = percent(before, LOSS_THRESHOLD).saturating_sub(lost_before);
-    before + mul_div(tolerated, 100, 100 - LOSS_THRESHOLD)
+    let tolerated = mul_div(before, threshold, WHOLE).saturating_sub(lost_before);
+    before + mul_div(tolerated, WHOLE, WHOLE - threshold)
 }

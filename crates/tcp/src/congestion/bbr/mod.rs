@@ -3,7 +3,8 @@
 //! much may be in flight.
 //!
 //! `model` keeps the picture of the path, `startup` finds its capacity, `probe_bw` and `probe_rtt`
-//! look whether it has changed, `losses` answers losses, `control` turns the picture into a rate and
+//! look whether it has changed, `losses` answers losses, `stray` tells
+//! those that are not of our making, `control` turns the picture into a rate and
 //! a window. The names of the draft stand beside ours where they differ. ECN echoes count as losses;
 //! a connection without SACK is treated as one that sees few losses.
 
@@ -15,6 +16,7 @@ mod probe_rtt;
 mod random;
 mod startup;
 mod state;
+mod stray;
 
 use core::time::Duration;
 
@@ -30,13 +32,15 @@ use probe_rtt::ProbeRtt;
 use random::Random;
 use startup::FullPipe;
 use state::{AckPhase, State};
+use stray::Stray;
 
 /// No bound: the draft's Infinity.
 const UNBOUNDED: u64 = u64::MAX;
 /// What BBR lets the window or the short-term bounds keep after losses, in percent (BBR.Beta).
 const BETA: u64 = 70;
-/// A round trip with more losses than this, in percent, has too much in flight (BBR.LossThresh).
-const LOSS_THRESHOLD: u64 = 2;
+/// A round trip with more losses than this, in parts of [`stray::WHOLE`], has too much in flight
+/// (BBR.LossThresh): two percent.
+const LOSS_THRESHOLD: u64 = 200;
 /// The part of the long-term bound that is left to others, in percent (BBR.Headroom).
 const HEADROOM: u64 = 15;
 /// Segments that keep the pipe going with delayed ACKs (BBR.MinPipeCwnd).
@@ -88,6 +92,7 @@ pub(crate) struct Bbr {
     idle_restart: bool,
 
     cycle: Cycle,
+    stray: Stray,
     undo: Undo,
 }
 
@@ -123,6 +128,7 @@ impl Bbr {
             probe_rtt: ProbeRtt::default(),
             idle_restart: false,
             cycle: Cycle::default(),
+            stray: Stray::default(),
             undo: Undo::default(),
         };
         bbr.init_pacing_rate(None);
@@ -143,7 +149,8 @@ impl Bbr {
     /// UpdateModelAndState of 5.2.3.
     fn update_model(&mut self, ack: &Ack, sample: &RateSample) {
         self.update_latest(sample);
-        self.update_congestion(sample);
+        self.stray.on_ack(ack.acked, ack.rtt);
+        self.update_congestion(ack.now, sample);
         self.update_aggregation(ack);
         self.check_full_pipe(sample);
         self.check_startup_done(sample);

@@ -5,6 +5,7 @@ use core::time::Duration;
 use handfast_packet::Instant;
 
 use super::control::PACING_SHARE;
+use super::stray::WHOLE;
 use super::{BETA, Bbr, HEADROOM, PIPE_SEGMENTS_MIN, UNBOUNDED};
 use crate::congestion::arithmetic::{mul_div, percent};
 use crate::congestion::{Ack, RateSample};
@@ -121,7 +122,7 @@ impl Bbr {
     }
 
     /// UpdateCongestionSignals: rounds, bandwidth, and once in a round what losses say.
-    pub(super) fn update_congestion(&mut self, sample: &RateSample) {
+    pub(super) fn update_congestion(&mut self, now: Instant, sample: &RateSample) {
         self.round_start = sample.prior_delivered >= self.next_round_delivered;
         if self.round_start {
             self.start_round();
@@ -134,7 +135,9 @@ impl Bbr {
         if !self.latest.round_start {
             return;
         }
-        if self.latest.loss_in_round && !self.state.accelerates() {
+        let steady = !self.state.accelerates();
+        self.stray.end_round(now, self.min_rtt, steady);
+        if self.latest.loss_in_round && steady {
             self.lower_short_term();
         }
         self.latest.loss_in_round = false;
@@ -145,6 +148,11 @@ impl Bbr {
     /// What was delivered was paced below the model by the margin. That is no loss: without it
     /// here, each round with one lost segment would cost the margin too, and the draft wants a
     /// round with X percent lost to cost X percent (5.3.3.8.3).
+    ///
+    /// Losses without a queue are given up once in a cycle, as if they had been too much, but not
+    /// again and again: if a lower rate loses as large a share, the rate is not the reason. Nor is
+    /// what is in flight, since none of it waits. Bounds that say more, because a queue of ours hid
+    /// this, are lifted.
     fn lower_short_term(&mut self) {
         if self.bandwidth_short == UNBOUNDED {
             self.bandwidth_short = self.max_bandwidth.get();
@@ -155,6 +163,12 @@ impl Bbr {
         let (bandwidth, inflight) = (self.bandwidth_short, self.inflight_short);
         self.bandwidth_short = unpaced(self.latest.bandwidth).max(percent(bandwidth, BETA));
         self.inflight_short = self.latest.inflight.max(percent(inflight, BETA));
+        if self.stray.quiet {
+            let known = self.max_bandwidth.get();
+            let kept = mul_div(known, WHOLE - self.stray.of_cycle(), WHOLE);
+            self.bandwidth_short = self.bandwidth_short.max(kept);
+            self.inflight_short = UNBOUNDED;
+        }
     }
 
     pub(super) fn reset_short_term(&mut self) {

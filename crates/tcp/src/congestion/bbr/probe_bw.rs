@@ -4,7 +4,6 @@ use core::time::Duration;
 
 use handfast_packet::Instant;
 
-use super::losses::is_too_high;
 use super::{AckPhase, Bbr, State, UNBOUNDED};
 use crate::congestion::{Ack, RateSample};
 
@@ -72,6 +71,7 @@ impl Bbr {
 
     pub(super) fn start_refill(&mut self) {
         self.reset_short_term();
+        self.stray.end_cycle();
         self.cycle.up_rounds = 0;
         self.cycle.up_acked = 0;
         self.cycle.was_cautious = false;
@@ -158,7 +158,7 @@ impl Bbr {
             _ => {}
         }
         let bounded = self.inflight_long != UNBOUNDED;
-        if bounded && !is_too_high(sample.lost, sample.sent_in_flight) {
+        if bounded && !self.is_too_high(sample.lost, sample.sent_in_flight) {
             self.inflight_long = self.inflight_long.max(sample.sent_in_flight);
             if self.state == State::Up {
                 self.raise_long_term(ack);

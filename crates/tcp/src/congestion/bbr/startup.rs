@@ -2,7 +2,6 @@
 
 use handfast_packet::Instant;
 
-use super::losses::is_too_high;
 use super::{Bbr, State};
 use crate::congestion::RateSample;
 use crate::congestion::arithmetic::percent;
@@ -13,6 +12,8 @@ const FLAT_ROUNDS: u32 = 3;
 const GROWTH: u64 = 125;
 /// ACKs with losses in one round that end Startup (BBRStartupFullLossCnt).
 const LOSS_EVENTS: u32 = 6;
+/// No growth excuses a round that loses more than one part in this many.
+const LOST_PART: u64 = 4;
 /// Rounds after which Drain ends even if the queue did not.
 const DRAIN_ROUNDS: u64 = 3;
 
@@ -63,8 +64,17 @@ impl Bbr {
             return;
         }
         self.latest.loss_events = 0;
-        let too_high = is_too_high(sample.lost, sample.sent_in_flight);
-        if !self.full_pipe.reached && self.recovering && events >= LOSS_EVENTS && too_high {
+        if self.full_pipe.reached {
+            return;
+        }
+        // A pipe that delivers a quarter more than a round before is not full, whatever is lost on
+        // the way. Unless much is: then this round may have been the first that overflowed.
+        let grew = self.full_pipe.count == 0 && !self.full_pipe.now;
+        if grew && sample.lost <= sample.sent_in_flight / LOST_PART {
+            return self.stray.on_growth(sample.lost, sample.delivered);
+        }
+        let too_high = self.is_too_high(sample.lost, sample.sent_in_flight);
+        if self.recovering && events >= LOSS_EVENTS && too_high {
             self.leave_startup();
         }
     }
