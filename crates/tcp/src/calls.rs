@@ -145,6 +145,11 @@ impl Connection {
         self.congestion = Controller::Custom(controller);
     }
 
+    /// Bytes of memory that received text keeps alive, unread or beyond a hole: whole blocks.
+    pub fn receive_memory(&self) -> usize {
+        self.rcv.data.memory()
+    }
+
     /// Bytes that can be read now.
     pub fn readable(&self) -> usize {
         self.rcv.data.readable() - usize::from(self.takes_mark_out())

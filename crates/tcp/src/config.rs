@@ -107,6 +107,10 @@ pub struct Config {
     /// No segment is larger than this, neither of ours nor of the peer's: what we announce and
     /// what we use (`TCP_MAXSEG`). For ways whose narrowest part tells nobody. At least 48.
     pub mss_clamp: Option<u16>,
+    /// Text bytes that a full segment of ours has at least, however small the MSS of the peer is: an
+    /// MSS of a few bytes is an attack on processors and links. As far as the path carries so much;
+    /// less than 48 counts as 48. Default 48 (Linux' `tcp_min_snd_mss`).
+    pub send_mss_min: u16,
     /// Differentiated services codepoint of what we send, 0 to 63 (RFC 9293 MUST-48). Default 0.
     pub dscp: u8,
     /// TTL or hop limit of what we send (RFC 9293 MUST-49). Default 64.
@@ -186,6 +190,7 @@ impl Default for Config {
             linger: None,
             urgent_inline: true,
             mss_clamp: None,
+            send_mss_min: crate::output::SEGMENT_LEN_MIN,
             dscp: 0,
             hop_limit: 64,
             soft_errors: true,

@@ -351,7 +351,9 @@ impl Connection {
         self.mtu_probe.set_ceiling(ceiling);
         let limit = self.mtu_probe.limit().unwrap_or(ceiling);
         let mss = limit.saturating_sub(self.options_len());
-        self.snd.mss = mss.max(crate::output::SEGMENT_LEN_MIN);
+        let carried = self.path.send_mss.saturating_sub(self.options_len());
+        let least = self.config.send_mss_min.min(carried);
+        self.snd.mss = mss.max(least).max(crate::output::SEGMENT_LEN_MIN);
         self.congestion.on_mss(self.snd.mss);
     }
 }

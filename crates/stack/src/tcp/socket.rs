@@ -93,6 +93,11 @@ impl TcpSocket<'_> {
         self.call(Connection::abort);
     }
 
+    /// Bytes of memory that received text keeps alive, unread or beyond a hole: whole blocks.
+    pub fn receive_memory(&self) -> usize {
+        self.slot().connection.receive_memory()
+    }
+
     /// Bytes that can be read now.
     pub fn readable(&self) -> usize {
         self.slot().connection.readable()

@@ -19,5 +19,6 @@ mod random;
 mod sack_lies;
 mod states;
 mod time_wait;
+mod tiny;
 mod windows;
 mod wrap;

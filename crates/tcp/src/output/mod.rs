@@ -29,8 +29,7 @@ pub(crate) use pacing::Pacer;
 pub(crate) use segment::Piece;
 pub(crate) use usage::WindowUse;
 
-/// No segment is cut smaller, whatever the peer announces: an MSS of a few bytes is an attack on
-/// our processor (Linux' `TCP_MIN_SND_MSS`).
+/// No segment is cut smaller, whatever the peer announces and [`crate::Config::send_mss_min`] says.
 pub(crate) const SEGMENT_LEN_MIN: u16 = 48;
 
 impl Connection {

@@ -1,16 +1,19 @@
 //! A set of offsets as disjoint ascending ranges: what the peer holds out of order, and what has
 //! to be sent again.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::seq::Offset;
 
 /// Disjoint, ascending, never touching ranges. Its size is bounded by its user: each range covers
-/// at least one entry of the ledger.
+/// at least one entry of the ledger. A peer chooses what it SACKs, so that nothing here may cost
+/// more than a logarithm of the size for each range that comes or goes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RangeSet {
-    ranges: Vec<Range<Offset>>,
+    /// Ends by starts.
+    ranges: BTreeMap<Offset, Offset>,
 }
 
 impl RangeSet {
@@ -19,16 +22,16 @@ impl RangeSet {
         if range.is_empty() {
             return;
         }
-        let first = self.ranges.partition_point(|old| old.end < range.start);
-        let behind = self.ranges.partition_point(|old| old.start <= range.end);
-        if first == behind {
-            self.ranges.insert(first, range);
-            return;
+        let Range { mut start, mut end } = range;
+        while let Some((old_start, old_end)) = self.last_from(end) {
+            if old_end < start {
+                break;
+            }
+            self.ranges.remove(&old_start);
+            start = start.min(old_start);
+            end = end.max(old_end);
         }
-        let start = self.ranges[first].start.min(range.start);
-        let end = self.ranges[behind - 1].end.max(range.end);
-        self.ranges[first] = start..end;
-        self.ranges.drain(first + 1..behind);
+        self.ranges.insert(start, end);
     }
 
     /// Takes a range out, all of it or what of it is there.
@@ -36,54 +39,56 @@ impl RangeSet {
         if range.is_empty() {
             return;
         }
-        let first = self.ranges.partition_point(|old| old.end <= range.start);
-        let behind = self.ranges.partition_point(|old| old.start < range.end);
-        if first >= behind {
-            return;
+        while let Some((start, end)) = self.ranges.range(..range.end).next_back() {
+            let (start, end) = (*start, *end);
+            if end <= range.start {
+                break;
+            }
+            self.ranges.remove(&start);
+            if range.end < end {
+                self.ranges.insert(range.end, end);
+            }
+            if start < range.start {
+                self.ranges.insert(start, range.start);
+            }
         }
-        let left = self.ranges[first].start..range.start;
-        let right = range.end..self.ranges[behind - 1].end;
-        let rest = [left, right].into_iter().filter(|rest| !rest.is_empty());
-        self.ranges.splice(first..behind, rest);
     }
 
     /// The lowest range.
     pub(crate) fn first(&self) -> Option<Range<Offset>> {
-        self.ranges.first().cloned()
+        self.ranges.iter().next().map(|(start, end)| *start..*end)
     }
 
     /// All ranges from the highest to the lowest.
-    pub(crate) fn descending(&self) -> impl Iterator<Item = &Range<Offset>> {
-        self.ranges.iter().rev()
+    pub(crate) fn descending(&self) -> impl Iterator<Item = Range<Offset>> {
+        self.ranges.iter().rev().map(|(start, end)| *start..*end)
     }
 
     /// Behind the highest range.
     pub(crate) fn end(&self) -> Option<Offset> {
-        self.ranges.last().map(|range| range.end)
+        self.ranges.values().next_back().copied()
     }
 
     /// Whether all of `range` is in the set.
     #[cfg(test)]
     pub(crate) fn covers(&self, range: &Range<Offset>) -> bool {
-        let at = self.ranges.partition_point(|old| old.end <= range.start);
-        self.ranges
-            .get(at)
-            .is_some_and(|old| old.start <= range.start && range.end <= old.end)
+        let last = self.last_from(range.start);
+        last.is_some_and(|(_, end)| range.end <= end)
     }
 
     /// The parts of `range` that are not in the set, ascending.
     pub(crate) fn gaps(&self, range: Range<Offset>) -> Vec<Range<Offset>> {
-        let first = self.ranges.partition_point(|old| old.end <= range.start);
         let mut gaps = Vec::new();
-        let mut at = range.start;
-        for old in &self.ranges[first..] {
-            if old.start >= range.end {
-                break;
+        let before = self.last_from(range.start).map(|(_, end)| end);
+        let mut at = range.start.max(before.unwrap_or(range.start));
+        if at >= range.end {
+            return gaps;
+        }
+        for (start, end) in self.ranges.range(at..range.end) {
+            if at < *start {
+                gaps.push(at..*start);
             }
-            if at < old.start {
-                gaps.push(at..old.start);
-            }
-            at = at.max(old.end);
+            at = *end;
         }
         if at < range.end {
             gaps.push(at..range.end);
@@ -96,9 +101,16 @@ impl RangeSet {
         self.ranges.clear();
     }
 
+    /// The last range that begins at `at` or before it.
+    fn last_from(&self, at: Offset) -> Option<(Offset, Offset)> {
+        let last = self.ranges.range(..=at).next_back();
+        last.map(|(start, end)| (*start, *end))
+    }
+
     #[cfg(test)]
-    pub(crate) fn as_slice(&self) -> &[Range<Offset>] {
-        &self.ranges
+    pub(crate) fn to_vec(&self) -> Vec<Range<Offset>> {
+        let ranges = self.ranges.iter();
+        ranges.map(|(start, end)| *start..*end).collect()
     }
 }
 
@@ -115,7 +127,7 @@ mod tests {
     }
 
     fn members(set: &RangeSet) -> BTreeSet<u64> {
-        set.as_slice()
+        set.to_vec()
             .iter()
             .flat_map(|range| range.start.get()..range.end.get())
             .collect()
@@ -139,7 +151,7 @@ mod tests {
                     model.retain(|n| !(start..start + len).contains(n));
                 }
                 prop_assert_eq!(&members(&set), &model);
-                for pair in set.as_slice().windows(2) {
+                for pair in set.to_vec().windows(2) {
                     prop_assert!(pair[0].end < pair[1].start, "neighbours are merged");
                 }
                 prop_assert_eq!(set.first().map(|r| r.start.get()), model.first().copied());
