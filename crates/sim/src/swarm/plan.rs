@@ -318,6 +318,7 @@ pairs!(tcp::Config {
     linger,
     urgent_inline,
     mss_clamp,
+    send_mss_min,
     dscp,
     hop_limit,
     soft_errors,

@@ -9,6 +9,8 @@ mod below_tcp;
 mod blind;
 mod clock;
 mod flags;
+mod flood;
+mod interleave;
 mod others_bugs;
 mod overlap;
 mod pair;

@@ -258,6 +258,11 @@ impl Peer {
     /// Like [`Self::send`], but the stack takes it in together with the next.
     pub(crate) fn send_soon(&mut self, flags: TcpFlags, numbers: (u32, u32), text: &[u8]) {
         let packet = self.packet(flags, numbers, text, |_| {});
+        self.deliver_soon(packet);
+    }
+
+    /// The stack takes this packet in together with the next.
+    pub(crate) fn deliver_soon(&mut self, packet: Vec<u8>) {
         self.waiting.push(packet);
     }
 
