@@ -1,7 +1,9 @@
 //! `cargo xtask rfc`: does `docs/conformance.tsv` tell the truth? Every file and test that it cites
 //! exists, every MUST has a test or a waiver, and the tests of a MUST of RFC 9293 cover IPv4 and
-//! IPv6. With `--run`, exactly the cited tests are run, and each must be seen to pass.
+//! IPv6. `docs/attacks.tsv` is held to the same: each attack has tests that exist, on both versions.
+//! With `--run`, exactly the cited tests are run, and each must be seen to pass.
 
+mod attacks;
 mod check;
 mod run;
 mod source;
@@ -39,13 +41,21 @@ fn checked(root: &Path) -> Result<Vec<Row>, String> {
     let tree = |path: &Path| fs::read_to_string(root.join(path)).ok();
     offences.extend(check::offences(&rows, &tree));
     offences.extend(check::missing_labels(&rows));
+    let attacks = fs::read_to_string(root.join(attacks::TABLE))
+        .map_err(|error| format!("cannot read {}: {error}", attacks::TABLE))?;
+    let faults = attacks::offences(&attacks, &tree).into_iter();
+    offences.extend(faults.map(|fault| format!("{}: {fault}", attacks::TABLE)));
     if offences.is_empty() {
         return Ok(rows);
     }
     for offence in &offences {
         eprintln!("rfc: {offence}");
     }
-    Err(format!("{} faults in {TABLE}", offences.len()))
+    Err(format!(
+        "{} faults in {TABLE} and {}",
+        offences.len(),
+        attacks::TABLE
+    ))
 }
 
 /// How many requirements there are, and what became of them: by level, then by RFC.
