@@ -122,9 +122,14 @@ impl Recovery {
         }
     }
 
-    /// RFC 6582: the third duplicate loses the first segment, and each partial ACK the next.
+    /// RFC 6582: the third duplicate loses the first segment, and each partial ACK the next. Where
+    /// segments were late and not lost before, it takes more duplicates, but never more than half
+    /// of what is out: a loss leaves that many even if others are lost with it.
     fn lose_by_duplicates(&mut self, look: &Look) {
-        let third = self.phase < Phase::Recovery && self.duplicates >= DUPLICATE_THRESHOLD;
+        let half = self.ledger.outstanding().div_ceil(look.mss) / 2;
+        let half = u32::try_from(half).unwrap_or(u32::MAX);
+        let threshold = self.reordering.min(half).max(DUPLICATE_THRESHOLD);
+        let third = self.phase < Phase::Recovery && self.duplicates >= threshold;
         let partial = self.phase == Phase::Recovery && look.advanced;
         if third || partial {
             self.lose_first_segment(look.now, look.mss);

@@ -11,7 +11,7 @@ use core::time::Duration;
 use handfast_packet::Instant;
 
 use super::detect::Look;
-use super::{Delivery, Phase, Recovery};
+use super::{DUPLICATE_THRESHOLD, Delivery, Phase, REORDERING_MAX, Recovery};
 use crate::seq::Offset;
 
 /// What the connection adds to a [`Delivery`] before it is judged.
@@ -134,6 +134,10 @@ impl Recovery {
         if self.phase >= Phase::Cwr {
             self.rack.on_recovery_end();
         }
+        if !self.sack && self.duplicates >= DUPLICATE_THRESHOLD {
+            // Duplicates that were not believed: this time they meant a loss.
+            self.reordering = DUPLICATE_THRESHOLD;
+        }
         self.duplicates = 0;
         self.prr = None;
         self.tlp.clear();
@@ -155,6 +159,15 @@ impl Recovery {
             advanced: delivery.advanced(),
             timestamps: judgement.echo.is_some(),
         }
+    }
+
+    /// Without SACK only an ACK for an original tells of reordering: what was taken for lost was
+    /// late. By how much does not show, so all that was out counts, as in Linux.
+    fn note_lateness(&mut self, delivery: &Delivery, mss: u64) {
+        self.reorderings += 1;
+        let out = self.recover.saturating_sub(delivery.before).div_ceil(mss);
+        let degree = u32::try_from(out).unwrap_or(REORDERING_MAX);
+        self.reordering = self.reordering.max(degree).min(REORDERING_MAX);
     }
 
     /// Without SACK each duplicate ACK stands for one segment that arrived somewhere, and a
@@ -196,6 +209,9 @@ impl Recovery {
     /// Fast recovery goes on, ends, or is undone. Returns whether a new one may begin at once.
     fn go_on(&mut self, judgement: &Judgement, delivery: &Delivery, verdict: &mut Verdict) -> bool {
         let older = self.undo.is_older(judgement.echo);
+        if older && !self.sack {
+            self.note_lateness(delivery, judgement.mss);
+        }
         if delivery.una >= self.recover {
             if older || self.undo.all_were_duplicates() {
                 self.revert(verdict);

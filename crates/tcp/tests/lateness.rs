@@ -1,0 +1,92 @@
+//! Reordering seen without SACK: an echoed timestamp shows that what was resent was late, not lost
+//! (RFC 3522), and how many duplicate ACKs mean a loss from then on. With SACK the time decides;
+//! see `recovery`.
+
+mod common;
+
+use common::{Script, Setup, ms};
+use handfast_packet::cause::Cause;
+
+/// Timestamps, no SACK, a round trip of 100 ms, ten segments of 1,000 bytes out.
+fn ten_out() -> Script {
+    let setup = Setup::timestamps().rtt(ms(100));
+    let mut script = Script::established(&setup);
+    script.write(10_000);
+    script.expect_bytes(1, 10_001);
+    script
+}
+
+/// `count` duplicates of the ACK `ack`, of which all but the last lead to nothing.
+fn duplicates(script: &mut Script, ack: u32, echo: u32, count: usize) {
+    for index in 1..=count {
+        script.inject(&format!(". 1:1(0) ack {ack} <TS val 1001 ecr {echo}>"));
+        if index < count {
+            script.expect_nothing();
+        }
+    }
+}
+
+/// A hole was resent, and its original arrived behind three others.
+fn late() -> Script {
+    let mut script = ten_out();
+    script.after(ms(100));
+    duplicates(&mut script, 1, 100_100, 3);
+    let again = script.expect(". 1:1001(1000)");
+    assert_eq!(again.cause, Cause::FastRetransmit);
+    script.inject(". 1:1(0) ack 6001 <TS val 1001 ecr 100100>");
+    script
+}
+
+/// RFC 3522: the ACK is for the original, so the next hole is none either. RFC 6582 alone would
+/// resend a segment for each ACK of the flight.
+#[test]
+fn an_ack_for_an_original_makes_no_further_segment_a_loss() {
+    let mut script = late();
+    script.expect_nothing();
+    for ack in [8_001, 10_001] {
+        script.inject(&format!(". 1:1(0) ack {ack} <TS val 1001 ecr 100100>"));
+        script.expect_nothing();
+    }
+    let info = script.connection.info();
+    assert_eq!(info.retransmissions, 1);
+    assert_eq!(info.slow_start_threshold, u64::MAX, "{info:?}");
+}
+
+/// An ACK for the second copy proves nothing, and the next hole is a loss (RFC 6582 3.2 step 3).
+#[test]
+fn an_ack_for_a_copy_makes_the_next_segment_a_loss() {
+    let mut script = ten_out();
+    script.after(ms(100));
+    duplicates(&mut script, 1, 100_100, 3);
+    script.expect(". 1:1001(1000)");
+    script.after(ms(100));
+    script.inject(". 1:1(0) ack 6001 <TS val 1001 ecr 100200>");
+    script.expect(". 6001:7001(1000)");
+}
+
+/// Who reorders gets more patience: as many duplicates as half of what is out.
+#[test]
+fn a_path_that_reorders_without_sack_needs_more_duplicates() {
+    let mut script = late();
+    script.inject(". 1:1(0) ack 10001 <TS val 1001 ecr 100100>");
+    script.write(10_000);
+    script.expect_bytes(10_001, 20_001);
+    script.after(ms(100));
+    duplicates(&mut script, 10_001, 100_200, 5);
+    script.expect(". 10001:11001(1000)");
+}
+
+/// A timeout behind duplicates that were not believed: the patience was too much.
+#[test]
+fn a_timeout_behind_duplicates_ends_the_patience() {
+    let mut script = late();
+    script.inject(". 1:1(0) ack 10001 <TS val 1001 ecr 100100>");
+    script.write(10_000);
+    script.expect_bytes(10_001, 20_001);
+    script.after(ms(100));
+    duplicates(&mut script, 10_001, 100_200, 4);
+    script.expect_nothing();
+    assert!(script.connection.tcp_info(script.now).reordering > 3);
+    script.after(ms(400));
+    assert_eq!(script.connection.tcp_info(script.now).reordering, 3);
+}
