@@ -7,6 +7,7 @@
 //! cargo run --release -p handfast-lab --example matrix -- --cells 0..10 --seconds 4 --repeats 2 --jobs 2
 //! cargo run --release -p handfast-lab --example matrix -- --fairness --seconds 30
 //! ```
+//! `--captures FOLDER` keeps what our TCP sent and received, with its causes, as pcapng.
 //! With `--fairness`: two flows at once through one bottleneck, ours and the kernel's, both CUBIC.
 
 #[cfg(target_os = "linux")]
@@ -34,6 +35,7 @@ mod linux {
             span: Duration::from_secs(8),
             repeats: 1,
             jobs: 1,
+            captures: None,
         };
         let mut fair = false;
         let mut words = std::env::args().skip(1);
@@ -53,6 +55,7 @@ mod linux {
                 "--seconds" => choice.span = Duration::from_secs_f64(value()?.parse()?),
                 "--repeats" => choice.repeats = value()?.parse()?,
                 "--jobs" => choice.jobs = value()?.parse()?,
+                "--captures" => choice.captures = Some(value()?.into()),
                 _ => return Err(format!("{word} is no option").into()),
             }
         }

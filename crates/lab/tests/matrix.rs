@@ -93,9 +93,10 @@ fn both_ways(cell: Cell) {
                     direction,
                     seed,
                     span: SPAN,
+                    capture: None,
                 };
                 let seen = run(&plan).expect("the stream ends in order");
-                assert_eq!(seen.fault(&cell), None, "{direction:?}: {seen:?}");
+                assert_eq!(seen.fault(), None, "{direction:?}: {seen:?}");
                 assert!(seen.received > 0, "{direction:?}: {seen:?}");
             });
         }

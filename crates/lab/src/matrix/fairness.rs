@@ -41,7 +41,8 @@ impl Shares {
 /// # Errors
 /// When the scene cannot be built, or a connection fails.
 pub fn fairness(cell: &Cell, span: Duration, seed: u64) -> io::Result<Shares> {
-    let scene = Scene::build(cell, &[Who::Ours, Who::Kernel], seed).map_err(io::Error::other)?;
+    let both = [Who::Ours, Who::Kernel];
+    let scene = Scene::build(cell, &both, seed, None).map_err(io::Error::other)?;
     let name = cell.controller_name();
     let timing = Arc::new(Timing::new(span, DRAIN));
     let receiver = |listener: TcpListener| {

@@ -1,10 +1,11 @@
 //! The ends of a junction: kernels in namespaces of their own behind TUN interfaces, and Handfast,
 //! all with the settings of the cell.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -12,10 +13,11 @@ use std::time::Duration;
 
 use handfast::Config;
 use handfast::blocking::Net;
-use handfast_device::{Device, DeviceError, Impair, Tap, TapOptions};
+use handfast_device::{Device, DeviceError, Impair, Record, Tap, TapOptions};
 use handfast_packet::buf::{Medium, RxBatch};
 use handfast_packet::ip::Cidr;
 use handfast_packet::time::Instant;
+use handfast_trace::{PcapngOptions, PcapngWriter};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -69,8 +71,14 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Builds it for `cell` with `who` on our side; the link's dice follow from `seed`.
-    pub(crate) fn build(cell: &Cell, who: &[Who], seed: u64) -> Result<Self, LabError> {
+    /// Builds it for `cell` with `who` on our side; the link's dice follow from `seed`. What our
+    /// TCP sends and receives goes into the file `capture`.
+    pub(crate) fn build(
+        cell: &Cell,
+        who: &[Who],
+        seed: u64,
+        capture: Option<&Path>,
+    ) -> Result<Self, LabError> {
         // Threads inherit it.
         let slack = rustix::thread::set_current_timer_slack(Some(TIMER_SLACK));
         slack.map_err(|error| LabError::setup("setting the timer slack", error))?;
@@ -86,7 +94,11 @@ impl Scene {
         }
         let (mut net, mut relay) = (None, None);
         if who.contains(&Who::Ours) {
-            net = Some(start_ours(junction, cell, seed).map_err(failed)?);
+            let device: Box<dyn Device + Send> = match capture {
+                Some(path) => Box::new(recorded(junction, path).map_err(failed)?),
+                None => Box::new(junction),
+            };
+            net = Some(start_ours(device, cell, seed).map_err(failed)?);
         } else {
             relay = Some(Relay::start(junction).map_err(failed)?);
         }
@@ -109,13 +121,22 @@ impl Scene {
     }
 }
 
-fn start_ours(junction: Junction, cell: &Cell, seed: u64) -> io::Result<Net> {
+fn recorded(junction: Junction, path: &Path) -> io::Result<Record<Junction>> {
+    let options = PcapngOptions {
+        medium: Medium::Ip,
+        ..PcapngOptions::default()
+    };
+    let writer = PcapngWriter::new(BufWriter::new(File::create(path)?), &options)?;
+    Ok(Record::new(junction, Box::new(writer)))
+}
+
+fn start_ours(device: Box<dyn Device + Send>, cell: &Cell, seed: u64) -> io::Result<Net> {
     let config = Config {
         seed: seed | 1,
         tcp: cell.ours(),
         ..Config::default()
     };
-    let net = Net::start(junction, config)?;
+    let net = Net::start(device, config)?;
     net.host().add_address(cidr(OURS))?;
     Ok(net)
 }

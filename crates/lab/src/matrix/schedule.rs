@@ -6,6 +6,7 @@
 //! after the other, ours and the kernel's in turn.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -17,15 +18,15 @@ use super::scene::Who;
 /// Streams of less than this, in Mbit/s, do not disturb each other.
 const LIGHT_MBIT: f64 = 20.0;
 /// Repeats of a run whose speed is a matter of a few losses, for each repeat asked for.
-const LIGHT_REPEATS: u64 = 6;
+const LIGHT_REPEATS: u64 = 16;
 /// Repeats of what is between light and heavy.
-const MIDDLE_REPEATS: u64 = 2;
+const MIDDLE_REPEATS: u64 = 3;
 /// From here on a run is heavy.
 const HEAVY_MBIT: f64 = 300.0;
 /// Least share of a core that a run takes.
 const COST_MIN: f64 = 0.02;
 /// Most pairs at the same time, however light they are.
-const PAIRS_MAX: usize = 32;
+const PAIRS_MAX: usize = 48;
 
 /// What is to be measured.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct Choice {
     pub repeats: u64,
     /// How many heavy runs may go at the same time.
     pub jobs: usize,
+    /// Folder for captures of what our TCP sends and receives.
+    pub captures: Option<PathBuf>,
 }
 
 /// Our run and the kernel's, over links with the same dice.
@@ -87,7 +90,7 @@ pub fn measure(choice: &Choice, news: impl Fn(&Pair) + Sync) -> Vec<Pair> {
             drop(busy);
             let (state, changed, done, news) = (&state, &changed, &done, &news);
             scope.spawn(move || {
-                let pair = task.run(choice.span);
+                let pair = task.run(choice.span, choice.captures.as_deref());
                 news(&pair);
                 done.lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -137,7 +140,15 @@ impl Task {
         at_once * (self.cell.expected_mbit() / 1e3).max(COST_MIN)
     }
 
-    fn run(&self, span: Duration) -> Pair {
+    fn file_name(&self) -> String {
+        let way = match self.direction {
+            Direction::Up => "up",
+            Direction::Down => "down",
+        };
+        format!("{}-{way}-{}.pcapng", self.number, self.repeat)
+    }
+
+    fn run(&self, span: Duration, captures: Option<&Path>) -> Pair {
         let down = u64::from(self.direction == Direction::Down);
         let number = u64::try_from(self.number).expect("there are few cells");
         let plan = |who| Plan {
@@ -146,6 +157,7 @@ impl Task {
             direction: self.direction,
             seed: number << 32 | self.repeat << 1 | down,
             span,
+            capture: captures.map(|folder| folder.join(self.file_name())),
         };
         let (ours, kernel) = if self.is_light() {
             thread::scope(|scope| {

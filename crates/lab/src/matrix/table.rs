@@ -24,7 +24,7 @@ pub fn row(pair: &Pair) -> String {
             seen.figures.window,
             seen.silence,
             if seen.ended { "" } else { " cut" },
-            seen.fault(&pair.cell)
+            seen.fault()
                 .map_or_else(String::new, |fault| format!(" FAULT: {fault}")),
         ),
     };
@@ -99,7 +99,7 @@ fn summary(pairs: &[Pair], ratios: &mut [(f64, usize, Direction)]) -> String {
         match outcome {
             Err(error) => faults.push(format!("{at}: {error}")),
             Ok(seen) => {
-                faults.extend(seen.fault(&pair.cell).map(|fault| format!("{at}: {fault}")));
+                faults.extend(seen.fault().map(|fault| format!("{at}: {fault}")));
                 worst = worst.max((seen.silence, pair.number));
                 cut += usize::from(!seen.ended);
             }
