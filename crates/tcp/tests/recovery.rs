@@ -34,6 +34,27 @@ fn retransmissions(script: &Script) -> u64 {
 
 // ---- RACK ----
 
+/// A D-SACK for what was resent tells of reordering too (RFC 3708): the original was late by less
+/// than the window that it gets from now on. RFC 8985 alone would resend each late segment, and
+/// never see an original arrive late.
+#[test]
+fn a_d_sack_shows_reordering_that_never_showed_itself() {
+    let mut script = with_segments_out(10);
+    script.after(ms(100));
+    script.inject(". 1:1(0) ack 1 <sack 1001:4001>");
+    script.expect(". 1:1001(1000)");
+    script.inject(". 1:1(0) ack 10001");
+    script.inject(". 1:1(0) ack 10001 <sack 1:1001>");
+    script.write(10_000);
+    script.expect_bytes(10_001, 20_001);
+    script.after(ms(100));
+    script.inject(". 1:1(0) ack 10001 <sack 11001:14001>");
+    script.expect_nothing_for(ms(20));
+    script.inject(". 1:1(0) ack 20001");
+    script.expect_nothing();
+    assert_eq!(retransmissions(&script), 1);
+}
+
 /// RFC 8985 6.2 step 4: below three SACKed segments a hole waits for a quarter of the round trip.
 #[test]
 fn a_hole_is_lost_when_the_reordering_window_has_passed() {

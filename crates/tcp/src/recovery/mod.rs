@@ -264,7 +264,14 @@ impl Recovery {
         }
         self.note_reordering(&delivery, fack, info.mss);
         if let Some(range) = &info.duplicate {
-            self.undo.on_duplicate(range);
+            // What was resent for its lateness had not been lost: the path reorders, even if each
+            // late segment was resent before it could show. Not so after a timeout or a probe,
+            // which an ACK that was lost or slow can cause as well.
+            let by_lateness = self.phase != Phase::Loss && !self.tlp.is_out();
+            if self.undo.on_duplicate(range) && by_lateness {
+                self.rack.reordering_seen = true;
+                self.reorderings += 1;
+            }
             self.rack.on_duplicate(info.ack, nxt);
         }
         if let Some(left) = delivery.latest.max(delivery.latest_sacked) {

@@ -59,9 +59,11 @@ impl Undo {
         self.resent.insert(range.clone());
     }
 
-    /// The peer had `range` twice.
-    pub(crate) fn on_duplicate(&mut self, range: &Range<Offset>) {
+    /// The peer had `range` twice. Returns whether that is news of something that was resent.
+    pub(crate) fn on_duplicate(&mut self, range: &Range<Offset>) -> bool {
+        let resent = self.resent.gaps(range.clone()) != [range.clone()];
         self.resent.remove(range);
+        resent
     }
 
     /// Every retransmission was a duplicate: nothing was lost.
