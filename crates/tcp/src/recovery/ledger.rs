@@ -12,6 +12,12 @@ use super::ranges::RangeSet;
 use crate::congestion::Stamp;
 use crate::seq::Offset;
 
+/// Entries beyond which SACK cuts no more of them: each cut moves its neighbours, and a peer that
+/// SACKs every second segment of our super-segments would make us move all of them for each block.
+/// From there on only what covers a whole entry counts, so that the rest may be sent in vain. A
+/// flight of 16 MiB that lost a tenth of its segments has a quarter of it.
+const CUT_ENTRIES_MAX: usize = 8_192;
+
 /// One entry: text that left together, the FIN included. Cut when an ACK, a SACK block or a
 /// retransmission takes only a part of it.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +115,10 @@ impl Ledger {
                 if entry.start >= gap.end {
                     break;
                 }
-                if let Some(whole) = whole_segments(&entry, &gap, mss) {
+                let whole = whole_segments(&entry, &gap, mss);
+                let may_cut = self.entries.len() < CUT_ENTRIES_MAX;
+                let whole = whole.filter(|part| may_cut || *part == (entry.start..entry.end));
+                if let Some(whole) = whole {
                     index = self.isolate(index, &whole);
                     self.note_sacked(index);
                     each(&self.entries[index]);

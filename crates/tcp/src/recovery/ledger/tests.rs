@@ -53,6 +53,23 @@ fn the_last_byte_of_a_segment_is_not_the_segment() {
 }
 
 #[test]
+fn cuts_have_a_limit_and_whole_entries_count_beyond_it() {
+    let pieces = 2 * u64::try_from(CUT_ENTRIES_MAX).expect("a small number");
+    let mut ledger = ledger(&[pieces * MSS, 50]);
+    for piece in (1..pieces - 1).step_by(2) {
+        let start = 1 + piece * MSS;
+        ledger.sack(range(start, start + MSS), MSS, |_| {});
+    }
+    assert!(ledger.len() <= CUT_ENTRIES_MAX + 1);
+    let before = ledger.sacked_bytes();
+    let end = 1 + pieces * MSS;
+    ledger.sack(range(end, end + 50), MSS, |_| {});
+    assert_eq!(ledger.sacked_bytes(), before + 50);
+    ledger.sack(range(1, end + 50), MSS, |_| {});
+    assert_eq!(ledger.in_flight(), 0);
+}
+
+#[test]
 fn lost_and_resent_and_lost_again() {
     let mut ledger = ledger(&[10, 10, 10]);
     assert!(ledger.lose(0) && ledger.lose(1));
