@@ -46,6 +46,18 @@ fn segments_without_them_are_dropped() {
     script.expect_state(Closed);
 }
 
+/// RFC 5961 4.2: a SYN on an open connection is challenged and dropped, so that its timestamp is
+/// not remembered: else a forged one would make all segments of the peer look old.
+#[test]
+fn a_challenged_syn_says_nothing_about_time() {
+    let mut script = Script::established(&Setup::timestamps());
+    script.inject("S 1:1(0) <mss 1000,TS val 900000 ecr 0>");
+    script.expect(". 1:1(0) ack 1 <TS val 100000 ecr 1000>");
+    script.inject("P. 1:11(10) ack 1 <TS val 1001 ecr 100000>");
+    script.read(10);
+    script.expect_after(ms(40), ". 1:1(0) ack 11 <TS val 100040 ecr 1001>");
+}
+
 /// RFC 7323 5.3: an old timestamp means an old segment, whatever its numbers say: an ACK, and
 /// nothing else of it counts.
 #[test]

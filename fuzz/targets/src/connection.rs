@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use handfast_tcp::{Algorithm, Control, MtuProbing, Pacing, State};
 
+use handfast_sim::referee::flow::Flow;
+use handfast_sim::referee::segment::Seen;
+
 use crate::bytes::Bytes;
-use common::{Setup, ms};
+use common::{Passed, Setup, ms};
 use world::{Guess, Operation, World};
 
 #[path = "../../../crates/tcp/tests/common/mod.rs"]
@@ -16,6 +19,8 @@ mod world;
 
 /// Most operations of one input: more only makes it slow.
 const OPERATIONS_MAX: usize = 300;
+/// What a peer that says nothing takes (RFC 9293 3.7.1).
+const DEFAULT_MSS: u16 = 536;
 
 /// How a life begins: a state, and steps that lead further.
 const BEGINNINGS: [(State, &[Step]); 9] = [
@@ -39,22 +44,46 @@ enum Step {
     FinUnacked,
 }
 
-/// Nothing panics or spins, no RST answers a RST, the stream that is read is the one that was sent,
+/// Nothing panics or spins, the referee of the wire sees no rule broken, no RST answers a RST, the stream that is read is the one that was sent,
 /// what waits has a timer, and all memory comes home.
 pub fn connection_ops(data: &[u8]) {
     let mut bytes = Bytes::new(data);
     let (state, steps) = BEGINNINGS[usize::from(bytes.below(9))];
     let mut world = World::new(&setup(&mut bytes), state);
+    let mut referee = Flow::new(DEFAULT_MSS);
+    judge(&mut world, &mut referee);
     for step in steps {
         world.run(&step.operation());
+        judge(&mut world, &mut referee);
     }
     for _ in 0..OPERATIONS_MAX {
         if bytes.is_empty() {
             break;
         }
         world.run(&operation(&mut bytes));
+        judge(&mut world, &mut referee);
     }
     world.end();
+}
+
+/// The referee looks at what passed.
+fn judge(world: &mut World, referee: &mut Flow) {
+    for passed in world.script.take_passed() {
+        let broken = match &passed {
+            Passed::Received(segment) => {
+                referee.received(&Seen::received(segment));
+                continue;
+            }
+            Passed::Sent(at, transmit) => {
+                let text = transmit.payload.to_vec();
+                referee.sent(&Seen::sent(*at, transmit, &text)).err()
+            }
+        };
+        if let Some(broken) = broken {
+            let what = format!("{}: {}", broken.rule, broken.detail);
+            world.script.fail(&what);
+        }
+    }
 }
 
 impl Step {
@@ -78,6 +107,7 @@ fn setup(bytes: &mut Bytes<'_>) -> Setup {
     let (kind, flags, more) = (bytes.u8(), bytes.u8(), bytes.u8());
     let mut setup = world::setup(kind & 3);
     let bit = |number: u8| flags >> number & 1 == 1;
+    setup.record = true;
     setup.passive = bit(0);
     setup.path.max_gso = if bit(1) { 64_000 } else { 0 };
     let config = &mut setup.config;

@@ -31,9 +31,12 @@ impl Connection {
         }
     }
 
-    /// R3 of RFC 7323 5.3: remember the timestamp of the segment that moves the left edge.
+    /// R3 of RFC 7323 5.3: remember the timestamp of the segment that moves the left edge. A SYN
+    /// gets its challenge and is dropped (RFC 5961 4.2): as it was not held against TS.Recent, it
+    /// may not change it, or one forged SYN would make all that follows look old.
     pub(super) fn remember_timestamp(&mut self, seq: Offset, segment: &Segment) {
-        if seq > self.rcv.last_ack || segment.control == Control::Rst {
+        let dropped = matches!(segment.control, Control::Rst | Control::Syn);
+        if seq > self.rcv.last_ack || dropped {
             return;
         }
         if let (Some(state), Some(theirs)) = (&mut self.timestamps, segment.options.timestamps) {

@@ -49,6 +49,13 @@ pub fn text_at(from: i64, len: usize) -> Vec<u8> {
         .collect()
 }
 
+/// A segment that passed, for a referee.
+#[derive(Clone, Debug)]
+pub enum Passed {
+    Received(Segment),
+    Sent(Instant, Transmit),
+}
+
 /// One connection and the script of its peer.
 pub struct Script {
     pub now: Instant,
@@ -60,6 +67,8 @@ pub struct Script {
     pub peer_window: u16,
     pub names: Names,
     outbox: VecDeque<Transmit>,
+    /// What passed since somebody asked, where it is recorded at all.
+    passed: Option<Vec<Passed>>,
     log: Vec<String>,
     written: i64,
     read: i64,
@@ -118,6 +127,9 @@ impl Script {
         prepare(&mut connection, &mut cx, &segment);
         let mut script = Self::new(setup, connection, pool);
         script.log.insert(0, format!("{:>9} < {syn}", "0"));
+        if let Some(passed) = &mut script.passed {
+            passed.insert(0, Passed::Received(segment));
+        }
         script
     }
 
@@ -131,6 +143,7 @@ impl Script {
             peer_window: setup.window,
             names: Names::default(),
             outbox: VecDeque::new(),
+            passed: setup.record.then(Vec::new),
             log: Vec::new(),
             written: 1,
             read: 1,
@@ -270,6 +283,7 @@ impl Script {
     }
 
     pub fn inject_segment(&mut self, segment: Segment) {
+        self.record(|_| Passed::Received(segment.clone()));
         let mut cx = Cx {
             now: self.now,
             pool: &mut self.pool,
@@ -509,6 +523,17 @@ impl Script {
 
     // ---- bookkeeping ----
 
+    fn record(&mut self, what: impl FnOnce(Instant) -> Passed) {
+        if let Some(passed) = &mut self.passed {
+            passed.push(what(self.now));
+        }
+    }
+
+    /// What passed since this was asked last, in order.
+    pub fn take_passed(&mut self) -> Vec<Passed> {
+        self.passed.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     fn note(&mut self, what: &str) {
         let at = self.now - START;
         self.log.push(format!("{:>9.3} {what}", at.as_secs_f64()));
@@ -526,6 +551,7 @@ impl Script {
                 return;
             };
             self.note(&format!("> {}", self.describe(&transmit)));
+            self.record(|now| Passed::Sent(now, transmit.clone()));
             self.check(&transmit);
             self.outbox.push_back(transmit);
         }

@@ -19,6 +19,8 @@ pub struct Setup {
     pub passive: bool,
     /// How long the peer takes to answer our SYN, or to complete its handshake.
     pub rtt: Duration,
+    /// Keep what passes for a referee, who must take it.
+    pub record: bool,
 }
 
 impl Default for Setup {
@@ -51,6 +53,7 @@ impl Default for Setup {
             window: 60_000,
             passive: false,
             rtt: ms(0),
+            record: false,
         }
     }
 }

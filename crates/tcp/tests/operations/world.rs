@@ -88,6 +88,7 @@ impl World {
     pub fn end(mut self) {
         self.script.verb("abort", Connection::abort);
         self.script.sent();
+        self.script.take_passed();
         assert_eq!(self.script.pool.in_use(), 0, "memory was kept");
         assert_eq!(self.script.connection.next_timeout(), None);
     }
@@ -144,10 +145,9 @@ impl World {
                 reset = segment.control == Control::Rst;
                 let before = self.script.connection.state();
                 let (is_syn, seq) = (segment.control == Control::Syn, segment.seq);
-                self.script
-                    .verb(&format!("< {segment:?}"), |connection, cx| {
-                        connection.on_segment(cx, segment);
-                    });
+                self.script.verb(&format!("< {segment:?}"), |_, _| {});
+                self.script.inject_segment(segment);
+                self.script.verb("", |_, _| {});
                 let after = self.script.connection.state();
                 if is_syn && before == State::SynSent && after != before {
                     self.script.irs = seq.0;
