@@ -344,11 +344,14 @@ fn judge_sack(ours: &Ours, theirs: &Theirs, ack: i64, seen: &Seen<'_>) -> Result
         let (left, right) = place(block);
         let inside = second.is_some_and(|outer| outer.0 <= left && right <= outer.1);
         let duplicate = index == 0 && (right <= ack || inside);
-        if left < 1 || left >= right || (!duplicate && left <= ack) {
+        // The SYN may have come twice.
+        let first = i64::from(!duplicate);
+        if left < first || left >= right || (!duplicate && left <= ack) {
             let detail = format!("{left}..{right} with ACK {ack}");
             return broken("sack-misplaced", detail);
         }
-        if !theirs.received.covers(left, right) && !theirs.unknown {
+        let (from, until) = (left.max(1), right.max(1));
+        if from < until && !theirs.received.covers(from, until) && !theirs.unknown {
             return broken("sack-of-nothing", format!("{left}..{right}"));
         }
     }

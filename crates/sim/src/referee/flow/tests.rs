@@ -202,6 +202,8 @@ fn sack_blocks_name_what_arrived() {
     trace.take(text(401, 1, 100));
     trace.ok(sacked(line(1, 101), &[(401, 501), (201, 301)]));
     trace.ok(sacked(line(1, 101), &[(20, 40), (201, 301)]));
+    // A SYN that came twice.
+    trace.ok(sacked(line(1, 101), &[(0, 1), (201, 301)]));
     trace.ok(sacked(line(1, 101), &[(210, 220), (201, 301)]));
     for (blocks, rule) in [
         (&[(201, 302)][..], "sack-of-nothing"),
@@ -211,7 +213,7 @@ fn sack_blocks_name_what_arrived() {
         (&[(101, 101)], "sack-misplaced"),
         (&[(201, 301), (20, 40)], "sack-misplaced"),
         (&[(90, 110)], "sack-misplaced"),
-        (&[(0, 50)], "sack-misplaced"),
+        (&[(0, 150)], "sack-misplaced"),
     ] {
         trace.breaks(sacked(line(1, 101), blocks), rule);
     }
