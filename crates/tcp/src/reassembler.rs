@@ -163,6 +163,11 @@ impl Reassembler {
         self.early = VecDeque::new();
     }
 
+    /// Forgets what came too early: the stream ends before it.
+    pub(crate) fn discard_early(&mut self) {
+        self.early = VecDeque::new();
+    }
+
     /// The first byte in order that is not here yet.
     pub(crate) fn next(&self) -> Offset {
         self.next

@@ -25,6 +25,9 @@ impl Connection {
             let answers = waits && text && self.acks.is_even();
             self.close.shut_remote();
             self.acks.on_fin();
+            // A peer that sent text behind its own FIN contradicts itself; that text is no hole's
+            // far side.
+            self.rcv.data.discard_early();
             if answers {
                 // An application that has read a request now closes or answers soon, and the ACK
                 // goes with that (RFC 9293 MUST-58).
