@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::{Script, Setup, ms, secs};
+use common::{Script, Setup, ms, secs, text_at};
 use handfast_packet::cause::Cause;
-use handfast_tcp::CloseReason;
 use handfast_tcp::State::{CloseWait, Established};
+use handfast_tcp::{CloseReason, Cx};
 
 fn setup() -> Setup {
     Setup::default().config(|config| {
@@ -81,6 +81,27 @@ fn unacknowledged_text_is_no_idle_time() {
             .iter()
             .all(|transmit| transmit.cause != Cause::KeepAlive)
     );
+}
+
+/// The octet of a probe stands in the place of one that the peer has acknowledged, never of one that
+/// leaves at the same moment and may be lost.
+#[test]
+fn text_that_is_written_when_the_timer_expires_takes_the_place_of_the_probe() {
+    let setup = setup().config(|config| config.keep_alive_garbage = true);
+    let mut script = Script::established(&setup);
+    script.verb(
+        "the timer expires, and text is written",
+        |connection, cx| {
+            let mut later = Cx {
+                now: cx.now + secs(7_200),
+                pool: &mut *cx.pool,
+            };
+            connection.on_timeout(&mut later);
+            assert_eq!(connection.write(&mut later, &text_at(1, 4)), Ok(4));
+        },
+    );
+    script.expect("P. 1:5(4)");
+    script.expect_nothing();
 }
 
 /// A probe of the peer's is answered, always.

@@ -80,6 +80,10 @@ impl Connection {
             return None;
         }
         self.keep_alive_due = false;
+        // The timer asked before, but text or a FIN may have left since, at the same moment.
+        if self.snd.outstanding() > 0 {
+            return None;
+        }
         let before = Offset::ZERO + self.snd.nxt.get().saturating_sub(1);
         let mut probe = self.bare(before, now, Cause::KeepAlive);
         if self.config.keep_alive_garbage {
