@@ -98,22 +98,35 @@ fn serial(plan: &Plan, flow: &FlowPlan) -> Duration {
     let windows = |bytes: u64| u32::try_from(bytes / small).unwrap_or(u32::MAX);
     let turns = if flow.turns { rounds } else { 1 };
     let text = trip.saturating_mul(windows(up) + windows(down) + 10 + 2 * turns);
-    let apps = side(&flow.client, up, down, small) + side(&flow.server, down, up, small);
+    let step = plan.world.step;
+    let apps = [(&flow.client, up, down), (&flow.server, down, up)];
+    let apps: Duration = apps
+        .into_iter()
+        .map(|(plan, writes, reads)| side(plan, [writes, reads], small, step))
+        .sum();
+    // A port that is used again may have to wait until TIME-WAIT is over at the peer, when its clock
+    // of sequence numbers is not ahead of the text and there are no timestamps (RFC 6191).
+    let waits = match plan.hosts[flow.from].ports {
+        ..100 => plan.hosts[flow.to].tcp.time_wait * 2,
+        _ => Duration::ZERO,
+    };
     let one = text
         + apps
         + 2 * rounds * flow.idle
         + flow.accept
         + flow.defer.unwrap_or_default()
+        + waits
         + 4 * timeout(plan);
     flow.start.saturating_sub(plan.world.faults) + (one + flow.rest) * u32::from(flow.repeat)
 }
 
 /// What an application takes its time for.
-fn side(side: &SidePlan, writes: u64, reads: u64, small: u64) -> Duration {
+fn side(side: &SidePlan, [writes, reads]: [u64; 2], small: u64, step: Duration) -> Duration {
+    let nap = |time: Duration| if time.is_zero() { time } else { time + step };
     let calls = |bytes: u64, size: u64| u32::try_from(bytes / size + 1).unwrap_or(u32::MAX);
     // A pause may end while the peer waits for its next probe of a closed window.
-    side.gap.saturating_mul(calls(writes, side.chunk))
-        + side.lag.saturating_mul(calls(reads, side.sip.min(small)))
+    nap(side.gap).saturating_mul(calls(writes, side.chunk.min(small)))
+        + nap(side.lag).saturating_mul(calls(reads, side.sip.min(small)))
         + 2 * side.pause
 }
 

@@ -52,8 +52,9 @@ struct Talk {
     key: u64,
     /// For the server; `None` once it has them.
     ledgers: Option<(Sent, Received)>,
-    /// The server has not finished with the one before, or has not begun.
-    open: bool,
+    /// How many there were with these addresses, and how many the server is done with.
+    begun: u32,
+    finished: u32,
     gone: [Gone; 2],
     void: Rc<Cell<bool>>,
 }
@@ -180,7 +181,8 @@ impl Shared {
         let before = talks.get(&(flow, client));
         let key = mix(mix(flow as u64 + 1) ^ u64::from(client.port()));
         let unclear = before.is_some_and(|talk| {
-            talk.open || self.plan.flows[flow].fast_open != handfast::FastOpenConnect::Off
+            talk.begun != talk.finished
+                || self.plan.flows[flow].fast_open != handfast::FastOpenConnect::Off
         });
         let (up, down) = (self.referee.stream(key), self.referee.stream(!key));
         let (for_client, for_server) = ((up.0, down.1), (down.0, up.1));
@@ -191,7 +193,8 @@ impl Shared {
             void: Rc::clone(&void),
             key,
             ledgers: (!unclear).then_some(for_server),
-            open: true,
+            begun: before.map_or(0, |talk| talk.begun) + 1,
+            finished: before.map_or(0, |talk| talk.finished),
         };
         talks.insert((flow, client), talk);
         Begun {
@@ -227,7 +230,7 @@ impl Shared {
 
     fn over(&self, flow: usize, client: SocketAddr) {
         if let Some(talk) = self.talks.borrow_mut().get_mut(&(flow, client)) {
-            talk.open = false;
+            talk.finished += 1;
         }
     }
 
@@ -359,7 +362,8 @@ async fn talk(shared: &Shared, index: usize, host: &Host, sleep: impl Sleeper) -
             Err(error)
         }
     };
-    gone.set(!matches!(outcome, Ok(true)));
+    // The text of an impatient host may never arrive, and nobody is left to tell.
+    gone.set(!matches!(outcome, Ok(true)) || excuse::is_impatient(&shared.plan, flow));
     shared.forget(id);
     outcome.map(|_| ())
 }
@@ -427,7 +431,8 @@ async fn answer(shared: &Shared, index: usize, stream: TcpStream, sleep: impl Sl
         progress: &progress,
     };
     let outcome = side.converse().await;
-    gone.set(!matches!(outcome, Ok(true)));
+    // The text of an impatient host may never arrive, and nobody is left to tell.
+    gone.set(!matches!(outcome, Ok(true)) || excuse::is_impatient(&shared.plan, flow));
     shared.forget(id);
     if let Err(error) = outcome {
         shared.failed(index, SERVER, &error);

@@ -16,6 +16,7 @@ use handfast_trace::Tee;
 
 use super::bound;
 use super::edge::{Edge, Tally};
+use super::excuse;
 use super::flow::{self, Shared};
 use super::plan::{Family, HostPlan, Plan};
 use super::statistics::Statistics;
@@ -137,7 +138,7 @@ fn phases(plan: &Plan, world: &mut World, hosts: &[Host], shared: &Shared) -> Op
         ended = world.run_until_that(allowed, done);
     }
     let failure = judge(world, shared, ended, FailureKind::Stall);
-    if failure.is_some() {
+    if failure.is_some() || referee.is_broken() {
         return failure;
     }
     shared.stop();
@@ -146,7 +147,7 @@ fn phases(plan: &Plan, world: &mut World, hosts: &[Host], shared: &Shared) -> Op
         (look(now) || hosts.iter().all(none_left)).then_some(())
     });
     let failure = judge(world, shared, ended, FailureKind::Leak);
-    if failure.is_some() {
+    if failure.is_some() || referee.is_broken() {
         return failure;
     }
     // What is under way arrives.
@@ -171,7 +172,8 @@ fn judge(
     late: FailureKind,
 ) -> Option<Failure> {
     if let Some(violation) = shared.referee.violation() {
-        return Some(Failure {
+        let excused = excuse::is_excused_violation(&shared.plan, violation.rule);
+        return (!excused).then(|| Failure {
             kind: FailureKind::Violation(violation.rule),
             text: violation.to_string(),
         });

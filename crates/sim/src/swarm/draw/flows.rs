@@ -24,7 +24,12 @@ pub(super) fn draw(draw: &mut Draw, world: &WorldPlan, hosts: &[HostPlan]) -> Ve
             let ends = [count(from), count(to)];
             let [a, b] = ends.map(|end| smallest_segment(world, &hosts[end]));
             let bytes = bytes.min(a.min(b) * SEGMENTS_MAX) / flows;
-            flow(draw, world, ends, bytes)
+            let mut flow = flow(draw, world, ends, bytes);
+            if ends.iter().any(|&end| hosts[end].mtu < 100) {
+                // A SYN-ACK with a cookie and all else is longer than the smallest packets.
+                flow.early = None;
+            }
+            flow
         })
         .collect()
 }

@@ -122,7 +122,8 @@ fn patience(draw: &mut Draw, config: &mut Config) {
     }
     if draw.on() {
         config.keep_alive = Some(draw.dice.time(50_000, 5_000_000));
-        config.keep_alive_interval = draw.dice.time(50_000, 5_000_000);
+        // Probes count as strange segments, of which a peer answers few in a second.
+        config.keep_alive_interval = draw.dice.time(200_000, 5_000_000);
         config.keep_alive_probes = draw.dice.pick(&[1, 3, 9]);
         config.keep_alive_garbage = draw.on();
     }
