@@ -23,7 +23,7 @@ pub(super) fn is_excused(plan: &Plan, flow: &FlowPlan, kind: ErrorKind) -> bool 
         | ErrorKind::NotConnected
         | ErrorKind::BrokenPipe
         | ErrorKind::ConnectionAborted => {
-            gives_up || is_cut(flow) || is_shut_out(plan, flow) || is_forgetful(plan)
+            gives_up || is_cut(flow) || is_shut_out(plan, flow) || is_forgotten(plan)
         }
         // No port is left while others are in use or in TIME-WAIT.
         ErrorKind::AddrNotAvailable => plan.hosts[flow.from].ports < 100,
@@ -34,6 +34,16 @@ pub(super) fn is_excused(plan: &Plan, flow: &FlowPlan, kind: ErrorKind) -> bool 
 /// TIME-WAIT entries may have to make room for others.
 fn is_forgetful(plan: &Plan) -> bool {
     plan.hosts.iter().any(|host| host.time_wait_max < 100)
+}
+
+/// The last ACK may be lost, and TIME-WAIT over when the FIN comes again.
+fn is_forgotten(plan: &Plan) -> bool {
+    let hosts = plan.hosts.iter();
+    let least = hosts
+        .map(|host| host.tcp.time_wait)
+        .min()
+        .unwrap_or_default();
+    is_forgetful(plan) || (is_lossy(plan) && least < plan.world.faults * 2 + Duration::from_secs(3))
 }
 
 /// Whether the plan excuses that a referee saw `rule` broken.

@@ -29,6 +29,6 @@ pub use hunt::{Catch, FAILURES_MAX, Hunt, hunt, keep_panics, run_caught};
 pub use plan::{
     End, FLOWS_MAX, Family, FlowPlan, HOSTS_MAX, HostPlan, Plan, PlanError, SidePlan, WorldPlan,
 };
-pub use run::{Failure, FailureKind, Outcome, run, run_watched};
+pub use run::{Failure, FailureKind, Outcome, run, run_between, run_watched};
 pub use shrink::{SHRINK_RUNS_MAX, shrink};
 pub use statistics::Statistics;

@@ -81,6 +81,19 @@ pub fn run(plan: &Plan) -> Outcome {
 /// # Panics
 /// As [`run`] does.
 pub fn run_watched(plan: &Plan, watch: impl Fn(usize) -> Option<Box<dyn Recorder>>) -> Outcome {
+    run_between(plan, watch, |_, port| port)
+}
+
+/// [`run_watched`], with something between the links of hosts and their wire: for proofs that the
+/// referees see what they should.
+///
+/// # Panics
+/// As [`run`] does.
+pub fn run_between(
+    plan: &Plan,
+    watch: impl Fn(usize) -> Option<Box<dyn Recorder>>,
+    between: impl Fn(usize, Box<dyn Device>) -> Box<dyn Device>,
+) -> Outcome {
     let plan = Rc::new(plan.clone());
     let referee = Referee::new();
     let tally = Tally::default();
@@ -90,7 +103,12 @@ pub fn run_watched(plan: &Plan, watch: impl Fn(usize) -> Option<Box<dyn Recorder
         Some(recorder) => Box::new(Tee::new(vec![referee.wire(host), recorder])),
         None => referee.wire(host),
     };
-    let hosts = hosts(&plan, &mut world, wire, &tally);
+    let ports = ports(&plan).into_iter().enumerate();
+    let ports = ports.map(|(host, port)| between(host, port));
+    let edges = plan.hosts.iter().zip(ports).enumerate();
+    let edges =
+        edges.map(|(index, (host, port))| Edge::new(port, host, link_seed(&plan, index), &tally));
+    let hosts = hosts(&plan, &mut world, wire, edges);
     let shared = Rc::new(Shared::new(Rc::clone(&plan), referee.clone()));
     flow::start(&world, &hosts, &shared);
     let failure = phases(&plan, &mut world, &hosts, &shared);
@@ -195,13 +213,12 @@ fn hosts(
     plan: &Plan,
     world: &mut World,
     wire: impl Fn(usize) -> Box<dyn Recorder>,
-    tally: &Tally,
+    edges: impl Iterator<Item = Edge>,
 ) -> Vec<Host> {
-    let hosts = plan.hosts.iter().zip(ports(plan)).enumerate();
+    let hosts = plan.hosts.iter().zip(edges).enumerate();
     hosts
-        .map(|(index, (host, port))| {
-            let seed = plan.world.seed.wrapping_mul(16) + index as u64;
-            let edge = Edge::new(port, host, seed, tally);
+        .map(|(index, (host, edge))| {
+            let seed = link_seed(plan, index);
             let device = Record::new(edge, wire(index));
             let made = world.add(device, config(host, seed));
             let prefix = match plan.world.family {
@@ -214,6 +231,11 @@ fn hosts(
             made
         })
         .collect()
+}
+
+/// What a host and its link draw from.
+fn link_seed(plan: &Plan, index: usize) -> u64 {
+    plan.world.seed.wrapping_mul(16).wrapping_add(index as u64)
 }
 
 /// The address of a host.

@@ -14,7 +14,7 @@ pub(super) fn draw(draw: &mut Draw, world: &WorldPlan, hosts: &[HostPlan]) -> Ve
     let bytes = match draw.dice.below(40) {
         0 => BYTES_MAX,
         1..=4 => 400_000,
-        _ => 60_000,
+        _ => 100_000,
     };
     let number = hosts.len() as u64;
     (0..flows)
@@ -24,12 +24,7 @@ pub(super) fn draw(draw: &mut Draw, world: &WorldPlan, hosts: &[HostPlan]) -> Ve
             let ends = [count(from), count(to)];
             let [a, b] = ends.map(|end| smallest_segment(world, &hosts[end]));
             let bytes = bytes.min(a.min(b) * SEGMENTS_MAX) / flows;
-            let mut flow = flow(draw, world, ends, bytes);
-            if ends.iter().any(|&end| hosts[end].mtu < 100) {
-                // A SYN-ACK with a cookie and all else is longer than the smallest packets.
-                flow.early = None;
-            }
-            flow
+            flow(draw, world, ends, bytes)
         })
         .collect()
 }
@@ -84,12 +79,11 @@ fn flow(draw: &mut Draw, world: &WorldPlan, ends: [usize; 2], bytes: u64) -> Flo
         3 => [most, little],
         _ => [little, most],
     };
-    let mut share = |most| {
-        if most == 0 {
-            0
-        } else {
-            draw.dice.size(1, most)
-        }
+    let mut share = |most| match most {
+        0 => 0,
+        // Small ones as often as large ones, or mostly large ones.
+        most if draw.dice.chance(50) => draw.dice.size(1, most),
+        most => draw.dice.between(1, most),
     };
     (flow.up, flow.down) = (share(up), share(down));
     listener(draw, &mut flow);
