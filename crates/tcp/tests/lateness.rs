@@ -90,3 +90,21 @@ fn a_timeout_behind_duplicates_ends_the_patience() {
     script.after(ms(400));
     assert_eq!(script.connection.tcp_info(script.now).reordering, 3);
 }
+
+/// RFC 3042: while more duplicates are waited for, no more than two segments beyond the window are
+/// out.
+#[test]
+fn patience_sends_no_more_than_limited_transmit() {
+    let mut script = late();
+    script.inject(". 1:1(0) ack 10001 <TS val 1001 ecr 100100>");
+    script.write(60_000);
+    let mut out = 1_000 * script.sent().len() as u64;
+    assert!(out >= 10_000, "{out} bytes");
+    script.after(ms(100));
+    for _ in 0..4 {
+        script.inject(". 1:1(0) ack 10001 <TS val 1001 ecr 100200>");
+        out += 1_000 * script.sent().len() as u64;
+        let window = script.connection.info().congestion_window;
+        assert!(out <= window + 2_000, "{out} out, window {window}");
+    }
+}

@@ -388,7 +388,14 @@ impl Recovery {
 
     /// Bytes in the network by our reckoning (RFC 6675's pipe).
     pub(crate) fn in_flight(&self, mss: u64) -> u64 {
-        let arrived = u64::from(self.duplicates) * mss;
+        // Limited transmit (RFC 3042): until a loss is sure, no more than two duplicates let new
+        // text go, however many are waited for. An ACK that covers less than they promised would
+        // else leave more in the network than the window.
+        let most = match self.phase {
+            Phase::Recovery | Phase::Loss => u32::MAX,
+            Phase::Open | Phase::Disorder | Phase::Cwr => DUPLICATE_THRESHOLD - 1,
+        };
+        let arrived = u64::from(self.duplicates.min(most)) * mss;
         self.ledger.in_flight().saturating_sub(arrived)
     }
 
