@@ -136,7 +136,7 @@ impl Bbr {
             return;
         }
         let steady = !self.state.accelerates();
-        self.stray.end_round(now, self.min_rtt, steady);
+        self.stray.end_round(now, steady);
         if self.latest.loss_in_round && steady {
             self.lower_short_term();
         }

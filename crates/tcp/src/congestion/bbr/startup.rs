@@ -67,9 +67,10 @@ impl Bbr {
         if self.full_pipe.reached {
             return;
         }
-        // A pipe that delivers a quarter more than a round before is not full, whatever is lost on
-        // the way. Unless much is: then this round may have been the first that overflowed.
-        let grew = self.full_pipe.count == 0 && !self.full_pipe.now;
+        // A pipe without a queue that delivers a quarter more than a round before is not full,
+        // whatever is lost on the way. Unless much is: then this round may have been the first that
+        // overflowed.
+        let grew = self.full_pipe.count == 0 && !self.full_pipe.now && self.stray.empty;
         if grew && sample.lost <= sample.sent_in_flight / LOST_PART {
             return self.stray.on_growth(sample.lost, sample.delivered);
         }

@@ -36,6 +36,8 @@ pub(super) struct Stray {
     lost: u64,
     delivered: u64,
     pub(super) marked: bool,
+    /// The shortest round trip ever: one of the last seconds may have others' queue in it.
+    shortest: Option<Duration>,
     /// When a queue was seen last.
     queue_at: Option<Instant>,
     /// The quiet rounds of this cycle.
@@ -43,7 +45,9 @@ pub(super) struct Stray {
     cycle_delivered: u64,
     /// What the last cycle with quiet rounds lost in them, in parts of [`WHOLE`].
     share: u64,
-    /// Whether the last round was quiet.
+    /// Whether the last round had no queue.
+    pub(super) empty: bool,
+    /// Whether that says something, because queues of this path can be seen.
     pub(super) quiet: bool,
 }
 
@@ -52,6 +56,7 @@ impl Stray {
     pub(super) fn on_ack(&mut self, acked: u64, rtt: Option<Duration>) {
         self.delivered = self.delivered.saturating_add(acked);
         if let Some(rtt) = rtt {
+            self.shortest = Some(self.shortest.map_or(rtt, |known| known.min(rtt)));
             self.rtt_sum = self.rtt_sum.saturating_add(rtt);
             self.rtt_count = self.rtt_count.saturating_add(1);
         }
@@ -63,36 +68,38 @@ impl Stray {
 
     /// A round is over. `steady` tells whether it was sent no faster than the path is known to
     /// carry: only such rounds tell how much is lost without our doing.
-    pub(super) fn end_round(&mut self, now: Instant, min_rtt: Option<Duration>, steady: bool) {
+    pub(super) fn end_round(&mut self, now: Instant, steady: bool) {
         let round = core::mem::take(self);
         let mean = round.rtt_sum.checked_div(round.rtt_count);
         *self = Self {
+            shortest: round.shortest,
             queue_at: round.queue_at,
             cycle_lost: round.cycle_lost,
             cycle_delivered: round.cycle_delivered,
             share: round.share,
             ..Self::default()
         };
-        let (Some(mean), Some(min_rtt)) = (mean, min_rtt) else {
+        let (Some(mean), Some(shortest)) = (mean, round.shortest) else {
             return;
         };
-        if mean > min_rtt + min_rtt / QUEUE_PART + BURST {
+        if mean > shortest + shortest / QUEUE_PART + BURST {
             self.queue_at = Some(now);
         }
+        self.empty = !round.marked && mean <= shortest + shortest / QUIET_PART + BURST;
         if self.queue_at.is_none_or(|at| now - at > QUEUE_AGE) {
             if steady {
                 (self.share, self.cycle_lost, self.cycle_delivered) = (0, 0, 0);
             }
             return;
         }
-        self.quiet = !round.marked && mean <= min_rtt + min_rtt / QUIET_PART + BURST;
+        self.quiet = self.empty;
         if self.quiet && steady {
             self.cycle_lost = self.cycle_lost.saturating_add(round.lost);
             self.cycle_delivered = self.cycle_delivered.saturating_add(round.delivered);
         }
     }
 
-    /// A round of Startup delivered more than the one before: the path is not full, and what it
+    /// A round of Startup delivered more than the one before, without a queue: the path is not full, and what it
     /// lost it loses by itself.
     pub(super) fn on_growth(&mut self, lost: u64, delivered: u64) {
         self.cycle_lost = self.cycle_lost.saturating_add(lost);
@@ -129,7 +136,7 @@ mod tests {
     fn round(stray: &mut Stray, now: u64, rtt: u64, lost: u64) -> bool {
         stray.on_ack(1_000 - lost, Some(MS(rtt)));
         stray.on_lost(lost);
-        stray.end_round(Instant::from_millis(now), Some(MS(100)), true);
+        stray.end_round(Instant::from_millis(now), true);
         stray.quiet
     }
 
@@ -155,6 +162,7 @@ mod tests {
     #[test]
     fn a_mark_is_never_stray() {
         let mut stray = Stray::default();
+        round(&mut stray, 1_000, 100, 0);
         round(&mut stray, 2_000, 150, 0);
         stray.marked = true;
         assert!(!round(&mut stray, 3_000, 100, 10));
@@ -167,6 +175,7 @@ mod tests {
     #[test]
     fn a_cycle_without_quiet_rounds_forgets_and_a_bad_one_is_bounded() {
         let mut stray = Stray::default();
+        round(&mut stray, 1_000, 100, 0);
         round(&mut stray, 2_000, 150, 0);
         round(&mut stray, 3_000, 100, 900);
         stray.end_cycle();
