@@ -165,6 +165,24 @@ fn a_black_hole_is_left_and_the_path_measured() {
     }
 }
 
+/// Segments that the path carries one by one may be sent again as one that it does not carry.
+#[test]
+fn a_black_hole_for_retransmissions_that_join_small_segments_is_left() {
+    let setup = setup(MtuProbing::BlackHole).config(|config| config.nagle = false);
+    let mut script = Script::established(&setup);
+    script.write(1);
+    script.write(1_200);
+    let sent = |script: &mut Script| -> Vec<usize> {
+        let sent = script.sent();
+        sent.iter().map(|sent| sent.payload.len()).collect()
+    };
+    assert_eq!(sent(&mut script), [1, 1_200]);
+    script.after(secs(20));
+    let sent = sent(&mut script);
+    assert!(sent.contains(&1_201), "{sent:?}");
+    assert!(sent.last().is_some_and(|&last| last <= BASE), "{sent:?}");
+}
+
 /// Below what RFC 4821 begins with, the default MSS must do.
 #[test]
 fn a_very_narrow_black_hole_ends_at_the_default_mss() {

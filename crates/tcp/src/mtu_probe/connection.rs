@@ -82,9 +82,13 @@ impl Connection {
 
     /// The retransmission timer ran out: is the path a black hole (RFC 2923 2.1)?
     pub(crate) fn suspect_black_hole(&mut self) {
-        let Some(head) = self.recovery.first_len() else {
+        let Some(first) = self.recovery.first_len() else {
             return;
         };
+        // What was sent as small segments is sent again as large ones.
+        let lost = self.recovery.next_lost();
+        let joined = lost.filter(|lost| lost.start == self.snd.una);
+        let head = first.max(joined.map_or(0, |lost| lost.end - lost.start));
         let text = u16::try_from(head).unwrap_or(u16::MAX).min(self.snd.mss);
         let size = text + self.options_len();
         if self.mtu_probe.on_timeouts(self.recovery.timeouts(), size) {
