@@ -252,7 +252,7 @@ struct Line<'a> {
 }
 
 /// The cause of a sent frame and what a bystander adds, in one phrase.
-fn note(cause: Cause, step: &Step) -> String {
+pub(crate) fn note(cause: Cause, step: &Step) -> String {
     let mut note = cause.to_string();
     for remark in &step.notes {
         if !note.is_empty() {
@@ -264,7 +264,7 @@ fn note(cause: Cause, step: &Step) -> String {
 }
 
 /// Whether a line deserves the warning colour.
-fn is_trouble(cause: Cause, step: &Step) -> bool {
+pub(crate) fn is_trouble(cause: Cause, step: &Step) -> bool {
     let is_bad_cause = matches!(
         cause,
         Cause::DuplicateAck

@@ -7,6 +7,7 @@
 //! besides its bytes is its [`Cause`](handfast_packet::cause::Cause), which is only printed.
 #![forbid(unsafe_code)]
 
+mod exchange;
 mod fan;
 mod flow;
 mod ladder;
@@ -15,6 +16,7 @@ mod summary;
 mod view;
 mod words;
 
+pub use exchange::{Exchange, ROWS_MAX};
 pub use fan::{Shared, TEE_MAX, Tee};
 pub use flow::{FLOWS_MAX, Flows, HOLES_MAX, SAMPLES_MAX};
 pub use handfast_tcp::State;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use handfast::Clock;
 use handfast_packet::record::Recorder;
 use handfast_sim::swarm::{Catch, Hunt, Plan, hunt, keep_panics, run_caught, shrink};
-use handfast_trace::{Ladder, LadderOptions};
+use handfast_trace::{Exchange, Ladder, LadderOptions};
 
 const USAGE: &str = "\
 Runs worlds that are drawn from seeds, and judges them.
@@ -20,6 +20,7 @@ Runs worlds that are drawn from seeds, and judges them.
       for equal frames (default 10, 0 for none), for at most S seconds
   swarm SEED | --plan FILE      runs one world and prints its plan and its outcome
       --ladder HOST             prints what this host sent and received, too; the first is 0
+      --draw FILE               draws the exchange as SVG
       --shrink                  makes a failing plan smaller, and prints it
 ";
 
@@ -34,6 +35,7 @@ struct Arguments {
     seconds: Option<u64>,
     shrink: bool,
     ladder: Option<usize>,
+    draw: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -78,6 +80,7 @@ fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
                 arguments.seeds = Some(number(from)?..number(to)?);
             }
             "--ladder" => arguments.ladder = Some(number(&value)?),
+            "--draw" => arguments.draw = Some(value),
             "--plan" => arguments.plan = Some(value),
             "--jobs" => arguments.jobs = Some(number(&value)?),
             "--twice" => arguments.twice = Some(number(&value)?),
@@ -160,7 +163,11 @@ fn rate(count: u64, time: Duration) -> u128 {
 /// Runs one world.
 fn one(plan: &Plan, arguments: &Arguments) -> ExitCode {
     print!("{plan}");
+    let exchange = Exchange::new();
     let outcome = run_caught(plan, |host| {
+        if arguments.draw.is_some() {
+            return Some(exchange.lane(host, plan.world.medium));
+        }
         (arguments.ladder == Some(host)).then(|| {
             let options = LadderOptions {
                 medium: plan.world.medium,
@@ -171,6 +178,14 @@ fn one(plan: &Plan, arguments: &Arguments) -> ExitCode {
         })
     });
     println!("{}digest {:016x}", outcome.statistics, outcome.digest);
+    if let Some(file) = &arguments.draw {
+        let name = |host: usize| format!("host {host}, {}", plan.address(host));
+        let names: Vec<String> = (0..plan.hosts.len()).map(name).collect();
+        if let Err(error) = fs::write(file, exchange.svg(&names)) {
+            eprintln!("swarm: {file}: {error}");
+            return ExitCode::from(2);
+        }
+    }
     let Some(failure) = outcome.failure else {
         println!("no failure");
         return ExitCode::SUCCESS;

@@ -211,11 +211,17 @@ impl Shared {
         match talks.get_mut(&(flow, client)) {
             Some(talk) => {
                 // The text of a SYN may come twice, to two connections (RFC 7413 2.1).
-                talk.void.set(talk.void.get() || talk.ledgers.is_none());
+                let again = talk.ledgers.is_none();
+                talk.void.set(talk.void.get() || again);
+                let [client, server] = &talk.gone;
                 Begun {
                     key: talk.key,
                     ledgers: talk.ledgers.take(),
-                    gone: talk.gone.clone(),
+                    // The client knows of one of them only.
+                    gone: match again {
+                        true => [Rc::new(Cell::new(true)), Gone::default()],
+                        false => [Rc::clone(client), Rc::clone(server)],
+                    },
                     void: Rc::clone(&talk.void),
                 }
             }

@@ -168,8 +168,8 @@ fn phases(plan: &Plan, world: &mut World, hosts: &[Host], shared: &Shared) -> Op
     if failure.is_some() || referee.is_broken() {
         return failure;
     }
-    // What is under way arrives.
-    let quiet = 2 * bound::round_trip(plan) + Duration::from_secs(1);
+    // What is under way arrives, and what waits for a neighbour is given up (three times a second).
+    let quiet = 2 * bound::round_trip(plan) + Duration::from_secs(5);
     let _ = world.run_until_that(quiet, |now| look(now).then_some(()));
     for (index, host) in hosts.iter().enumerate() {
         referee.inspect_idle(index, host, world.now());
@@ -236,6 +236,16 @@ fn hosts(
 /// What a host and its link draw from.
 fn link_seed(plan: &Plan, index: usize) -> u64 {
     plan.world.seed.wrapping_mul(16).wrapping_add(index as u64)
+}
+
+impl Plan {
+    /// The address of the host with this number.
+    ///
+    /// # Panics
+    /// For a number that no host of a plan can have.
+    pub fn address(&self, host: usize) -> IpAddr {
+        address(self.world.family, host)
+    }
 }
 
 /// The address of a host.

@@ -3,7 +3,7 @@
 use handfast_device::ImpairSpec;
 
 use super::Draw;
-use crate::swarm::plan::WorldPlan;
+use crate::swarm::plan::{Family, WorldPlan};
 use crate::swarm::word::Word;
 
 /// The link of one host; empty for one without any fault.
@@ -60,6 +60,28 @@ fn one(draw: &mut Draw, world: &WorldPlan, side: &str, parts: &mut Vec<String>) 
     if draw.on() {
         add("rate", format!("{}kbit", draw.dice.size(300, 1_000_000)));
         add("queue", format!("{}B", draw.dice.size(10_000, 500_000)));
+    }
+    if draw.on() {
+        // Marks want a queue; what a queue drops early is not worse than what loss does.
+        add("rate", format!("{}kbit", draw.dice.size(300, 1_000_000)));
+        let least = draw.dice.size(2_000, 100_000);
+        match draw.dice.chance(50) {
+            true => add("mark", format!("{least}B")),
+            false => add("red", format!("{least}B:{}B:10%", 3 * least)),
+        }
+    }
+    if draw.on() && world.family == Family::V4 {
+        // From somewhere in the middle on; a router says so, or nobody does.
+        let mtu = draw.dice.pick(&[576, 1_000, 1_280]);
+        let from = draw.dice.below(
+            world
+                .faults
+                .as_micros()
+                .try_into()
+                .expect("a minute at most"),
+        );
+        let told = draw.dice.pick(&["", ":icmp"]);
+        add("mtu", format!("{mtu}@{from}us{told}"));
     }
     if draw.on() {
         let first = draw.dice.between(1, 10);

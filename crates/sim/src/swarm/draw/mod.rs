@@ -11,6 +11,7 @@ mod options;
 use std::time::Duration;
 
 use handfast::Medium;
+use handfast::tcp::MtuProbing;
 
 use super::dice::Dice;
 use super::plan::{Family, HostPlan, Plan, WorldPlan};
@@ -64,7 +65,15 @@ impl Plan {
             faults,
             step,
         };
-        let hosts: Vec<HostPlan> = (0..count).map(|_| host(draw, &world)).collect();
+        let mut hosts: Vec<HostPlan> = (0..count).map(|_| host(draw, &world)).collect();
+        if hosts.iter().any(|host| host.link.contains("mtu=")) {
+            // Who neither probes nor is told never gets through a path that became narrow.
+            for host in &mut hosts {
+                if host.tcp.mtu_probing == MtuProbing::Off {
+                    host.tcp.mtu_probing = MtuProbing::BlackHole;
+                }
+            }
+        }
         let flows = flows::draw(draw, &world, &hosts);
         Self {
             world,

@@ -9,7 +9,7 @@ use super::{Draw, count};
 /// Left at their defaults: `user_timeout_min` and `user_timeout_max` (they cannot be shorter than
 /// a minute, which no fault lasts), `dscp`, `hop_limit` and `soft_errors` (nothing here sees them),
 /// `linger` (for closes that wait, which the flows' ends stand for), `urgent_inline` (no flow
-/// writes urgent text).
+/// writes urgent text), `send_mss_min` (it breaks the rule of the peer's MSS on purpose).
 pub(super) fn draw(draw: &mut Draw) -> Config {
     let mut config = Config::default();
     buffers(draw, &mut config);
