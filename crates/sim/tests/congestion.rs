@@ -135,6 +135,20 @@ fn bbr_does_not_mind_random_losses() {
     assert!(cubic <= 40, "{cubic} %, {info:?}");
 }
 
+/// A send buffer that is smaller than the path holds the sender back, so that no round is a measure
+/// of growth: losses in a short queue end Startup all the same.
+#[test]
+fn bbr_leaves_start_up_where_its_buffer_holds_it_back() {
+    let tcp = tcp::Config {
+        send_buffer: 1 << 20,
+        send_buffer_max: 1 << 20,
+        ..config(Algorithm::Bbr)
+    };
+    let spec = "out.rate=1000mbit,out.queue=250000B,delay=10ms";
+    let (_, info) = upload(tcp, spec, 60_000_000);
+    assert!(info.retransmissions < 2_000, "{info:?}");
+}
+
 /// RFC 9743 5.1.4 and 5.2.1: two flows at one bottleneck. Jain's index in percent of what they had
 /// delivered after half a minute.
 fn jain(algorithms: [Algorithm; 2]) -> (u64, [Info; 2]) {

@@ -22,6 +22,8 @@ const DRAIN_ROUNDS: u64 = 3;
 pub(super) struct FullPipe {
     pub(super) bandwidth: u64,
     count: u32,
+    /// The last round delivered so much more that the pipe cannot have been full.
+    grew: bool,
     /// BBR.full_bw_now.
     pub(super) now: bool,
     /// BBR.full_bw_reached: it once was so.
@@ -39,10 +41,14 @@ impl FullPipe {
 
 impl Bbr {
     pub(super) fn check_full_pipe(&mut self, sample: &RateSample) {
+        if self.round_start {
+            self.full_pipe.grew = false;
+        }
         if self.full_pipe.now || !self.round_start || sample.app_limited {
             return;
         }
         if sample.rate >= percent(self.full_pipe.bandwidth, GROWTH) {
+            self.full_pipe.grew = true;
             return self.full_pipe.reset(sample.rate);
         }
         self.full_pipe.count += 1;
@@ -70,7 +76,7 @@ impl Bbr {
         // A pipe without a queue that delivers a quarter more than a round before is not full,
         // whatever is lost on the way. Unless much is: then this round may have been the first that
         // overflowed.
-        let grew = self.full_pipe.count == 0 && !self.full_pipe.now && self.stray.empty;
+        let grew = self.full_pipe.grew && self.stray.empty;
         if grew && sample.lost <= sample.sent_in_flight / LOST_PART {
             return self.stray.on_growth(sample.lost, sample.delivered);
         }
