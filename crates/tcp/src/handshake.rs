@@ -129,7 +129,8 @@ impl Connection {
     /// Our SYN is acknowledged: ESTABLISHED. Text that went with it, or early behind it, is not
     /// touched.
     pub(crate) fn establish(&mut self, cx: &mut Cx<'_>) {
-        let handshake_lost = self.recovery.timeouts() > 0;
+        // One lost SYN says little (RFC 6928 section 2): the timer may have been too short.
+        let handshake_lost = self.recovery.timeouts() > 1;
         let early = self.is_early();
         self.phase = Phase::Synchronized;
         self.snd.una = Offset::FIRST;

@@ -269,21 +269,25 @@ fn the_handshake_gives_the_first_rtt_sample() {
     }
 }
 
-/// Karn's rule (RFC 6298 section 3), and section 5.7: the RTO begins with 3 s; RFC 5681 3.1: the
-/// initial window is one segment.
+/// Karn's rule (RFC 6298 section 3), and section 5.7: the RTO begins with 3 s. The initial window is
+/// one segment (RFC 5681 3.1), but not for a single lost SYN (RFC 6928 section 2).
 #[test]
-fn after_a_lost_syn_there_is_no_sample_a_long_rto_and_a_small_window() {
-    let mut script = Script::connect(&Setup::default());
-    script.expect("S 0:0(0)");
-    script.expect_after(secs(1), "S 0:0(0)");
-    script.after(ms(10));
-    script.inject("S. 0:0(0) ack 1 <mss 1000>");
-    script.expect(". 1:1(0) ack 1");
-    let info = script.connection.info();
-    assert_eq!((info.srtt, info.congestion_window), (None, 1_000));
-    script.write(3_000);
-    script.expect(". 1:1001(1000)");
-    script.expect_after(secs(3), ". 1:1001(1000)");
+fn after_a_lost_syn_there_is_no_sample_a_long_rto_and_after_two_a_small_window() {
+    for (lost, window) in [(1, 10_000), (2, 1_000)] {
+        let mut script = Script::connect(&Setup::default());
+        script.expect("S 0:0(0)");
+        for time in 0..lost {
+            script.expect_after(secs(1 << time), "S 0:0(0)");
+        }
+        script.after(ms(10));
+        script.inject("S. 0:0(0) ack 1 <mss 1000>");
+        script.expect(". 1:1(0) ack 1");
+        let info = script.connection.info();
+        assert_eq!((info.srtt, info.congestion_window), (None, window));
+        script.write(1_000);
+        script.expect("P. 1:1001(1000)");
+        script.expect_after(secs(3), "P. 1:1001(1000)");
+    }
 }
 
 /// A SYN that comes again while we wait for the ACK of ours: the peer did not get our SYN-ACK.

@@ -212,6 +212,7 @@ fn new_text_waits_behind_what_is_lost() {
     script.expect_after(ms(300), ". 1:1001(1000)");
     script.write(1_000);
     script.expect_nothing();
+    script.after(ms(100));
     script.inject(". 1:1(0) ack 1001");
     script.expect_bytes(1_001, 3_001);
 }
@@ -305,6 +306,7 @@ fn the_third_duplicate_ack_resends_the_first_segment() {
     let info = script.connection.info();
     assert_eq!((info.slow_start_threshold, info.duplicate_acks), (5_000, 3));
     // Recovered: half the window is left, and nothing more is sent again.
+    script.after(ms(100));
     script.inject(". 1:1(0) ack 10001");
     assert!(script.connection.info().congestion_window <= 5_000);
     assert_eq!(script.connection.info().retransmissions, 1);

@@ -194,6 +194,7 @@ fn failure_of_window_deflation_after_loss_recovery() {
     assert!(in_recovery >= 1, "the lost segment goes again");
     // Everything of the first flight and all but the last of what followed has arrived.
     let nxt = 10 + in_recovery - 1;
+    script.after(ms(100));
     script.inject(&format!(". 1:1(0) ack {}", 1 + nxt * MSS));
     assert!(window(&script) <= 6, "{} segments", window(&script));
     assert!(texts(&mut script).len() <= 6);

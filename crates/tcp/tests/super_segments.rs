@@ -111,8 +111,10 @@ fn a_timeout_resends_super_segments() {
     script.write(10_000);
     script.expect("P. 1:10001(10000)");
     script.expect_after(ms(300), ". 1:1001(1000)");
+    script.after(ms(100));
     script.inject(". 1:1(0) ack 1001");
     script.expect(". 1001:3001(2000)");
+    script.after(ms(100));
     script.inject(". 1:1(0) ack 3001");
     script.expect(". 3001:7001(4000)");
     assert_eq!(script.connection.info().retransmissions, 1 + 2 + 4);

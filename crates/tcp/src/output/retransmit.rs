@@ -19,7 +19,9 @@ impl Connection {
         let lost = self.recovery.next_lost()?;
         let mss = u64::from(self.snd.mss);
         let mut room = self.congestion_room() / mss * mss;
-        if lost.start == self.snd.una && self.recovery.phase() == Phase::Loss {
+        // Nor does the next hole wait that a partial ACK told of (RFC 6582 3.2 step 3).
+        let at_once = self.recovery.phase() == Phase::Loss || !self.sack;
+        if lost.start == self.snd.una && at_once {
             room = room.max(mss);
         }
         let window = (self.snd.una + self.snd.window).saturating_sub(lost.start);
@@ -45,7 +47,8 @@ impl Connection {
         };
         let transmit = self.segment(cx, piece, cause);
         self.on_resent(cx.now, &piece, &transmit);
-        if lost.start == self.snd.una || !self.timers.is_set(Timer::Retransmit) {
+        let head = lost.start == self.snd.una && !self.recovery.is_impatient(mss);
+        if head || !self.timers.is_set(Timer::Retransmit) {
             self.watch_retransmission(cx.now);
         }
         Some(transmit)

@@ -1,5 +1,5 @@
-//! Which segments are lost: by time (RACK, RFC 8985 6.2 step 5), by count (RFC 6675), or by
-//! duplicate ACKs alone (RFC 6582). Each segment is judged once: what was sent once is looked at
+//! Which segments are lost: by time (RACK, RFC 8985 6.2 step 5) or by count (RFC 6675); by duplicate
+//! ACKs alone in `cumulative`. Each segment is judged once: what was sent once is looked at
 //! in the order of the stream, retransmissions in the order of their departure, and both walks
 //! stop at the first segment that is still open.
 
@@ -17,8 +17,6 @@ pub(super) struct Look {
     pub(super) now: Instant,
     pub(super) srtt: Option<Duration>,
     pub(super) mss: u64,
-    /// SND.UNA moved with this ACK.
-    pub(super) advanced: bool,
     /// Both sides send timestamps.
     pub(super) timestamps: bool,
 }
@@ -28,7 +26,6 @@ impl Recovery {
     pub(super) fn detect(&mut self, look: &Look) -> bool {
         self.reorder_deadline = None;
         if !self.sack {
-            // Nothing but the cumulative ACK tells of deliveries: time of departure is no guide.
             self.lose_by_duplicates(look);
             return false;
         }
@@ -122,20 +119,6 @@ impl Recovery {
         }
     }
 
-    /// RFC 6582: the third duplicate loses the first segment, and each partial ACK the next. Where
-    /// segments were late and not lost before, it takes more duplicates, but never more than half
-    /// of what is out: a loss leaves that many even if others are lost with it.
-    fn lose_by_duplicates(&mut self, look: &Look) {
-        let half = self.ledger.outstanding().div_ceil(look.mss) / 2;
-        let half = u32::try_from(half).unwrap_or(u32::MAX);
-        let threshold = self.reordering.min(half).max(DUPLICATE_THRESHOLD);
-        let third = self.phase < Phase::Recovery && self.duplicates >= threshold;
-        let partial = self.phase == Phase::Recovery && look.advanced;
-        if third || partial {
-            self.lose_first_segment(look.now, look.mss);
-        }
-    }
-
     /// One segment at the head, unless it is lost already.
     pub(super) fn lose_first_segment(&mut self, now: Instant, mss: u64) {
         let Some(first) = self.ledger.first().copied() else {
@@ -161,7 +144,7 @@ impl Recovery {
         }
     }
 
-    fn expect_by(&mut self, at: Instant) {
+    pub(super) fn expect_by(&mut self, at: Instant) {
         let earliest = self.reorder_deadline.map_or(at, |old| old.min(at));
         self.reorder_deadline = Some(earliest);
     }

@@ -7,6 +7,7 @@
 //! sample: [`Recovery::on_ack`] books what was delivered, [`Recovery::judge`] decides what that
 //! means. It answers with values; `connection` acts upon them.
 
+mod cumulative;
 mod detect;
 mod ledger;
 mod min_rtt;
@@ -96,6 +97,8 @@ pub(crate) struct Delivery {
     pub(crate) lowest: Option<Offset>,
     /// Something arrived that left before the timeout and was not resent (F-RTO).
     pub(crate) original: bool,
+    /// Without SACK: something resent was acknowledged sooner than its copy can have arrived.
+    pub(crate) early: bool,
     /// SACK blocks told news.
     pub(crate) sacked: bool,
     /// A D-SACK came.
@@ -132,6 +135,10 @@ pub(crate) struct Recovery {
     reorderings: u64,
     /// Duplicate ACKs of a peer without SACK, each of which stands for one segment.
     duplicates: u32,
+    /// Since when such a peer is known to miss the first segment that is out.
+    hole_since: Option<Instant>,
+    /// Partial ACKs of such a peer in this recovery (RFC 6582).
+    partial_acks: u32,
     /// Originals below this are judged: acknowledged, SACKed, lost or resent.
     judged: Offset,
     /// Retransmissions in the order of their departure, for RACK alone; no more of them than were
@@ -175,6 +182,8 @@ impl Recovery {
             reordering: DUPLICATE_THRESHOLD,
             reorderings: 0,
             duplicates: 0,
+            hole_since: None,
+            partial_acks: 0,
             judged: Offset::ZERO,
             again: VecDeque::new(),
             testing: false,
@@ -240,6 +249,8 @@ impl Recovery {
         let (recover, testing) = (self.recover, self.phase == Phase::Loss);
         self.rack.begin_ack();
         let (rack, rate, least) = (&mut self.rack, &mut self.rate, self.least.get());
+        let undo = (!self.sack).then_some(&mut self.undo);
+        let mut undo = undo.zip(least.map(cumulative::too_soon));
         let mut book = |entry: &Sent, acknowledged: bool| {
             let known = entry.sacked && acknowledged;
             if !known {
@@ -248,6 +259,13 @@ impl Recovery {
                 rack.on_delivered(entry, info.at, least);
                 rate.on_delivered(entry.stamp, entry.len(), info.at);
                 delivery.original |= testing && !entry.resent && entry.end <= recover;
+                if let Some((undo, too_soon)) = &mut undo
+                    && entry.resent
+                    && info.at - entry.sent_at() < *too_soon
+                {
+                    undo.on_duplicate(&(entry.start..entry.end));
+                    delivery.early = true;
+                }
             }
         };
         self.ledger
@@ -303,6 +321,7 @@ impl Recovery {
             self.ledger.lose(index);
         }
         self.duplicates = 0;
+        self.hole_since = None;
         self.prr = None;
         self.testing = false;
         self.forward = false;

@@ -11,7 +11,7 @@ use core::time::Duration;
 use handfast_packet::Instant;
 
 use super::detect::Look;
-use super::{DUPLICATE_THRESHOLD, Delivery, Phase, REORDERING_MAX, Recovery};
+use super::{Delivery, Phase, Recovery};
 use crate::seq::Offset;
 
 /// What the connection adds to a [`Delivery`] before it is judged.
@@ -84,9 +84,12 @@ impl Recovery {
         }
         if self.phase <= Phase::Recovery && self.undo.all_were_duplicates() {
             self.revert(&mut verdict);
+            if delivery.early {
+                self.note_late_original(judgement.nxt, delivery);
+            }
         }
         let was_loss = self.phase == Phase::Loss;
-        let copies_lost = self.detect(&self.look(judgement, delivery));
+        let copies_lost = self.detect(&Self::look(judgement));
         let opens = !was_loss || copies_lost;
         if may_enter && opens && self.phase != Phase::Recovery {
             self.enter(judgement, repaired_by_probe, delivery.una, &mut verdict);
@@ -97,13 +100,7 @@ impl Recovery {
     /// The reordering timer fired: something that was late is lost now.
     pub(crate) fn on_reorder_timeout(&mut self, judgement: &Judgement, una: Offset) -> Verdict {
         let mut verdict = Verdict::default();
-        let _ = self.detect(&Look {
-            now: judgement.now,
-            srtt: judgement.srtt,
-            mss: judgement.mss,
-            advanced: false,
-            timestamps: judgement.echo.is_some(),
-        });
+        let _ = self.detect(&Self::look(judgement));
         if self.ledger.lost_bytes() > 0 && self.phase < Phase::Recovery {
             self.enter(judgement, false, una, &mut verdict);
         }
@@ -134,87 +131,37 @@ impl Recovery {
         if self.phase >= Phase::Cwr {
             self.rack.on_recovery_end();
         }
-        if !self.sack && self.duplicates >= DUPLICATE_THRESHOLD {
-            // Duplicates that were not believed: this time they meant a loss.
-            self.reordering = DUPLICATE_THRESHOLD;
-        }
         self.duplicates = 0;
+        self.hole_since = None;
         self.prr = None;
         self.tlp.clear();
         self.reorder_deadline = None;
+        // Where a loss was found before, the timeout is not spurious.
+        self.testing = self.tests_timeouts && (self.sack || self.phase != Phase::Recovery);
         self.phase = Phase::Loss;
         self.recover = nxt;
-        self.testing = self.tests_timeouts;
         self.forward = false;
         self.refused = false;
         self.timeouts = self.timeouts.saturating_add(1);
         Timeout { repeated: !fresh }
     }
 
-    fn look(&self, judgement: &Judgement, delivery: &Delivery) -> Look {
+    fn look(judgement: &Judgement) -> Look {
         Look {
             now: judgement.now,
             srtt: judgement.srtt,
             mss: judgement.mss,
-            advanced: delivery.advanced(),
             timestamps: judgement.echo.is_some(),
         }
-    }
-
-    /// Without SACK only an ACK for an original tells of reordering: what was taken for lost was
-    /// late. By how much does not show, so all that was out counts, as in Linux.
-    fn note_lateness(&mut self, delivery: &Delivery, mss: u64) {
-        self.reorderings += 1;
-        let out = self.recover.saturating_sub(delivery.before).div_ceil(mss);
-        let degree = u32::try_from(out).unwrap_or(REORDERING_MAX);
-        self.reordering = self.reordering.max(degree).min(REORDERING_MAX);
-    }
-
-    /// Without SACK each duplicate ACK stands for one segment that arrived somewhere, and a
-    /// cumulative ACK explains those it covers: they are not delivered a second time.
-    fn count_duplicates(&mut self, judgement: &Judgement, delivery: &mut Delivery) {
-        if self.sack {
-            return;
-        }
-        let before = self.duplicates;
-        if delivery.advanced() {
-            let covered = (delivery.una - delivery.before).div_ceil(judgement.mss);
-            let covered = u32::try_from(covered).unwrap_or(u32::MAX);
-            // The hole itself was not among them.
-            self.duplicates = match self.phase {
-                Phase::Recovery => self.duplicates.saturating_sub(covered - 1),
-                _ => 0,
-            };
-            let known = u64::from(before - self.duplicates) * judgement.mss;
-            let least = delivery.bytes.min(judgement.mss);
-            delivery.bytes = delivery.bytes.saturating_sub(known).max(least);
-            return;
-        }
-        // After a timeout, duplicates of what was sent before it say nothing (RFC 6582 3.2).
-        if self.phase == Phase::Loss && judgement.nxt <= self.recover {
-            return;
-        }
-        // No more of them than there was in flight when the recovery began: who repeats an ACK for
-        // ever would otherwise pull segment after segment out of us (RFC 5681 3.2 step 4).
-        let out = match self.phase {
-            Phase::Recovery => self.recover.saturating_sub(delivery.una),
-            _ => self.ledger.outstanding(),
-        };
-        let holes = out.div_ceil(judgement.mss).saturating_sub(1);
-        let most = u32::try_from(holes).unwrap_or(u32::MAX);
-        self.duplicates = (before + judgement.duplicates).min(most.max(before));
-        delivery.bytes += u64::from(self.duplicates - before) * judgement.mss;
     }
 
     /// Fast recovery goes on, ends, or is undone. Returns whether a new one may begin at once.
     fn go_on(&mut self, judgement: &Judgement, delivery: &Delivery, verdict: &mut Verdict) -> bool {
         let older = self.undo.is_older(judgement.echo);
-        if older && !self.sack {
-            self.note_lateness(delivery, judgement.mss);
-        }
         if delivery.una >= self.recover {
             if older || self.undo.all_were_duplicates() {
                 self.revert(verdict);
+                self.note_late_original(judgement.nxt, delivery);
             }
             // Without SACK, duplicates of what was resent may still come and must not start
             // another recovery (RFC 6582 section 3.2): wait for news above.
@@ -226,7 +173,7 @@ impl Recovery {
         }
         if delivery.advanced() && older {
             // The ACK is for an original: it was late, not lost.
-            self.rack.reordering_seen = true;
+            self.note_late_original(judgement.nxt, delivery);
             if self.ledger.again_bytes() > 0 {
                 return false;
             }
@@ -278,6 +225,7 @@ impl Recovery {
         verdict.recovered |= !verdict.spurious;
         self.prr = None;
         self.duplicates = 0;
+        self.hole_since = None;
         self.undo.finish();
         self.phase = Phase::Open;
     }
@@ -309,6 +257,7 @@ impl Recovery {
                 verdict.reduction = Some(Reduction::Loss);
             }
             self.phase = Phase::Recovery;
+            self.partial_acks = 0;
             self.recover = judgement.nxt;
             self.tlp.clear();
             return;

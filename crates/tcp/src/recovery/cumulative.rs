@@ -1,0 +1,145 @@
+//! A peer without SACK: what is lost (RFC 5681 3.2, RFC 6582) and what only came late, by cumulative
+//! ACKs and their duplicates alone.
+//!
+//! Three duplicates prove a loss where segments keep their order. Where they do not, a count of
+//! duplicates says how fast we send, not how late a segment is: there the third duplicate and the
+//! partial ACK are believed only when the reordering window of RACK (RFC 8985 6.2 step 4) has passed.
+//! Meanwhile each duplicate lets new text go (RFC 3042, RFC 4653).
+
+use core::time::Duration;
+
+use super::detect::Look;
+use super::rack::{self, Verdict};
+use super::{DUPLICATE_THRESHOLD, Delivery, Judgement, Phase, REORDERING_MAX, Recovery};
+use crate::seq::Offset;
+
+/// With more holes than this, resending everything in slow start takes less time than one hole for
+/// each round trip.
+const HOLES_MAX: u32 = 8;
+
+/// A copy whose ACK comes earlier than this after it left cannot have caused it, where `least` is
+/// the least round trip. Half of that leaves room for a path that has become shorter.
+pub(super) fn too_soon(least: Duration) -> Duration {
+    least / 2
+}
+
+impl Recovery {
+    /// Without SACK each duplicate ACK stands for one segment that arrived somewhere, and a
+    /// cumulative ACK explains those it covers: they are not delivered a second time.
+    pub(super) fn count_duplicates(&mut self, judgement: &Judgement, delivery: &mut Delivery) {
+        if self.sack {
+            return;
+        }
+        let before = self.duplicates;
+        if delivery.advanced() {
+            return self.explain_duplicates(judgement, delivery);
+        }
+        // After a timeout, duplicates of what was sent before it say nothing (RFC 6582 3.2).
+        if self.phase == Phase::Loss && judgement.nxt <= self.recover {
+            return;
+        }
+        // No more of them than there was in flight when the recovery began: who repeats an ACK for
+        // ever would otherwise pull segment after segment out of us (RFC 5681 3.2 step 4).
+        let out = match self.phase {
+            Phase::Recovery => self.recover.saturating_sub(delivery.una),
+            _ => self.ledger.outstanding(),
+        };
+        let holes = out.div_ceil(judgement.mss).saturating_sub(1);
+        let most = u32::try_from(holes).unwrap_or(u32::MAX);
+        self.duplicates = (before + judgement.duplicates).min(most.max(before));
+        delivery.bytes += u64::from(self.duplicates - before) * judgement.mss;
+        if self.duplicates > before && self.phase < Phase::Recovery {
+            self.hole_since.get_or_insert(judgement.now);
+        }
+    }
+
+    /// SND.UNA moved: duplicates were about what it has passed.
+    fn explain_duplicates(&mut self, judgement: &Judgement, delivery: &mut Delivery) {
+        let before = self.duplicates;
+        if before > 0 && self.phase < Phase::Recovery && !delivery.ambiguous {
+            // A hole that closed without our doing.
+            self.note_degree(before + 1);
+        }
+        let covered = (delivery.una - delivery.before).div_ceil(judgement.mss);
+        let covered = u32::try_from(covered).unwrap_or(u32::MAX);
+        // The hole itself was not among them.
+        self.duplicates = match self.phase {
+            Phase::Recovery => self.duplicates.saturating_sub(covered - 1),
+            _ => 0,
+        };
+        let known = u64::from(before - self.duplicates) * judgement.mss;
+        let least = delivery.bytes.min(judgement.mss);
+        delivery.bytes = delivery.bytes.saturating_sub(known).max(least);
+        let partial = self.phase == Phase::Recovery && delivery.una < self.recover;
+        self.hole_since = partial.then_some(judgement.now);
+        self.partial_acks += u32::from(partial);
+    }
+
+    /// RFC 6582: the third duplicate loses the first segment, and each partial ACK the next.
+    pub(super) fn lose_by_duplicates(&mut self, look: &Look) {
+        let (Some(since), Some(first)) = (self.hole_since, self.ledger.first()) else {
+            return;
+        };
+        let suspected = match self.phase {
+            Phase::Loss => false,
+            Phase::Recovery => true,
+            Phase::Open | Phase::Disorder | Phase::Cwr => self.duplicates >= DUPLICATE_THRESHOLD,
+        };
+        if !suspected || first.lost {
+            return;
+        }
+        let lost_at = if self.rack.reordering_seen {
+            let least = self.least.get().unwrap_or_default();
+            let srtt = look.srtt.unwrap_or_default();
+            let window = self.rack.window(false, least, srtt);
+            match rack::detect(&self.rack, window, first, look.now) {
+                Verdict::Lost => look.now,
+                Verdict::Late(at) => at,
+                Verdict::Unknown => since + window,
+            }
+        } else {
+            since
+        };
+        if lost_at <= look.now {
+            self.lose_first_segment(look.now, look.mss);
+        } else {
+            self.expect_by(lost_at);
+        }
+    }
+
+    /// Something that was resent had only been late. The first time teaches that the path reorders,
+    /// further ones that the wait for what is late is too short.
+    pub(super) fn note_late_original(&mut self, nxt: Offset, delivery: &Delivery) {
+        if !self.sack {
+            if self.rack.reordering_seen {
+                self.rack.on_duplicate(delivery.una, nxt);
+            }
+            self.note_degree(self.duplicates.max(DUPLICATE_THRESHOLD) + 1);
+        }
+        self.rack.reordering_seen = true;
+    }
+
+    /// Without SACK: whether a partial ACK shall not restart the retransmission timer, so that the
+    /// timer ends a recovery of many holes (the impatient variant of RFC 6582 section 4). The first
+    /// one restarts it in any case.
+    pub(crate) fn is_impatient(&self, mss: u64) -> bool {
+        if self.sack || self.phase != Phase::Recovery || self.partial_acks < 2 {
+            return false;
+        }
+        if self.partial_acks > HOLES_MAX {
+            return true;
+        }
+        let una = self
+            .ledger
+            .first()
+            .map_or(self.recover, |first| first.start);
+        let out = self.recover.saturating_sub(una).div_ceil(mss);
+        out.saturating_sub(u64::from(self.duplicates)) > u64::from(HOLES_MAX)
+    }
+
+    fn note_degree(&mut self, segments: u32) {
+        self.rack.reordering_seen = true;
+        self.reorderings += 1;
+        self.reordering = self.reordering.max(segments).min(REORDERING_MAX);
+    }
+}

@@ -1,0 +1,124 @@
+//! Loss recovery against a peer without SACK where segments come late (RFC 6582, RFC 8985 6.2 step 4,
+//! RFC 3522) and where many of them are lost at once.
+
+mod common;
+
+use common::{Script, Setup, ms};
+use handfast_packet::cause::Cause;
+
+/// A round trip of 100 ms, `count` segments of 1,000 bytes out, the first of which is missing after
+/// a round trip.
+fn with_segments_out(count: u16) -> Script {
+    let setup = Setup::default().config(|config| config.initial_window = count);
+    let mut script = Script::established(&setup.rtt(ms(100)));
+    script.write(1_000 * usize::from(count));
+    script.expect_bytes(1, 1 + 1_000 * i64::from(count));
+    script.after(ms(100));
+    script
+}
+
+fn duplicates(script: &mut Script, count: usize, at: u64) {
+    for _ in 0..count {
+        script.inject(&format!(". 1:1(0) ack {at}"));
+    }
+}
+
+/// A copy cannot be acknowledged sooner than any round trip took: the original had been late, and
+/// the reduction is taken back.
+#[test]
+fn an_ack_sooner_than_a_round_trip_is_for_the_original() {
+    for (wait, undone) in [(49, true), (50, false)] {
+        let mut script = with_segments_out(10);
+        duplicates(&mut script, 3, 1);
+        script.expect(". 1:1001(1000)");
+        script.after(ms(wait));
+        script.inject(". 1:1(0) ack 10001");
+        script.write(1_000);
+        script.expect("P. 10001:11001(1000)");
+        script.after(ms(100));
+        script.inject(". 1:1(0) ack 11001");
+        let window = script.connection.info().congestion_window;
+        assert_eq!(window >= 10_000, undone, "{wait} ms: {window}");
+    }
+}
+
+/// Where segments were seen to come late, three duplicates prove a loss only when the reordering
+/// window, a quarter of the round trip, has passed since the first of them.
+#[test]
+fn on_a_path_that_reorders_the_third_duplicate_waits() {
+    // Learnt from a mistake, or from two duplicates and then progress.
+    for mistake in [true, false] {
+        let mut script = with_segments_out(20);
+        duplicates(&mut script, if mistake { 3 } else { 2 }, 1);
+        if mistake {
+            script.expect(". 1:1001(1000)");
+            script.after(ms(10));
+        }
+        script.inject(". 1:1(0) ack 4001");
+        duplicates(&mut script, 5, 4_001);
+        script.expect_nothing_for(ms(24));
+        script.after(ms(1));
+        let again = script.expect(". 4001:5001(1000)");
+        assert_eq!(again.cause, Cause::FastRetransmit, "mistake {mistake}");
+    }
+}
+
+/// What comes within that time was not lost, and nothing is resent or reduced.
+#[test]
+fn what_is_late_by_less_is_not_resent() {
+    let mut script = with_segments_out(20);
+    duplicates(&mut script, 2, 1);
+    script.inject(". 1:1(0) ack 4001");
+    duplicates(&mut script, 9, 4_001);
+    script.after(ms(24));
+    script.inject(". 1:1(0) ack 15001");
+    script.expect_nothing_for(ms(100));
+    let info = script.connection.info();
+    assert_eq!(
+        (info.retransmissions, info.slow_start_threshold),
+        (0, u64::MAX)
+    );
+}
+
+/// A wait that was too short becomes longer.
+#[test]
+fn each_mistake_makes_the_wait_longer() {
+    let mut script = with_segments_out(30);
+    duplicates(&mut script, 2, 1);
+    script.inject(". 1:1(0) ack 4001");
+    duplicates(&mut script, 3, 4_001);
+    script.after(ms(25));
+    script.expect(". 4001:5001(1000)");
+    script.after(ms(10));
+    script.inject(". 1:1(0) ack 8001");
+    duplicates(&mut script, 3, 8_001);
+    script.expect_nothing_for(ms(49));
+    script.after(ms(1));
+    script.expect(". 8001:9001(1000)");
+}
+
+/// RFC 6582 section 4: where one hole for each round trip takes too long, only the first partial ACK
+/// restarts the retransmission timer, and the timer resends everything.
+#[test]
+fn many_holes_are_left_to_the_timer() {
+    for (duplicated, impatient) in [(3, true), (20, false)] {
+        let mut script = with_segments_out(30);
+        duplicates(&mut script, duplicated, 1);
+        script.expect(". 1:1001(1000)");
+        script.sent();
+        for hole in [1_001, 2_001, 3_001] {
+            script.after(ms(100));
+            script.inject(&format!(". 1:1(0) ack {hole}"));
+            let again = script.expect(&format!(". {hole}:{}(1000)", hole + 1_000));
+            assert_eq!(again.cause, Cause::FastRetransmit);
+            script.sent();
+        }
+        // 300 ms after the first partial ACK.
+        script.after(ms(100));
+        assert_eq!(
+            script.connection.info().timeouts == 1,
+            impatient,
+            "{duplicated}"
+        );
+    }
+}
