@@ -163,14 +163,14 @@ impl Reassembler {
         self.early = VecDeque::new();
     }
 
-    /// Forgets what came too early: the stream ends before it.
-    pub(crate) fn discard_early(&mut self) {
-        self.early = VecDeque::new();
-    }
-
     /// The first byte in order that is not here yet.
     pub(crate) fn next(&self) -> Offset {
         self.next
+    }
+
+    /// Behind the last byte that is here, in order or not.
+    pub(crate) fn end(&self) -> Offset {
+        self.early.back().map_or(self.next, |run| run.end)
     }
 
     /// Bytes in order and unread.
@@ -185,7 +185,7 @@ impl Reassembler {
 
     /// From the first hole to the last byte beyond it: bytes that reading cannot free.
     pub(crate) fn beyond_gaps(&self) -> u64 {
-        self.early.back().map_or(0, |run| run.end - self.next)
+        self.end() - self.next
     }
 
     /// The ranges beyond holes, ascending; none touches another.

@@ -204,14 +204,3 @@ fn the_fin_and_little_text_tell_of_ranges_too() {
     script.shutdown();
     script.expect("F. 1011:1011(0) ack 1 <sack 1001:1101>");
 }
-
-/// RFC 2018 section 4: a block lies behind the ACK with a hole between. Text behind the FIN is
-/// not such a block, and takes no memory any more.
-#[test]
-fn text_behind_the_fin_is_not_told() {
-    let mut script = Script::established(&Setup::sack());
-    script.inject(". 2:102(100) ack 1");
-    script.expect(". 1:1(0) ack 1 <sack 2:102>");
-    script.inject("F. 1:1(0) ack 1");
-    script.expect(". 1:1(0) ack 2 <>");
-}

@@ -541,3 +541,25 @@ fn rfc9293_3_10_7_4_eighth_a_fin_behind_the_window_is_trimmed() {
         script.expect_state(state);
     }
 }
+
+/// RFC 9293 does not say which of two contradicting segments is right; as with text (3.10.7.4), what
+/// came first stays. The ACK of what was never sent, and an end in the middle, would be worse.
+#[test]
+fn rfc9293_3_10_7_4_eighth_a_fin_in_front_of_text_that_is_here_is_no_end() {
+    for &state in RECEIVING {
+        let mut script = Script::in_state(&Setup::default(), state);
+        script.inject(". R+10:R+20(10) ack U");
+        script.sent();
+        for fin in ["F. R:R(0) ack U", "F. R+15:R+15(0) ack U"] {
+            script.inject(fin);
+            script.expect(". S:S(0) ack R");
+            script.expect_state(state);
+        }
+        script.inject("P. R:R+10(10) ack U");
+        script.read(20);
+        script.expect_state(state);
+        script.sent();
+        script.inject("F. R+20:R+20(0) ack U");
+        assert_eq!(script.try_read(), Ok(0));
+    }
+}

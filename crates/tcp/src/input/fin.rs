@@ -14,7 +14,10 @@ impl Connection {
     /// is here.
     pub(super) fn fin_arrives(&mut self, now: Instant, control: Control, text_end: Offset) {
         let in_window = self.rcv.data.next() <= text_end && text_end <= self.rcv.right_edge;
-        if control == Control::Fin && self.rcv.fin.is_none() && in_window {
+        // A FIN in front of text that is here contradicts it, and what came first wins, as with
+        // text: whoever forged one of the two cannot cut the stream short.
+        let is_last = self.rcv.data.end() <= text_end;
+        if control == Control::Fin && self.rcv.fin.is_none() && in_window && is_last {
             self.rcv.fin = Some(text_end);
         }
         if self.rcv.fin.is_some_and(|at| at <= self.rcv.data.next()) {
@@ -25,9 +28,6 @@ impl Connection {
             let answers = waits && text && self.acks.is_even();
             self.close.shut_remote();
             self.acks.on_fin();
-            // A peer that sent text behind its own FIN contradicts itself; that text is no hole's
-            // far side.
-            self.rcv.data.discard_early();
             if answers {
                 // An application that has read a request now closes or answers soon, and the ACK
                 // goes with that (RFC 9293 MUST-58).
