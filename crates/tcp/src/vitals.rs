@@ -21,6 +21,9 @@ pub struct Vitals {
     pub congestion_window: u64,
     /// Text of a full segment.
     pub mss: u16,
+    /// How often [`Vitals::in_flight`] was counted anew, and became more without anything sent: after
+    /// a timeout, or because losses turned out to be none.
+    pub recounts: u64,
     /// All text that was sent, copies included.
     pub sent: u64,
     /// Text that was acknowledged.
@@ -42,6 +45,7 @@ impl Connection {
             in_flight: of_living(self.in_flight()),
             congestion_window: self.congestion_window(),
             mss: self.snd.mss,
+            recounts: self.recovery.recounts(),
             sent: self.tally.bytes_sent,
             acknowledged: self.info.bytes_acked,
             timer: self.next_timeout(),

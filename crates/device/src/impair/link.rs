@@ -43,7 +43,7 @@ pub struct LinkStatistics {
     pub marked: u64,
     /// Dropped because the queue before the bottleneck (or the link itself) was full.
     pub overflowed: u64,
-    /// Damaged on the way.
+    /// Damaged on the way; what has no checksum of its own (ARP) was dropped for it.
     pub corrupted: u64,
     /// Sent twice.
     pub duplicated: u64,
@@ -194,7 +194,9 @@ impl<F: WireSegment> Link<F> {
         let Arrival { faulty, dice, .. } = arrival;
         if *faulty && self.spec.corrupt.happens(dice.corrupt) {
             self.statistics.corrupted += 1;
-            segment.corrupt(self.medium, dice.bit);
+            if !segment.corrupt(self.medium, dice.bit) {
+                return;
+            }
         }
         if *faulty && self.spec.duplicate.happens(dice.duplicate) {
             self.statistics.duplicated += 1;

@@ -21,8 +21,10 @@ pub(crate) trait WireSegment: Clone {
     /// What a router answers that cannot pass the segment on because of its length, if anything.
     /// The segment is of no use afterwards.
     fn answer_too_big(&mut self, medium: Medium, mtu: u16) -> Option<Vec<u8>>;
-    /// Flips one bit behind the link header, in a way that checksums can see.
-    fn corrupt(&mut self, medium: Medium, random: u64);
+    /// Flips one bit behind the link header, in a way that checksums can see. `false`, and no change,
+    /// for what is no IP packet, such as ARP: it has no checksum but that of its link, by which the
+    /// next station drops it.
+    fn corrupt(&mut self, medium: Medium, random: u64) -> bool;
 }
 
 impl WireSegment for RxFrame {
@@ -60,7 +62,10 @@ impl WireSegment for RxFrame {
         too_big::answer(completed.as_deref().unwrap_or(&self.data), medium, mtu)
     }
 
-    fn corrupt(&mut self, medium: Medium, random: u64) {
+    fn corrupt(&mut self, medium: Medium, random: u64) -> bool {
+        if find_ip(&self.data, medium).is_none() {
+            return false;
+        }
         // What the device vouched for is no longer true, so the true checksum must be there.
         let completed = match self.checksum {
             RxChecksum::Partial => complete_received(self, medium),
@@ -72,6 +77,7 @@ impl WireSegment for RxFrame {
         }
         self.data = Chunk::from(bytes);
         self.checksum = RxChecksum::Unknown;
+        true
     }
 }
 
@@ -101,15 +107,18 @@ impl WireSegment for TxFrame {
         too_big::answer(&self.to_vec(), medium, mtu)
     }
 
-    fn corrupt(&mut self, medium: Medium, random: u64) {
+    fn corrupt(&mut self, medium: Medium, random: u64) -> bool {
+        if find_ip(headers_of(self), medium).is_none() {
+            return false;
+        }
         // A device below that completed the checksum would hide the damage.
         complete_checksum(self);
         let Some((mut at, bit)) = pick_bit(self.len(), medium, random) else {
-            return;
+            return false;
         };
         if at < self.head.len() {
             self.head.bytes_mut()[at] ^= bit;
-            return;
+            return true;
         }
         at -= self.head.len();
         let mut body = Payload::new();
@@ -129,6 +138,7 @@ impl WireSegment for TxFrame {
             };
         }
         self.body = body;
+        true
     }
 }
 

@@ -43,7 +43,8 @@ pub struct LinkSpec {
     pub burst: Option<Burst>,
     /// What is larger is dropped. `None` for whatever the device takes.
     pub mtu: Option<Mtu>,
-    /// One bit of a segment is flipped with this probability.
+    /// One bit of a segment is flipped with this probability; what is no IP packet is dropped
+    /// instead, as only the checksum of its link would have told.
     pub corrupt: Probability,
     /// A segment arrives twice with this probability.
     pub duplicate: Probability,

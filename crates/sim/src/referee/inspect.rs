@@ -136,9 +136,14 @@ fn judge_window(vitals: &Vitals, before: Option<&Vitals>) -> Result<(), Broken> 
     let grown = before.congestion_window + (vitals.acknowledged - before.acknowledged);
     let window = vitals.congestion_window.max(grown);
     let mss = u64::from(vitals.mss.max(before.mss));
+    // What counted as lost or arrived may count as under way again, whether there is room or not.
+    let again = match vitals.recounts > before.recounts {
+        true => before.outstanding.saturating_sub(before.in_flight),
+        false => 0,
+    };
     let excess = vitals
         .in_flight
-        .saturating_sub(window + EXTRA_SEGMENTS * mss);
+        .saturating_sub(window + again + EXTRA_SEGMENTS * mss);
     let sent = vitals.sent - before.sent;
     if excess > 0 && vitals.in_flight > before.in_flight && sent >= excess {
         return broken(
@@ -161,6 +166,7 @@ mod tests {
             in_flight: 0,
             congestion_window: 10_000,
             mss: 1_000,
+            recounts: 0,
             sent: 0,
             acknowledged: 0,
             timer: None,
@@ -281,6 +287,40 @@ mod tests {
         for right in [shrunk, grown, undone] {
             assert_eq!(rule(full, right), None, "{right:?}");
         }
+        // A timeout forgets the duplicates that had taken 4,000 out, while the first segment leaves.
+        let halved = Vitals {
+            outstanding: 14_000,
+            ..full
+        };
+        let restated = Vitals {
+            outstanding: 14_000,
+            recounts: 1,
+            sent: 11_000,
+            ..more
+        };
+        assert_eq!(rule(halved, restated), None);
+        let recounts = 0;
+        let broken = Some("beyond-the-congestion-window");
+        assert_eq!(
+            rule(
+                halved,
+                Vitals {
+                    recounts,
+                    ..restated
+                }
+            ),
+            broken
+        );
+        let beyond = Vitals {
+            in_flight: 19_000,
+            sent: 19_000,
+            ..restated
+        };
+        assert_eq!(
+            rule(halved, beyond),
+            broken,
+            "no more than what was out before"
+        );
     }
 
     #[test]

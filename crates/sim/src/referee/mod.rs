@@ -18,6 +18,7 @@ mod stream;
 mod wire;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use handfast::{Host, Instant};
@@ -46,6 +47,24 @@ impl fmt::Display for Violation {
         write!(f, "{} s: {}: {}", self.at, self.rule, self.detail)
     }
 }
+
+/// A rule that a segment on the wire seems to break, and what may explain it.
+#[derive(Clone, Copy, Debug)]
+pub struct Suspect {
+    /// The name of the rule.
+    pub rule: &'static str,
+    /// The end of the host that sent the segment.
+    pub local: SocketAddr,
+    /// The other end.
+    pub remote: SocketAddr,
+    /// The two ends had a connection before this one, or are about to begin another.
+    pub again: bool,
+    /// The host answered a SYN of this pair with a cookie.
+    pub cookie: bool,
+}
+
+/// Whether a suspect is let go.
+pub(crate) type Pardon = Box<dyn Fn(&Suspect) -> bool + Send>;
 
 /// The referee of one world. Clones are the same referee.
 #[derive(Clone, Default)]
@@ -97,6 +116,19 @@ impl Referee {
     /// A referee that has seen nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A referee that lets those go whom `pardon` excuses: that host is no longer judged on that
+    /// pair of ends, and everything else is.
+    pub fn pardoning(pardon: impl Fn(&Suspect) -> bool + Send + 'static) -> Self {
+        let referee = Self::new();
+        referee.lock().table.pardon = Some(Box::new(pardon));
+        referee
+    }
+
+    /// How many suspects were let go.
+    pub fn pardoned(&self) -> u64 {
+        self.lock().table.pardoned
     }
 
     /// Watches the wire of host number `host`: for `handfast_device::Record` as the outermost

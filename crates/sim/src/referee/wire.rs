@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 
 use handfast_packet::record::{Direction, FrameRecord};
 
-use super::Verdict;
 use super::flow::Flow;
 use super::frame::{self, Frame};
+use super::{Pardon, Suspect, Verdict};
 
 /// Most connections that are watched; those after them are not.
 pub(super) const FLOWS_MAX: usize = 65_536;
@@ -23,7 +23,7 @@ struct Key {
 }
 
 /// All connections of a world.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Table {
     index: HashMap<Key, usize>,
     flows: Vec<Flow>,
@@ -31,6 +31,10 @@ pub(super) struct Table {
     latest: Option<(Key, usize)>,
     /// Hosts that received parts of datagrams: what those were is not known.
     blurred: Vec<u32>,
+    /// Who is let go; `None` for nobody.
+    pub(super) pardon: Option<Pardon>,
+    /// How many were.
+    pub(super) pardoned: u64,
 }
 
 impl Table {
@@ -59,7 +63,9 @@ impl Table {
                 let Some(flow) = self.flow(key) else { return };
                 if !out {
                     flow.received(&seen);
-                } else if let Err(broken) = flow.sent(&seen) {
+                } else if let Err(broken) = flow.sent(&seen)
+                    && !self.lets_go(key, broken.rule)
+                {
                     verdict.broken(record.at, broken.rule, || {
                         format!("host {host}, {local} to {remote}: {}", broken.detail)
                     });
@@ -74,6 +80,27 @@ impl Table {
             Frame::Fragment if !out && !self.blurred.contains(&host) => self.blurred.push(host),
             Frame::Fragment | Frame::Damaged(_) | Frame::Other => {}
         }
+    }
+
+    /// Whether somebody who broke `rule` is pardoned; that flow is judged no more.
+    fn lets_go(&mut self, key: Key, rule: &'static str) -> bool {
+        let flow = self.find(key).and_then(|index| self.flows.get_mut(index));
+        let (Some(flow), Some(pardon)) = (flow, &self.pardon) else {
+            return false;
+        };
+        let suspect = Suspect {
+            rule,
+            local: key.local,
+            remote: key.remote,
+            again: flow.is_again(),
+            cookie: flow.has_sent_cookie(),
+        };
+        if !pardon(&suspect) {
+            return false;
+        }
+        flow.look_away();
+        self.pardoned += 1;
+        true
     }
 
     fn flow(&mut self, key: Key) -> Option<&mut Flow> {

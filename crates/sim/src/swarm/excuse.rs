@@ -18,12 +18,12 @@ pub(super) fn is_excused(plan: &Plan, flow: &FlowPlan, kind: ErrorKind) -> bool 
             !flow.open || (flow.early.is_some() && (is_cut(flow) || gives_up))
         }
         ErrorKind::TimedOut => gives_up,
-        ErrorKind::HostUnreachable => is_lossy(plan),
+        ErrorKind::HostUnreachable => is_lossy(plan, flow),
         ErrorKind::ConnectionReset
         | ErrorKind::NotConnected
         | ErrorKind::BrokenPipe
         | ErrorKind::ConnectionAborted => {
-            gives_up || is_cut(flow) || is_shut_out(plan, flow) || is_forgotten(plan)
+            gives_up || is_cut(flow) || is_shut_out(plan, flow) || is_forgotten(plan, flow)
         }
         // No port is left while others are in use or in TIME-WAIT.
         ErrorKind::AddrNotAvailable => plan.hosts[flow.from].ports < 100,
@@ -31,46 +31,26 @@ pub(super) fn is_excused(plan: &Plan, flow: &FlowPlan, kind: ErrorKind) -> bool 
     }
 }
 
-/// TIME-WAIT entries may have to make room for others.
-fn is_forgetful(plan: &Plan) -> bool {
-    plan.hosts.iter().any(|host| host.time_wait_max < 100)
+/// Whether a side of some flow may fail without an application that wants it.
+pub(super) fn is_lenient(plan: &Plan) -> bool {
+    plan.flows
+        .iter()
+        .any(|flow| is_impatient(plan, flow) || is_shut_out(plan, flow) || is_forgotten(plan, flow))
 }
 
-/// The last ACK may be lost, and TIME-WAIT over when the FIN comes again.
-fn is_forgotten(plan: &Plan) -> bool {
-    let hosts = plan.hosts.iter();
-    let least = hosts
-        .map(|host| host.tcp.time_wait)
-        .min()
-        .unwrap_or_default();
-    is_forgetful(plan) || (is_lossy(plan) && least < plan.world.faults * 2 + Duration::from_secs(3))
+/// The two hosts of a flow.
+fn ends<'a>(plan: &'a Plan, flow: &FlowPlan) -> [&'a HostPlan; 2] {
+    [flow.from, flow.to].map(|end| &plan.hosts[end])
 }
 
-/// Whether the plan excuses that a referee saw `rule` broken.
-///
-/// - Where TIME-WAIT entries have to make room for others, who comes late meets a host that has
-///   forgotten him: an ACK and a RST cross, or a new connection begins where an old one ended.
-/// - A port that is used again at once begins at numbers that its last connection has used, as the
-///   clock of RFC 6528 is slower than a wire without delay; who sees only the wire cannot tell.
-/// - The ACK of a cookie is as good a second time: a segment of a client whose RST was lost opens
-///   the connection again (RFC 4987 3.6), with the numbers that it had. And SYN-ACKs of several SYNs
-///   of a client that gave up in between leave one after the other.
-/// - Where a device keeps the SYN of a port that is used again, text of the connection before is
-///   answered by resets that the wire sees after the SYN, and their reasons before it.
-pub(super) fn is_excused_violation(plan: &Plan, rule: &str) -> bool {
-    let forgets = is_forgetful(plan);
-    let cookies = plan.flows.iter().any(|flow| {
-        flow.cookies == SynCookies::Always
-            || (flow.cookies == SynCookies::OnOverflow && flow.half_open < 100)
-    });
-    let slow = plan.hosts.iter().any(|host| host.frames > 0);
-    let reuses = plan.hosts.iter().any(|host| host.ports < 100);
-    match rule {
-        "sent-after-reset" | "ack-moved-back" | "ack-of-nothing" | "echo-went-back"
-        | "echo-of-nothing" => forgets || cookies || reuses,
-        "reset-for-a-reset" => slow && reuses,
-        _ => false,
-    }
+/// A host may have forgotten a connection that its peer believes in: where TIME-WAIT entries have
+/// to make room for others, and where the last ACK may be lost, and TIME-WAIT is over when the FIN
+/// comes again.
+fn is_forgotten(plan: &Plan, flow: &FlowPlan) -> bool {
+    let ends = ends(plan, flow);
+    let least = ends.iter().map(|host| host.tcp.time_wait).min();
+    let short = least.unwrap_or_default() < plan.world.faults * 2 + Duration::from_secs(3);
+    ends.iter().any(|host| host.time_wait_max < 100) || (is_lossy(plan, flow) && short)
 }
 
 /// One of its applications ends it at will.
@@ -83,9 +63,11 @@ fn is_cut(flow: &FlowPlan) -> bool {
 /// The server may have forgotten a client that believes to be connected.
 fn is_shut_out(plan: &Plan, flow: &FlowPlan) -> bool {
     let crowded = flow.overflow == Overflow::Reset && flow.backlog < 100;
-    let cookies = flow.cookies != SynCookies::Off && (flow.backlog < 100 || is_lossy(plan));
+    let cookies = flow.cookies != SynCookies::Off && (flow.backlog < 100 || is_lossy(plan, flow));
     let tired = plan.hosts[flow.to].tcp.syn_ack_retries.is_some();
-    crowded || cookies || (tired && is_lossy(plan) && plan.world.faults > Duration::from_secs(1))
+    crowded
+        || cookies
+        || (tired && is_lossy(plan, flow) && plan.world.faults > Duration::from_secs(1))
 }
 
 /// One of its hosts gives up sooner than faults end or answers come.
@@ -103,18 +85,11 @@ pub(super) fn is_impatient(plan: &Plan, flow: &FlowPlan) -> bool {
         let all = [tcp.user_timeout, Some(tcp.connect_timeout), probes, retries];
         all.into_iter().flatten().min().expect("one is always set")
     };
-    let least = [flow.from, flow.to]
-        .map(|end| patience(&plan.hosts[end]))
-        .into_iter()
-        .min()
-        .expect("two ends");
+    let least = ends(plan, flow).map(patience).into_iter().min();
+    let least = least.expect("two ends");
     let mut trouble = Duration::ZERO;
-    if is_lossy(plan) {
+    if is_lossy(plan, flow) {
         trouble += plan.world.faults * 2 + Duration::from_secs(3);
-    }
-    if plan.hosts.iter().any(|host| host.link.contains("corrupt")) {
-        // ARP has no checksum: until it is asked again, a neighbour is somewhere else.
-        trouble += Duration::from_secs(20);
     }
     if flow.backlog < 100 {
         // The handshake completes when there is room.
@@ -129,11 +104,11 @@ pub(super) fn is_impatient(plan: &Plan, flow: &FlowPlan) -> bool {
 }
 
 /// Segments may get lost, or be kept for long.
-fn is_lossy(plan: &Plan) -> bool {
+fn is_lossy(plan: &Plan, flow: &FlowPlan) -> bool {
     const FAULTS: [&str; 8] = [
         "loss", "burst", "corrupt", "drop", "down", "reorder", "queue", "mtu",
     ];
-    plan.hosts
+    ends(plan, flow)
         .iter()
         .any(|host| FAULTS.iter().any(|fault| host.link.contains(fault)))
 }

@@ -21,7 +21,7 @@ use crate::World;
 use crate::referee::{Received, Referee, Sent};
 
 /// The port of the first flow.
-const PORT: u16 = 1_000;
+pub(super) const PORT: u16 = 1_000;
 const CLIENT: &str = "client";
 const SERVER: &str = "server";
 /// Pause of a client that found no port.
@@ -50,6 +50,10 @@ pub(super) struct Shared {
 /// A conversation as its client began it.
 struct Talk {
     key: u64,
+    /// A server took it for its own.
+    accepted: bool,
+    /// The server's side may be that of the conversation before.
+    unclear: bool,
     /// For the server; `None` once it has them.
     ledgers: Option<(Sent, Received)>,
     /// How many there were with these addresses, and how many the server is done with.
@@ -192,6 +196,8 @@ impl Shared {
             gone: gone.clone(),
             void: Rc::clone(&void),
             key,
+            accepted: false,
+            unclear,
             ledgers: (!unclear).then_some(for_server),
             begun: before.map_or(0, |talk| talk.begun) + 1,
             finished: before.map_or(0, |talk| talk.finished),
@@ -211,16 +217,19 @@ impl Shared {
         match talks.get_mut(&(flow, client)) {
             Some(talk) => {
                 // The text of a SYN may come twice, to two connections (RFC 7413 2.1).
-                let again = talk.ledgers.is_none();
+                let again = talk.accepted;
+                talk.accepted = true;
                 talk.void.set(talk.void.get() || again);
                 let [client, server] = &talk.gone;
+                let nobody = Rc::new(Cell::new(true));
                 Begun {
                     key: talk.key,
                     ledgers: talk.ledgers.take(),
-                    // The client knows of one of them only.
-                    gone: match again {
-                        true => [Rc::new(Cell::new(true)), Gone::default()],
-                        false => [Rc::clone(client), Rc::clone(server)],
+                    // The client knows of one of them only, or is no longer the one that asked.
+                    gone: match (again, talk.unclear) {
+                        (false, false) => [Rc::clone(client), Rc::clone(server)],
+                        (_, true) => [nobody, Rc::clone(server)],
+                        (true, false) => [nobody, Gone::default()],
                     },
                     void: Rc::clone(&talk.void),
                 }

@@ -19,6 +19,7 @@ mod edge;
 mod excuse;
 mod flow;
 mod hunt;
+mod pardon;
 mod plan;
 mod run;
 mod shrink;

@@ -23,6 +23,10 @@ pub struct Statistics {
     pub bytes: u64,
     /// Conversations begun.
     pub conversations: u64,
+    /// Worlds in which somebody was pardoned for what the wire showed.
+    pub lenient: u64,
+    /// Worlds in which no side may fail but as its own applications want it.
+    pub unforgiving: u64,
     /// How sides of conversations failed, where they may.
     pub failures: BTreeMap<ErrorKind, u64>,
     /// What links did to segments.
@@ -42,6 +46,8 @@ impl Statistics {
         self.frames += other.frames;
         self.bytes += other.bytes;
         self.conversations += other.conversations;
+        self.lenient += other.lenient;
+        self.unforgiving += other.unforgiving;
         for (&kind, count) in &other.failures {
             *self.failures.entry(kind).or_default() += count;
         }
@@ -114,9 +120,16 @@ impl fmt::Display for Statistics {
         for (kind, count) in &self.failures {
             write!(f, " {count} {kind:?}")?;
         }
+        let share = |count: u64| count * 100 / self.runs.max(1);
         writeln!(
             f,
-            "\nlongest after the faults: {}.{} % of the time allowed, seed {}",
+            "\nnobody pardoned on the wire: {} %, and no side may fail unasked: {} %",
+            share(self.runs - self.lenient),
+            share(self.unforgiving)
+        )?;
+        writeln!(
+            f,
+            "longest after the faults: {}.{} % of the time allowed, seed {}",
             self.tightest.0 / 10,
             self.tightest.0 % 10,
             self.tightest.1

@@ -154,6 +154,8 @@ pub(crate) struct Recovery {
     reorder_deadline: Option<Instant>,
     /// Expiries of the retransmission timer in a row.
     timeouts: u8,
+    /// How often what is in the network was counted anew: see [`Recovery::recounts`].
+    recounts: u64,
     /// What is lost was refused by the peer or the path.
     refused: bool,
     /// The SYN or SYN-ACK has to be sent again.
@@ -190,6 +192,7 @@ impl Recovery {
             forward: false,
             reorder_deadline: None,
             timeouts: 0,
+            recounts: 0,
             refused: false,
             syn_lost: false,
             rate: DeliveryRate::default(),
@@ -416,6 +419,13 @@ impl Recovery {
         };
         let arrived = u64::from(self.duplicates.min(most)) * mss;
         self.ledger.in_flight().saturating_sub(arrived)
+    }
+
+    /// How often what is in the network was counted anew: at a timeout, which forgets what
+    /// duplicate ACKs told, and when losses turned out to be none. It may then be more than before
+    /// although nothing was sent.
+    pub(crate) fn recounts(&self) -> u64 {
+        self.recounts
     }
 
     /// Bytes found lost and not yet taken by [`Self::take_losses`].

@@ -143,6 +143,7 @@ impl Recovery {
         self.forward = false;
         self.refused = false;
         self.timeouts = self.timeouts.saturating_add(1);
+        self.recounts += 1;
         Timeout { repeated: !fresh }
     }
 
@@ -224,6 +225,7 @@ impl Recovery {
         }
         verdict.recovered |= !verdict.spurious;
         self.prr = None;
+        self.recounts += u64::from(self.duplicates > 0);
         self.duplicates = 0;
         self.hole_since = None;
         self.undo.finish();
@@ -233,6 +235,7 @@ impl Recovery {
     /// Takes a reduction back: nothing was lost.
     fn revert(&mut self, verdict: &mut Verdict) {
         verdict.spurious = true;
+        self.recounts += 1;
         self.ledger.forget_losses();
         self.judge_anew();
         self.prr = None;

@@ -1,6 +1,6 @@
 //! Tests of one direction: each fault alone, by its statistics and its effect.
 
-use handfast_packet::buf::{RxChecksum, RxFrame, TxFrame};
+use handfast_packet::buf::{Chunk, RxChecksum, RxFrame, TxFrame};
 use handfast_packet::cause::Cause;
 use proptest::prelude::*;
 
@@ -232,10 +232,23 @@ fn a_corrupted_received_frame_is_no_longer_vouched_for() {
             checksum,
             gso: None,
         };
-        frame.corrupt(MEDIUM, 8 * 300);
+        assert!(frame.corrupt(MEDIUM, 8 * 300));
         assert_eq!(frame.checksum, RxChecksum::Unknown);
         assert!(!tcp_checksum_holds(&frame.data, MEDIUM));
     }
+}
+
+/// ARP has no checksum, so nobody behind the link would see the damage that the link's own sees.
+#[test]
+fn a_damaged_frame_without_a_checksum_is_dropped() {
+    let mut link = seeded("corrupt=100%", 1);
+    let mut arp = vec![2; 14 + 28];
+    arp[12..16].copy_from_slice(&[0x08, 0x06, 0, 1]);
+    let mut frame = TxFrame::default();
+    frame.body.push(Chunk::from(arp));
+    offer(&mut link, Instant::ZERO, frame);
+    assert!(link.pop_ready(Instant::ZERO).is_none());
+    assert_eq!(link.statistics().corrupted, 1);
 }
 
 #[test]

@@ -54,6 +54,11 @@ pub struct Flow {
     last_ack: Option<(u32, u16)>,
     resets: Resets,
     moment: Moment,
+    /// How many times the host began, and that it did so with a cookie.
+    begun: u32,
+    cookie_sent: bool,
+    /// Nothing is judged any more.
+    blind: bool,
 }
 
 /// What a SYN offered.
@@ -142,7 +147,26 @@ impl Flow {
             last_ack: None,
             resets: Resets::default(),
             moment: Moment::default(),
+            begun: 0,
+            cookie_sent: false,
+            blind: false,
         }
+    }
+
+    /// Whether the two ends had a connection before, or the next one begins.
+    pub fn is_again(&self) -> bool {
+        self.begun > 1 || self.pending.is_some()
+    }
+
+    /// Whether the host answered a SYN with a cookie.
+    pub fn has_sent_cookie(&self) -> bool {
+        self.cookie_sent
+    }
+
+    /// Judges nothing from now on.
+    pub fn look_away(&mut self) {
+        self.blind = true;
+        self.ours = None;
     }
 
     /// The host received a segment whose checksum is right.
@@ -167,6 +191,9 @@ impl Flow {
     /// # Errors
     /// The first rule that the segment breaks.
     pub fn sent(&mut self, seen: &Seen<'_>) -> Result<(), Broken> {
+        if self.blind {
+            return Ok(());
+        }
         self.judge_moment(seen)?;
         if seen.has(TcpFlags::RST) {
             return self.judge_reset(seen);
@@ -256,6 +283,7 @@ impl Flow {
         let ours = self.ours.as_mut().expect("it has just begun");
         ours.offers.add(&seen.header.options);
         ours.cookie = seen.cause == Cause::SynCookie;
+        self.cookie_sent |= ours.cookie;
         rules::judge_syn(seen, self.theirs.as_ref())
     }
 
@@ -278,6 +306,7 @@ impl Flow {
         });
         self.crowded = false;
         self.resets.over = false;
+        self.begun += 1;
     }
 
     /// Whether a SYN-ACK is the answer to the pending SYN. One of an incarnation that is over may

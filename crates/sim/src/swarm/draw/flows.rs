@@ -104,7 +104,7 @@ fn listener(draw: &mut Draw, flow: &mut FlowPlan) {
         flow.overflow = draw.dice.pick(&[Overflow::Drop, Overflow::Reset]);
         flow.accept = draw.dice.time(1, 1_000_000);
     }
-    if draw.on() {
+    if draw.on() && draw.dice.chance(50) {
         flow.cookies = draw.dice.pick(&[SynCookies::Off, SynCookies::Always]);
     }
     if draw.on() {

@@ -117,10 +117,11 @@ fn host(draw: &mut Draw, world: &WorldPlan) -> HostPlan {
     if draw.on() {
         host.timestamp = Some(u32::MAX - narrow(draw.dice.size(1, 3_000)));
     }
-    if draw.on() {
+    // Seldom, since wires are judged with more leniency where ports are used again or forgotten.
+    if draw.on() && draw.dice.chance(40) {
         host.ports = u16::try_from(draw.dice.size(1, 8)).expect("at most 8");
     }
-    if draw.on() {
+    if draw.on() && draw.dice.chance(20) {
         host.time_wait_max = draw.dice.pick(&[0, 1]);
     }
     host.share_metrics = !draw.on();
