@@ -104,13 +104,15 @@ fn serial(plan: &Plan, flow: &FlowPlan) -> Duration {
         .into_iter()
         .map(|(plan, writes, reads)| side(plan, [writes, reads], small, step))
         .sum();
+    // Two timeouts in a row go before a hole is suspected in the path (RFC 4821 7.7), and two more
+    // for the least size: waits of one, two, four and eight timeouts. Who speaks in turns may find
+    // one hole after the other.
+    let narrow = match plan.hosts.iter().any(|host| host.link.contains("mtu=")) {
+        true => timeout(plan).max(TIMEOUT_FIRST) * 15 * (1 + u32::from(flow.turns)),
+        false => Duration::ZERO,
+    };
     // A port that is used again may have to wait until TIME-WAIT is over at the peer, when its clock
     // of sequence numbers is not ahead of the text and there are no timestamps (RFC 6191).
-    // Several timeouts go before a hole is suspected in the path (RFC 4821 7.7), or a router believed.
-    let narrow = match plan.hosts.iter().any(|host| host.link.contains("mtu=")) {
-        true => 20,
-        false => 0,
-    };
     let waits = match plan.hosts[flow.from].ports {
         ..100 => plan.hosts[flow.to].tcp.time_wait * 2,
         _ => Duration::ZERO,
@@ -121,7 +123,7 @@ fn serial(plan: &Plan, flow: &FlowPlan) -> Duration {
         + flow.accept
         + flow.defer.unwrap_or_default()
         + waits
-        + narrow * timeout(plan)
+        + narrow
         + 4 * timeout(plan);
     flow.start.saturating_sub(plan.world.faults) + (one + flow.rest) * u32::from(flow.repeat)
 }

@@ -63,7 +63,12 @@ fn is_cut(flow: &FlowPlan) -> bool {
 /// The server may have forgotten a client that believes to be connected.
 fn is_shut_out(plan: &Plan, flow: &FlowPlan) -> bool {
     let crowded = flow.overflow == Overflow::Reset && flow.backlog < 100;
-    let cookies = flow.cookies != SynCookies::Off && (flow.backlog < 100 || is_lossy(plan, flow));
+    let sends_cookies = match flow.cookies {
+        SynCookies::Off => false,
+        SynCookies::OnOverflow => flow.half_open < 100,
+        SynCookies::Always => true,
+    };
+    let cookies = sends_cookies && (flow.backlog < 100 || is_lossy(plan, flow));
     let tired = plan.hosts[flow.to].tcp.syn_ack_retries.is_some();
     crowded
         || cookies

@@ -150,7 +150,9 @@ fn phases(plan: &Plan, world: &mut World, hosts: &[Host], shared: &Shared) -> Op
     let used = world
         .now()
         .duration_since(Instant::ZERO + plan.world.faults);
-    shared.statistics.borrow_mut().tightest.0 = thousandths(used, allowed);
+    if ended.is_ok() {
+        shared.statistics.borrow_mut().tightest.0 = thousandths(used, allowed);
+    }
     for _ in 0..shared.conversations() {
         if ended.is_ok() || !shared.is_forsaken() {
             break;

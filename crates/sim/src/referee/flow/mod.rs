@@ -121,6 +121,11 @@ struct Theirs {
 struct Resets {
     /// An open connection was reset by its host.
     over: bool,
+    /// The host ended what it had, open or not, with a reset ...
+    ended: bool,
+    /// ... and received a SYN since: what begins now may have the numbers of what is over, if the
+    /// clock of sequence numbers (RFC 6528) has not moved.
+    renewed: bool,
     /// Segments received that a RST may answer.
     asked: u32,
     /// RSTs that answered segments.
@@ -207,6 +212,7 @@ impl Flow {
     }
 
     fn syn_received(&mut self, seen: &Seen<'_>) {
+        self.resets.renewed |= self.resets.ended && seen.ack().is_none();
         let initial = seen.header.seq.0;
         for known in [&mut self.theirs, &mut self.pending].into_iter().flatten() {
             if known.initial == initial {
@@ -265,7 +271,7 @@ impl Flow {
             .as_ref()
             .is_some_and(|ours| ours.initial == initial);
         match seen.ack() {
-            None if again => {}
+            None if again && !self.resets.over => {}
             None => {
                 self.theirs = None;
                 self.pending = None;
@@ -275,7 +281,7 @@ impl Flow {
                 if self.answers_pending(ack) {
                     self.theirs = self.pending.take();
                     self.begin(seen);
-                } else if !again {
+                } else if !again || self.resets.renewed {
                     self.begin(seen);
                 }
             }
@@ -306,6 +312,8 @@ impl Flow {
         });
         self.crowded = false;
         self.resets.over = false;
+        self.resets.ended = false;
+        self.resets.renewed = false;
         self.begun += 1;
     }
 

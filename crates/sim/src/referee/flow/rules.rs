@@ -88,6 +88,7 @@ impl Flow {
             return Ok(());
         };
         // In the handshake a wrong segment gets a RST, and the connection goes on.
+        self.resets.ended |= !matches!(seen.cause, Cause::NoConnection | Cause::ProtocolError);
         let open = ours.acknowledged >= 1 && ours.told.is_some_and(|told| told.ack >= 1);
         if open && seen.cause != Cause::ProtocolError {
             self.resets.over = true;

@@ -353,6 +353,15 @@ fn nothing_follows_a_reset() {
         RST,
     ));
     trace.breaks(line(1, 1), "sent-after-reset");
+    // The clock of sequence numbers may stand still: the next connection begins where this one did.
+    trace.ok(syn());
+    trace.ok(syn());
+    assert!(trace.0.is_again());
+    trace.take(Line {
+        ack: Some(1),
+        ..syn()
+    });
+    trace.ok(line(1, 1));
     let mut trace = Trace::plain();
     trace.breaks(with(text(1, 1, 3), RST), "reset-with-text");
 }
@@ -454,4 +463,38 @@ fn a_cookie_counts_once_the_host_goes_by_it() {
     trace.take(text(1, 201, 10));
     trace.ok(line(201, 11));
     trace.breaks(line(201, 12), "ack-of-nothing");
+}
+
+#[test]
+fn a_server_may_begin_again_with_the_same_number_after_its_reset() {
+    let answer = |ack| Line {
+        ack: Some(ack),
+        ..syn()
+    };
+    let early = Line {
+        text: text_of(1, 1),
+        ..syn()
+    };
+    for reset in [false, true] {
+        let mut trace = Trace(Flow::new(536));
+        trace.take(early.clone());
+        trace.ok(answer(2));
+        if reset {
+            trace.ok(with(line(1, 2), RST));
+        }
+        trace.take(syn());
+        match reset {
+            true => trace.ok(answer(1)),
+            false => trace.breaks(answer(1), "ack-moved-back"),
+        }
+    }
+}
+
+#[test]
+fn who_is_looked_away_from_may_do_anything() {
+    let mut trace = Trace::plain();
+    trace.0.look_away();
+    trace.ok(line(1, 99));
+    trace.take(text(1, 1, 10));
+    trace.ok(text(9_000, 1, 400));
 }
