@@ -63,10 +63,10 @@ fn new_text_is_capable_and_nothing_else_rfc_3168_6_1() {
     script.inject(". 1:1001(1000) ack 2001 win 0");
     script.inject("P. 1001:2001(1000) ack 2001 win 0");
     script.expect("[noecn] . 2001:2001(0) ack 2001");
-    // 6.1.6: no window probe.
+    // 6.1.6: no window probe; the timer has backed off, and nothing was measured since.
     script.write(100);
     script.expect_nothing();
-    script.expect_after(ms(200), "[noecn] . 2001:2002(1) ack 2001");
+    script.expect_after(ms(400), "[noecn] . 2001:2002(1) ack 2001");
     // No FIN alone.
     script.inject(". 2001:2001(0) ack 2002 win 60000");
     script.expect_any();

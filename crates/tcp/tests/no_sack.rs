@@ -122,3 +122,20 @@ fn many_holes_are_left_to_the_timer() {
         );
     }
 }
+
+/// RFC 5682 2.1: the first ACK after a timeout proves nothing. Behind what was resent it covers
+/// originals, but without SACK nobody knows since when the peer has those.
+#[test]
+fn originals_behind_the_copy_do_not_prove_that_a_timeout_was_spurious() {
+    let mut script = with_segments_out(10);
+    script.expect_nothing_for(ms(150));
+    script.after(ms(100));
+    script.expect(". 1:1001(1000)");
+    script.after(ms(100));
+    script.inject(". 1:1(0) ack 4001");
+    script.expect_bytes(4_001, 9_001);
+    script.after(ms(100));
+    script.inject(". 1:1(0) ack 9001");
+    script.expect("P. 9001:10001(1000)");
+    assert_eq!(script.connection.info().timeouts, 1);
+}

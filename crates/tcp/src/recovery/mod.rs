@@ -279,6 +279,8 @@ impl Recovery {
         }
         if delivery.ambiguous {
             (delivery.oldest, delivery.latest) = (None, None);
+            // Without SACK nobody knows whether originals behind what was resent came only now.
+            delivery.original &= self.sack;
         }
         if self.ledger.again_bytes() == 0 {
             self.again.clear();
