@@ -5,7 +5,7 @@ mod common;
 
 use common::{Script, Setup, ms, secs};
 use handfast_packet::cause::Cause;
-use handfast_tcp::State::{Closed, Established};
+use handfast_tcp::State::{Closed, Established, FinWait2};
 use handfast_tcp::{CloseReason, WriteError};
 
 // ---- the peer's window ----
@@ -203,6 +203,23 @@ fn a_fin_waits_for_the_window_too() {
         .collect();
     assert!(!fins.is_empty(), "no FIN was sent");
     assert!(script.is_as_expected(&fins[0], "F. 1:1(0) ack 1"));
+}
+
+/// RFC 9293 3.8.6.1: a FIN that a probe carried is not sent again once it is acknowledged, though
+/// the window stays shut: it would take another number.
+#[test]
+fn a_probe_whose_fin_was_taken_is_the_last() {
+    let mut script = Script::established(&Setup::default().window(0).rtt(ms(100)));
+    script.write(1);
+    script.shutdown();
+    script.expect_after(ms(300), "P. 1:2(1)");
+    script.inject(". 1:1(0) ack 2 win 0");
+    let fin = script.expect_after(ms(600), "F. 2:2(0)");
+    assert!(matches!(fin.cause, Cause::WindowProbe(_)));
+    script.inject(". 1:1(0) ack 3 win 0");
+    script.expect_state(FinWait2);
+    script.expect_nothing_for(secs(50));
+    script.expect_state(FinWait2);
 }
 
 /// The FIN takes a number, and with it room in the window.

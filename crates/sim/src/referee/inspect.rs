@@ -20,8 +20,17 @@ const TIMER_LATE: Duration = Duration::from_millis(1);
 /// What the last inspection of a host found, so that changes can be judged.
 #[derive(Debug)]
 pub(super) struct Chart<I> {
-    before: Vec<(I, Vitals)>,
-    now: Vec<(I, Vitals)>,
+    before: Vec<(I, Seen)>,
+    now: Vec<(I, Seen)>,
+}
+
+/// A connection at an inspection.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    vitals: Vitals,
+    /// The largest window since what is in flight last fitted: when a window shrinks, what was sent
+    /// before stays out.
+    roof: u64,
 }
 
 impl<I> Default for Chart<I> {
@@ -50,13 +59,15 @@ impl<I: Copy + Ord + std::fmt::Debug> Chart<I> {
     ) -> Result<(), Broken> {
         std::mem::swap(&mut self.before, &mut self.now);
         self.now.clear();
-        self.now.extend(connections);
+        let new = |(id, vitals)| (id, Seen { vitals, roof: 0 });
+        self.now.extend(connections.map(new));
         let mut before = self.before.iter().peekable();
-        for (id, vitals) in &self.now {
+        for (id, seen) in &mut self.now {
             while before.next_if(|(old, _)| old < id).is_some() {}
             let old = before.next_if(|(old, _)| old == id);
-            let verdict = judge_timer(vitals, tables)
-                .and_then(|()| judge_window(vitals, old.map(|(_, old)| old)));
+            let old = old.map(|(_, old)| old);
+            seen.roof = roof(&seen.vitals, old);
+            let verdict = judge_timer(&seen.vitals, tables).and_then(|()| judge_window(seen, old));
             if let Err(broken) = verdict {
                 let detail = format!("{id:?}: {}", broken.detail);
                 return Err(Broken { detail, ..broken });
@@ -126,24 +137,41 @@ fn judge_timer(vitals: &Vitals, tables: &Tables) -> Result<(), Broken> {
     Ok(())
 }
 
-/// What was sent since the last look fits into the congestion window (RFC 5681 section 3). The
-/// window may become smaller than what is out, but then nothing is sent.
-fn judge_window(vitals: &Vitals, before: Option<&Vitals>) -> Result<(), Broken> {
-    let Some(before) = before.filter(|_| vitals.in_flight > vitals.congestion_window) else {
-        return Ok(());
+/// The largest window by which something may have been sent that is in flight now.
+fn roof(vitals: &Vitals, before: Option<&Seen>) -> u64 {
+    let Some(Seen {
+        vitals: before,
+        roof,
+    }) = before
+    else {
+        return vitals.congestion_window;
     };
     // In between it may have grown by what was acknowledged, and have been reduced since.
     let grown = before.congestion_window + (vitals.acknowledged - before.acknowledged);
-    let window = vitals.congestion_window.max(grown);
-    let mss = u64::from(vitals.mss.max(before.mss));
     // What counted as lost or arrived may count as under way again, whether there is room or not.
     let again = match vitals.recounts > before.recounts {
         true => before.outstanding.saturating_sub(before.in_flight),
         false => 0,
     };
+    let window = vitals.congestion_window.max(grown) + again;
+    match before.in_flight > before.congestion_window {
+        true => window.max(*roof),
+        false => window,
+    }
+}
+
+/// What was sent since the last look fits into the congestion window (RFC 5681 section 3). The
+/// window may become smaller than what is out; then the first segment may be sent again, and
+/// nothing else is.
+fn judge_window(seen: &Seen, before: Option<&Seen>) -> Result<(), Broken> {
+    let vitals = &seen.vitals;
+    let Some(Seen { vitals: before, .. }) = before else {
+        return Ok(());
+    };
+    let mss = u64::from(vitals.mss.max(before.mss));
     let excess = vitals
         .in_flight
-        .saturating_sub(window + again + EXTRA_SEGMENTS * mss);
+        .saturating_sub(seen.roof + EXTRA_SEGMENTS * mss);
     let sent = vitals.sent - before.sent;
     if excess > 0 && vitals.in_flight > before.in_flight && sent >= excess {
         return broken(

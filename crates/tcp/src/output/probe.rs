@@ -32,6 +32,10 @@ impl Connection {
     /// The probe timer fired. With some window it is the override timer of silly-window
     /// avoidance; without, a probe is due.
     pub(crate) fn window_probe_expires(&mut self, cx: &Cx<'_>) {
+        if !self.has_probe() {
+            // The last probe was taken, and the window is none of our concern any more.
+            return;
+        }
         self.snd.probe_due = true;
         if self.snd.window > 0 && self.snd.outstanding() == 0 {
             return;
@@ -42,18 +46,24 @@ impl Connection {
             .set(Timer::WindowProbe, cx.now + wait.min(PROBE_INTERVAL_MAX));
     }
 
+    /// Text or a FIN waits that the peer has not acknowledged.
+    fn has_probe(&self) -> bool {
+        let end = self.snd.buffer.end();
+        self.snd.una < end || (self.snd.una == end && self.close.is_local_shut())
+    }
+
     /// One byte beyond the window: the one that is out already, or the next one, or the FIN.
     pub(super) fn window_probe(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
         if !self.snd.probe_due || self.snd.window > 0 {
             return None;
         }
         self.snd.probe_due = false;
-        let at = self.snd.una;
-        let text = self.snd.buffer.end().saturating_sub(at).min(1);
-        let fin = text == 0 && self.close.is_local_shut();
-        if text == 0 && !fin {
+        if !self.has_probe() {
             return None;
         }
+        let at = self.snd.una;
+        let text = self.snd.buffer.end().saturating_sub(at).min(1);
+        let fin = text == 0;
         let cause = Cause::WindowProbe(self.snd.probes);
         let transmit = self.segment(cx, Piece { at, text, fin }, cause);
         let until = at + text + transmit.control.len();
