@@ -5,7 +5,7 @@ mod common;
 use common::{MSS, Script, Setup, ms, secs};
 use handfast_packet::tcp::FastOpen;
 use handfast_tcp::{
-    CloseReason, FastOpenOffer, FastOpenOutcome, IcmpError, ReadError, State, WriteError,
+    CloseReason, EcnMode, FastOpenOffer, FastOpenOutcome, IcmpError, ReadError, State, WriteError,
 };
 
 fn cookie(byte: u8) -> FastOpen {
@@ -129,6 +129,23 @@ fn the_syn_waits_for_text_only_if_told_to() {
     });
     script.shutdown();
     script.expect("S 0:0(0)");
+}
+
+/// RFC 4987 3.6: a server with SYN cookies keeps nothing of the SYN and finds its number in the third
+/// segment, one below; with AccECN that one has no text (RFC 9768 3.2.2.1).
+#[test]
+fn an_ack_ahead_of_text_that_was_not_taken_stands_before_it() {
+    let setup = Setup::default().config(|config| config.ecn = EcnMode::Accurate);
+    let mut script = Script::connect_with(&setup, 100, |connection| {
+        connection.offer_fast_open(offer(), false);
+    });
+    script.expect("SEWA 0:100(100)");
+    script.inject("SW. 0:0(0) ack 1 <mss 1000>");
+    let ack = script.expect_any();
+    assert!(ack.payload.is_empty());
+    assert_eq!(ack.seq.0, script.iss.wrapping_add(1));
+    let text = script.expect_any();
+    assert_eq!((text.seq, text.payload.len()), (ack.seq, 100));
 }
 
 /// RFC 7413 4.2.1: what the SYN-ACK leaves out is sent again at once.

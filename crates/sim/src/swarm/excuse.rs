@@ -4,7 +4,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use handfast::{Overflow, SynCookies};
+use handfast::{FastOpenConnect, Overflow, SynCookies};
 
 use super::bound;
 use super::plan::{End, FlowPlan, HostPlan, Plan};
@@ -23,7 +23,13 @@ pub(super) fn is_excused(plan: &Plan, flow: &FlowPlan, kind: ErrorKind) -> bool 
         | ErrorKind::NotConnected
         | ErrorKind::BrokenPipe
         | ErrorKind::ConnectionAborted => {
-            gives_up || is_cut(flow) || is_shut_out(plan, flow) || is_forgotten(plan, flow)
+            // Who speaks with the SYN may be told so before it reads why.
+            let closed = !flow.open && flow.fast_open != FastOpenConnect::Off;
+            closed
+                || gives_up
+                || is_cut(flow)
+                || is_shut_out(plan, flow)
+                || is_forgotten(plan, flow)
         }
         // No port is left while others are in use or in TIME-WAIT.
         ErrorKind::AddrNotAvailable => plan.hosts[flow.from].ports < 100,

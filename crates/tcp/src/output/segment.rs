@@ -96,7 +96,13 @@ impl Connection {
 
     /// An ACK without text.
     pub(crate) fn pure_ack(&mut self, now: Instant, cause: Cause) -> Transmit {
-        let mut transmit = self.bare(self.snd.nxt, now, cause);
+        let at = match cause {
+            // Who answered with a SYN cookie finds our first number by that of this segment, so it
+            // stands before text of our SYN that was not taken (RFC 7413 4.2.1, RFC 4987 3.6).
+            Cause::HandshakeAck => self.snd.una,
+            _ => self.snd.nxt,
+        };
+        let mut transmit = self.bare(at, now, cause);
         if self.sack {
             transmit.options.sack = self.sack_blocks(0);
         }
