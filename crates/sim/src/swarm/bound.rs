@@ -84,6 +84,16 @@ fn timeout(plan: &Plan) -> Duration {
     least.unwrap_or_default().max(Duration::from_secs(1)) + 3 * round_trip(plan)
 }
 
+/// Until a path that became narrower is found out, if there is one: two timeouts in a row go before a
+/// hole is suspected (RFC 4821 7.7), and two more for the least size, so there are waits of one, two,
+/// four and eight timeouts.
+pub(super) fn hole(plan: &Plan) -> Duration {
+    match plan.hosts.iter().any(|host| host.link.contains("mtu=")) {
+        true => timeout(plan).max(TIMEOUT_FIRST) * 15,
+        false => Duration::ZERO,
+    }
+}
+
 /// The conversations of a flow, one after the other, but for the rate of the wire.
 fn serial(plan: &Plan, flow: &FlowPlan) -> Duration {
     let small = [flow.from, flow.to]
@@ -104,13 +114,8 @@ fn serial(plan: &Plan, flow: &FlowPlan) -> Duration {
         .into_iter()
         .map(|(plan, writes, reads)| side(plan, [writes, reads], small, step))
         .sum();
-    // Two timeouts in a row go before a hole is suspected in the path (RFC 4821 7.7), and two more
-    // for the least size: waits of one, two, four and eight timeouts. Who speaks in turns may find
-    // one hole after the other.
-    let narrow = match plan.hosts.iter().any(|host| host.link.contains("mtu=")) {
-        true => timeout(plan).max(TIMEOUT_FIRST) * 15 * (1 + u32::from(flow.turns)),
-        false => Duration::ZERO,
-    };
+    // Who speaks in turns may find one hole after the other.
+    let narrow = hole(plan) * (1 + u32::from(flow.turns));
     // A port that is used again may have to wait until TIME-WAIT is over at the peer, when its clock
     // of sequence numbers is not ahead of the text and there are no timestamps (RFC 6191).
     let waits = match plan.hosts[flow.from].ports {

@@ -66,15 +66,19 @@ fn is_cut(flow: &FlowPlan) -> bool {
         .any(|side| matches!(side.end, End::Abort | End::Drop))
 }
 
-/// The server may have forgotten a client that believes to be connected.
-fn is_shut_out(plan: &Plan, flow: &FlowPlan) -> bool {
-    let crowded = flow.overflow == Overflow::Reset && flow.backlog < 100;
-    let sends_cookies = match flow.cookies {
+/// The server may answer with SYN cookies.
+pub(super) fn sends_cookies(flow: &FlowPlan) -> bool {
+    match flow.cookies {
         SynCookies::Off => false,
         SynCookies::OnOverflow => flow.half_open < 100,
         SynCookies::Always => true,
-    };
-    let cookies = sends_cookies && (flow.backlog < 100 || is_lossy(plan, flow));
+    }
+}
+
+/// The server may have forgotten a client that believes to be connected.
+fn is_shut_out(plan: &Plan, flow: &FlowPlan) -> bool {
+    let crowded = flow.overflow == Overflow::Reset && flow.backlog < 100;
+    let cookies = sends_cookies(flow) && (flow.backlog < 100 || is_lossy(plan, flow));
     let tired = plan.hosts[flow.to].tcp.syn_ack_retries.is_some();
     crowded
         || cookies
@@ -98,7 +102,7 @@ pub(super) fn is_impatient(plan: &Plan, flow: &FlowPlan) -> bool {
     };
     let least = ends(plan, flow).map(patience).into_iter().min();
     let least = least.expect("two ends");
-    let mut trouble = Duration::ZERO;
+    let mut trouble = bound::hole(plan);
     if is_lossy(plan, flow) {
         trouble += plan.world.faults * 2 + Duration::from_secs(3);
     }
