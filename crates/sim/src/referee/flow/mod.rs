@@ -121,7 +121,7 @@ struct Theirs {
 struct Resets {
     /// An open connection was reset by its host.
     over: bool,
-    /// The host ended what it had, open or not, with a reset ...
+    /// The host ended what it had, open or not, with a reset, or received one ...
     ended: bool,
     /// ... and received a SYN since: what begins now may have the numbers of what is over, if the
     /// clock of sequence numbers (RFC 6528) has not moved.
@@ -178,6 +178,8 @@ impl Flow {
     pub fn received(&mut self, seen: &Seen<'_>) {
         self.moment = Moment::default();
         if seen.has(TcpFlags::RST) {
+            // Whether the host takes it or not.
+            self.resets.ended = true;
             return;
         }
         self.resets.asked = self.resets.asked.saturating_add(1);
@@ -271,7 +273,7 @@ impl Flow {
             .as_ref()
             .is_some_and(|ours| ours.initial == initial);
         match seen.ack() {
-            None if again && !self.resets.over => {}
+            None if again && !self.resets.over && !self.resets.ended => {}
             None => {
                 self.theirs = None;
                 self.pending = None;

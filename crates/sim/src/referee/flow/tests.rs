@@ -475,15 +475,18 @@ fn a_server_may_begin_again_with_the_same_number_after_its_reset() {
         text: text_of(1, 1),
         ..syn()
     };
-    for reset in [false, true] {
+    for (ours, theirs) in [(false, false), (true, false), (false, true)] {
         let mut trace = Trace(Flow::new(536));
         trace.take(early.clone());
         trace.ok(answer(2));
-        if reset {
+        if ours {
             trace.ok(with(line(1, 2), RST));
         }
+        if theirs {
+            trace.take(with(line(2, 1), RST));
+        }
         trace.take(syn());
-        match reset {
+        match ours || theirs {
             true => trace.ok(answer(1)),
             false => trace.breaks(answer(1), "ack-moved-back"),
         }
