@@ -5,7 +5,7 @@
 //! is due. An hour of timeouts takes as long as its events, and the same seeds give the same
 //! frames, bit for bit.
 //!
-//! Links are devices: [`link`] joins two hosts, [`switch`] any number of them, and
+//! Links are devices: [`link`] joins two hosts, [`switch()`] any number of them, and
 //! `handfast_device::Impair` around an end gives it delay, loss and a rate.
 #![forbid(unsafe_code)]
 
