@@ -291,3 +291,29 @@ fn small_segments_that_vanish_change_nothing() {
     assert!(script.connection.info().timeouts > 4);
     assert_eq!(usize::from(script.connection.info().effective_mss), CEILING);
 }
+
+/// A SACK block that covers the text of the last segment but not its FIN counts when it comes. Taken
+/// for news later, when a smaller MSS makes whole segments of parts of it, it would give an RTT
+/// sample as long as all timeouts together.
+#[test]
+fn a_block_without_the_fin_is_news_once() {
+    let setup = with_sack(setup(MtuProbing::BlackHole)).config(|config| {
+        (config.initial_window, config.tail_loss_probe) = (1, false);
+    });
+    let mut script = Script::established(&setup);
+    script.write(2 * CEILING + 1_000);
+    script.shutdown();
+    script.expect(". 1:1461(1460) ack 1");
+    script.after(ms(100));
+    script.inject(". 1:1(0) ack 1461");
+    script.expect(". 1461:2921(1460) ack 1");
+    script.expect("FP. 2921:3921(1000) ack 1");
+    script.after(ms(100));
+    script.inject(". 1:1(0) ack 1461 <sack 2921:3921>");
+    script.after(secs(20));
+    script.sent();
+    let mss = u64::from(script.connection.info().effective_mss);
+    assert!(mss < 1_000, "{mss}");
+    script.inject(&format!(". 1:1(0) ack {} <sack 2921:3921>", 1_461 + mss));
+    assert_eq!(script.connection.info().srtt, Some(ms(100)));
+}

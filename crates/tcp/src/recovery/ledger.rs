@@ -322,12 +322,13 @@ impl Ledger {
     }
 }
 
-/// The part of `entry` that `block` covers in whole wire segments.
+/// The part of `entry` that `block` covers in whole wire segments. The FIN, one number at the end,
+/// may be left out of it: some peers tell of text alone.
 fn whole_segments(entry: &Sent, block: &Range<Offset>, mss: u64) -> Option<Range<Offset>> {
     let skip = block.start.saturating_sub(entry.start);
     let start = entry.start + skip.div_ceil(mss) * mss;
-    let end = if block.end >= entry.end {
-        entry.end
+    let end = if block.end + 1 >= entry.end {
+        block.end.min(entry.end)
     } else {
         entry.start + (block.end - entry.start) / mss * mss
     };

@@ -53,6 +53,17 @@ fn the_last_byte_of_a_segment_is_not_the_segment() {
 }
 
 #[test]
+fn text_counts_without_the_fin_behind_it() {
+    let mut ledger = ledger(&[10, 5]);
+    let mut news = Vec::new();
+    ledger.sack(range(11, 15), MSS, |entry| {
+        news.push((entry.start.get(), entry.end.get()));
+    });
+    assert_eq!(news, [(11, 15)]);
+    assert_eq!((ledger.sacked_bytes(), ledger.in_flight()), (4, 11));
+}
+
+#[test]
 fn cuts_have_a_limit_and_whole_entries_count_beyond_it() {
     let pieces = 2 * u64::try_from(CUT_ENTRIES_MAX).expect("a small number");
     let mut ledger = ledger(&[pieces * MSS, 50]);
