@@ -67,37 +67,28 @@ impl Links {
 
     /// Sets an interface up, without waiting for its far end.
     pub(crate) async fn set_up(&self, name: &str) -> io::Result<()> {
-        let message = LinkUnspec::new_with_name(name).up().build();
-        self.handle
-            .link()
-            .set(message)
-            .execute()
-            .await
-            .map_err(to_io)
+        self.set(LinkUnspec::new_with_name(name).up()).await
     }
 
     /// Makes the kernel's TCP send each segment as a frame of its own on this interface, as a
     /// network card without segmentation offload would. Connections made later obey.
     pub(crate) async fn forbid_super_segments(&self, name: &str) -> io::Result<()> {
-        let message = LinkUnspec::new_with_name(name)
-            .append_extra_attribute(LinkAttribute::GsoMaxSegs(1))
-            .build();
-        self.handle
-            .link()
-            .set(message)
-            .execute()
+        let link = LinkUnspec::new_with_name(name);
+        self.set(link.append_extra_attribute(LinkAttribute::GsoMaxSegs(1)))
             .await
-            .map_err(to_io)
     }
 
     /// Sets how many frames may wait for whoever reads them from a TUN interface.
     pub(crate) async fn set_queue(&self, name: &str, frames: u32) -> io::Result<()> {
-        let message = LinkUnspec::new_with_name(name)
-            .append_extra_attribute(LinkAttribute::TxQueueLen(frames))
-            .build();
+        let link = LinkUnspec::new_with_name(name);
+        self.set(link.append_extra_attribute(LinkAttribute::TxQueueLen(frames)))
+            .await
+    }
+
+    async fn set(&self, link: LinkMessageBuilder<LinkUnspec>) -> io::Result<()> {
         self.handle
             .link()
-            .set(message)
+            .set(link.build())
             .execute()
             .await
             .map_err(to_io)
