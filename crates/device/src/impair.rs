@@ -1,6 +1,7 @@
 //! `Impair`: makes any device a bad link, each direction by its own recipe and all of it repeatable
 //! from a seed. What can be set is in `spec`, what happens to a segment in `link`.
 
+mod damage;
 mod link;
 mod queue;
 mod random;

@@ -5,6 +5,7 @@ use handfast_packet::buf::{Chunk, LARGE, Medium, Payload, Pool, RxChecksum, RxFr
 use handfast_packet::checksum::update;
 use handfast_packet::ip::Ecn;
 
+use super::damage::is_damaged;
 use super::too_big;
 use crate::layout::{IpVersion, TcpLayout, find_ip, headers_of, link_len};
 use crate::split::{complete_checksum, complete_received};
@@ -21,9 +22,10 @@ pub(crate) trait WireSegment: Clone {
     /// What a router answers that cannot pass the segment on because of its length, if anything.
     /// The segment is of no use afterwards.
     fn answer_too_big(&mut self, medium: Medium, mtu: u16) -> Option<Vec<u8>>;
-    /// Flips one bit behind the link header, in a way that checksums can see. `false`, and no change,
-    /// for what is no IP packet, such as ARP: it has no checksum but that of its link, by which the
-    /// next station drops it.
+    /// Flips one bit behind the link header, in a way that checksums can see: a packet that is damaged
+    /// already stays as it is, since one second flip in 32 hides the first one from the sum. `false`,
+    /// and no change, for what is no IP packet, such as ARP: it has no checksum but that of its link,
+    /// by which the next station drops it.
     fn corrupt(&mut self, medium: Medium, random: u64) -> bool;
 }
 
@@ -72,7 +74,9 @@ impl WireSegment for RxFrame {
             RxChecksum::Unknown | RxChecksum::Verified => None,
         };
         let mut bytes = completed.unwrap_or_else(|| self.data.to_vec());
-        if let Some((at, bit)) = pick_bit(bytes.len(), medium, random) {
+        if let Some((at, bit)) = pick_bit(bytes.len(), medium, random)
+            && !is_damaged(&bytes, medium)
+        {
             bytes[at] ^= bit;
         }
         self.data = Chunk::from(bytes);
@@ -116,6 +120,9 @@ impl WireSegment for TxFrame {
         let Some((mut at, bit)) = pick_bit(self.len(), medium, random) else {
             return false;
         };
+        if is_damaged(&self.to_vec(), medium) {
+            return true;
+        }
         if at < self.head.len() {
             self.head.bytes_mut()[at] ^= bit;
             return true;

@@ -106,3 +106,35 @@ fn the_quote_of_an_answer_has_its_checksum() {
     assert_eq!(partial.answer_too_big(Medium::Ethernet, 200), wanted);
     assert_eq!(tx.clone().answer_too_big(Medium::Ethernet, 200), wanted);
 }
+
+/// Two links may damage one packet, and the checksum is a sum: a bit that is set and one of the same
+/// weight that is cleared leave it as it was.
+#[test]
+fn a_second_flip_does_not_hide_the_first() {
+    for (medium, v6) in [(Medium::Ethernet, false), (Medium::Ip, true)] {
+        let mut payload = data(200);
+        (payload[50], payload[52]) = (0, 0xFF);
+        let frame = TcpFrame {
+            medium,
+            v6,
+            payload,
+            ..TcpFrame::default()
+        };
+        let start = frame.tx().len() - 200 - link_len(medium);
+        let bit = |at: usize| u64::try_from((start + at) * 8 + 3).unwrap();
+        let mut rx = received(&frame.tx());
+        assert!(!is_damaged(&rx.data, medium));
+        assert!(rx.corrupt(medium, bit(50)) && is_damaged(&rx.data, medium));
+        let once = rx.data.to_vec();
+        assert!(rx.corrupt(medium, bit(52)));
+        assert_eq!(rx.data[..], once[..]);
+        let mut tx = frame.tx();
+        assert!(tx.corrupt(medium, bit(50)) && tx.corrupt(medium, bit(52)));
+        assert_eq!(tx.to_vec(), once);
+        // The sum alone would not have seen both.
+        let mut twice = once;
+        let at = link_len(medium) + start + 52;
+        twice[at] ^= 8;
+        assert!(tcp_checksum_holds(&twice, medium) && !is_damaged(&twice, medium));
+    }
+}
