@@ -11,6 +11,10 @@ use crate::event::Event;
 
 /// A writer that waits is told when one part in this many of the buffer is free.
 const ROOM_SHARE: usize = 4;
+/// Or so many bytes, if they are fewer. What is written at once leaves at once where the buffer
+/// and not the window holds the sender back: a queue on the way has to bear it, and until then
+/// the way is not full.
+const ROOM: usize = 64 << 10;
 
 impl Connection {
     /// Something was acknowledged or sent for the first time: the buffer grows with the window,
@@ -24,7 +28,7 @@ impl Connection {
             self.snd.writer_waits = false;
             return self.events.add(Event::Writable);
         }
-        let enough = self.snd.buffer.capacity() / ROOM_SHARE;
+        let enough = (self.snd.buffer.capacity() / ROOM_SHARE).min(ROOM);
         if self.write_room() >= enough.min(self.unsent_room_worth_telling()) {
             self.snd.writer_waits = false;
             self.events.add(Event::Writable);

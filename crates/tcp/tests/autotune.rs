@@ -256,6 +256,32 @@ fn a_waiting_syn_takes_no_room_under_the_low_water_mark() {
     Script::connect_with(&setup, 1, |_| {});
 }
 
+/// A quarter of a small buffer, 64 KiB of a large one: who waits for a buffer of a megabyte writes
+/// no burst that a small queue on the way cannot take.
+#[test]
+fn a_writer_is_told_of_a_quarter_or_of_64_kib() {
+    for (buffer, told_at) in [(40_000, 10_000), (1 << 20, 65_536)] {
+        let setup = Setup::default().window(65_535).config(|config| {
+            config.send_buffer = buffer;
+            config.send_buffer_max = buffer;
+        });
+        let mut script = Script::established(&setup);
+        fill(&mut script);
+        script.sent();
+        let mut acknowledged = 0;
+        loop {
+            script.expect_events(&[]);
+            acknowledged += 1_000;
+            script.inject(&format!(". 1:1(0) ack {}", acknowledged + 1));
+            script.sent();
+            if acknowledged >= told_at {
+                break;
+            }
+        }
+        script.expect_events(&[Event::Writable]);
+    }
+}
+
 /// Unsent text is bounded, unacknowledged text is not: what is out does not count.
 #[test]
 fn writing_stops_at_the_low_water_mark() {
