@@ -8,7 +8,7 @@ use core::time::Duration;
 use handfast_packet::Instant;
 
 use super::rack::{self, Verdict};
-use super::{DUPLICATE_THRESHOLD, Phase, Recovery};
+use super::{DUPLICATE_THRESHOLD, Phase, Recovery, Sent};
 use crate::seq::Offset;
 
 /// What a walk needs besides the state.
@@ -55,8 +55,7 @@ impl Recovery {
     }
 
     fn lose_late_originals(&mut self, look: &Look, window: Duration) {
-        let mut index = self.ledger.index_of(self.judged);
-        while let Some(entry) = self.ledger.get(index).copied() {
+        while let Some(entry) = self.ledger.get(self.judged).copied() {
             let open = !(entry.sacked || entry.lost || entry.resent);
             if open {
                 match rack::detect(&self.rack, window, &entry, look.now) {
@@ -65,19 +64,18 @@ impl Recovery {
                         self.expect_by(at);
                         break;
                     }
-                    Verdict::Lost => self.lose(index, look.now),
+                    Verdict::Lost => self.lose(&entry, look.now),
                 }
             }
             self.judged = entry.end;
-            index += 1;
         }
     }
 
     fn lose_late_copies(&mut self, look: &Look, window: Duration) -> bool {
         let mut found = false;
         while let Some((range, number)) = self.again.front().cloned() {
-            let mut index = self.ledger.index_of(range.start);
-            while let Some(entry) = self.ledger.get(index).copied() {
+            let mut at = range.start;
+            while let Some(entry) = self.ledger.get(at).copied() {
                 if entry.start >= range.end {
                     break;
                 }
@@ -89,12 +87,12 @@ impl Recovery {
                             return found;
                         }
                         Verdict::Lost => {
-                            self.lose(index, look.now);
+                            self.lose(&entry, look.now);
                             found = true;
                         }
                     }
                 }
-                index += 1;
+                at = entry.end;
             }
             self.again.pop_front();
         }
@@ -106,16 +104,14 @@ impl Recovery {
         let Some(limit) = self.ledger.counted_below(DUPLICATE_THRESHOLD, look.mss) else {
             return;
         };
-        let mut index = self.ledger.index_of(self.judged);
-        while let Some(entry) = self.ledger.get(index).copied() {
+        while let Some(entry) = self.ledger.get(self.judged).copied() {
             if entry.end > limit {
                 break;
             }
             if !(entry.sacked || entry.lost || entry.resent) {
-                self.lose(index, look.now);
+                self.lose(&entry, look.now);
             }
             self.judged = entry.end;
-            index += 1;
         }
     }
 
@@ -128,17 +124,16 @@ impl Recovery {
             return;
         }
         if first.len() > mss {
-            self.ledger.split(0, first.start + mss);
+            self.ledger.split(first.start + mss);
         }
-        self.lose(0, now);
+        if let Some(first) = self.ledger.first().copied() {
+            self.lose(&first, now);
+        }
     }
 
-    /// The entry at `index` is lost: remembered for the congestion controller.
-    pub(super) fn lose(&mut self, index: usize, now: Instant) {
-        let Some(entry) = self.ledger.get(index).copied() else {
-            return;
-        };
-        if self.ledger.lose(index) {
+    /// The entry is lost: remembered for the congestion controller.
+    pub(super) fn lose(&mut self, entry: &Sent, now: Instant) {
+        if self.ledger.lose(entry.start) {
             let lost = self.rate.on_lost(entry.stamp, entry.len(), now);
             self.losses.push(lost);
         }

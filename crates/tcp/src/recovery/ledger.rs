@@ -3,21 +3,14 @@
 //!
 //! It counts; it does not judge. What is lost is decided in `detect`.
 
-use alloc::collections::VecDeque;
-use core::ops::Range;
+use alloc::collections::BTreeMap;
+use core::ops::{Bound, Range};
 
 use handfast_packet::Instant;
 
 use super::ranges::RangeSet;
 use crate::congestion::Stamp;
 use crate::seq::Offset;
-
-/// Entries beyond which SACK cuts no more of them: each cut moves its neighbours, and a peer that
-/// SACKs every second segment of our super-segments would make us move all of them for each block.
-/// From there on only what covers a whole entry counts, so that the rest may be sent in vain. Random
-/// losses cut a flight into nearly as many entries as it has segments: this is enough for 64 MiB;
-/// at 1 Gbit/s and 100 ms 40 MB and more are out while segments are lost twice.
-const CUT_ENTRIES_MAX: usize = 65_536;
 
 /// One entry: text that left together, the FIN included. Cut when an ACK, a SACK block or a
 /// retransmission takes only a part of it.
@@ -52,10 +45,13 @@ impl Sent {
     }
 }
 
-/// Everything between SND.UNA and SND.NXT, without gaps.
+/// Everything between SND.UNA and SND.NXT, without gaps: behind an entry the next one begins at its
+/// end. A peer chooses where SACK cuts entries, so that a cut may cost no more than a logarithm of
+/// their number, and how many there are is bounded by the segments in the peer's window.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    entries: VecDeque<Sent>,
+    /// By their ends.
+    entries: BTreeMap<Offset, Sent>,
     /// Departures so far.
     departures: u64,
     /// What SACK blocks cover, in whole entries.
@@ -74,13 +70,10 @@ impl Ledger {
     /// When it does not follow what was sent before.
     pub(crate) fn push(&mut self, range: Range<Offset>, stamp: Stamp) {
         assert!(!range.is_empty(), "only what takes sequence space is kept");
-        let gapless = self
-            .entries
-            .back()
-            .is_none_or(|last| last.end == range.start);
+        let gapless = self.last().is_none_or(|last| last.end == range.start);
         assert!(gapless, "what is new follows what is old");
         self.departures += 1;
-        self.entries.push_back(Sent {
+        let entry = Sent {
             start: range.start,
             end: range.end,
             stamp,
@@ -89,17 +82,18 @@ impl Ledger {
             lost: false,
             again: false,
             resent: false,
-        });
+        };
+        self.entries.insert(entry.end, entry);
     }
 
     /// Everything below `una` is acknowledged: tells `each` about the entries, or parts of them,
     /// that go.
     pub(crate) fn release_until(&mut self, una: Offset, mut each: impl FnMut(&Sent)) {
-        while let Some(first) = self.entries.front().filter(|first| first.start < una) {
+        while let Some(first) = self.first().filter(|first| first.start < una) {
             if first.end > una {
-                self.split(0, una);
+                self.split(una);
             }
-            let gone = self.entries.pop_front().expect("looked at just now");
+            let (_, gone) = self.entries.pop_first().expect("looked at just now");
             self.uncount(&gone);
             each(&gone);
         }
@@ -110,41 +104,33 @@ impl Ledger {
     /// The peer holds `block`: tells `each` about the entries that are news. Of a segment of
     /// `mss` bytes it must hold all; a part of it does not count.
     pub(crate) fn sack(&mut self, block: Range<Offset>, mss: u64, mut each: impl FnMut(&Sent)) {
-        for gap in self.sacked.gaps(block.clone()) {
-            let mut index = self.index_of(gap.start);
-            while let Some(entry) = self.entries.get(index).copied() {
-                if entry.start >= gap.end {
-                    break;
+        for gap in self.sacked.gaps(block) {
+            let mut at = gap.start;
+            while let Some(entry) = self.get(at).filter(|entry| entry.start < gap.end) {
+                at = entry.end;
+                if let Some(whole) = whole_segments(entry, &gap, mss) {
+                    self.split(whole.start);
+                    self.split(whole.end);
+                    each(&self.note_sacked(whole.start));
                 }
-                let whole = whole_segments(&entry, &gap, mss);
-                let may_cut = self.entries.len() < CUT_ENTRIES_MAX;
-                let whole = whole.filter(|part| may_cut || *part == (entry.start..entry.end));
-                if let Some(whole) = whole {
-                    index = self.isolate(index, &whole);
-                    self.note_sacked(index);
-                    each(&self.entries[index]);
-                }
-                index += 1;
             }
         }
     }
 
-    /// The entry counts as lost, again if it was under way again. Returns whether that is news.
-    pub(crate) fn lose(&mut self, index: usize) -> bool {
-        let entry = &mut self.entries[index];
+    /// The entry that holds `at` counts as lost, again if it was under way again. Returns whether
+    /// that is news.
+    pub(crate) fn lose(&mut self, at: Offset) -> bool {
+        let Some(entry) = self.get_mut(at) else {
+            return false;
+        };
         if entry.sacked || (entry.lost && !entry.again) {
             return false;
         }
-        let len = entry.len();
-        if entry.again {
-            entry.again = false;
-            self.again_bytes -= len;
-        }
-        if !entry.lost {
-            entry.lost = true;
-            self.lost_bytes += len;
-        }
-        let range = entry.start..entry.end;
+        let (was_lost, was_again) = (entry.lost, entry.again);
+        (entry.lost, entry.again) = (true, false);
+        let (range, len) = (entry.start..entry.end, entry.len());
+        self.again_bytes -= if was_again { len } else { 0 };
+        self.lost_bytes += if was_lost { 0 } else { len };
         self.lost.insert(range);
         true
     }
@@ -152,22 +138,19 @@ impl Ledger {
     /// `range`, which lies in the ledger, left once more. Returns the number of that departure.
     pub(crate) fn resend(&mut self, range: &Range<Offset>, stamp: Stamp) -> u64 {
         self.departures += 1;
-        let mut index = self.index_of(range.start);
-        while let Some(entry) = self.entries.get(index).copied() {
-            if entry.start >= range.end {
-                break;
-            }
-            let part = entry.start.max(range.start)..entry.end.min(range.end);
-            index = self.isolate(index, &part);
-            let entry = &mut self.entries[index];
-            if !entry.again && !entry.sacked {
-                entry.again = true;
-                self.again_bytes += entry.end - entry.start;
-            }
+        self.split(range.start);
+        self.split(range.end);
+        let departures = self.departures;
+        let mut at = range.start;
+        while let Some(entry) = self.get_mut(at).filter(|entry| entry.start < range.end) {
+            at = entry.end;
+            let news = !entry.again && !entry.sacked;
+            entry.again |= news;
             entry.resent = true;
             entry.stamp = stamp;
-            entry.number = self.departures;
-            index += 1;
+            entry.number = departures;
+            let len = entry.len();
+            self.again_bytes += if news { len } else { 0 };
         }
         self.lost.remove(range);
         self.departures
@@ -175,7 +158,7 @@ impl Ledger {
 
     /// Nothing is lost after all.
     pub(crate) fn forget_losses(&mut self) {
-        for entry in &mut self.entries {
+        for entry in self.entries.values_mut() {
             entry.lost = false;
         }
         self.lost_bytes = 0;
@@ -184,7 +167,7 @@ impl Ledger {
 
     /// The peer has dropped what it had acknowledged selectively (RFC 2018 section 8).
     pub(crate) fn forget_sacks(&mut self) {
-        for entry in &mut self.entries {
+        for entry in self.entries.values_mut() {
             entry.sacked = false;
         }
         self.sacked_bytes = 0;
@@ -193,45 +176,44 @@ impl Ledger {
 
     /// The ACK of this range will be ambiguous, though no copy of it counts as under way.
     pub(crate) fn mark_ambiguous(&mut self, at: Offset) {
-        let index = self.index_of(at);
-        if let Some(entry) = self.entries.get_mut(index) {
+        if let Some(entry) = self.get_mut(at) {
             entry.resent = true;
         }
     }
 
-    /// Cuts the entry at `index` before `at`, which lies inside it.
-    pub(crate) fn split(&mut self, index: usize, at: Offset) {
-        let entry = &mut self.entries[index];
-        assert!(entry.start < at && at < entry.end, "a cut lies inside");
-        let mut right = *entry;
-        entry.end = at;
-        right.start = at;
-        self.entries.insert(index + 1, right);
+    /// Cuts the entry that has `at` inside, if there is one, in two.
+    pub(crate) fn split(&mut self, at: Offset) {
+        if let Some(right) = self.get_mut(at).filter(|entry| entry.start < at) {
+            let left = Sent { end: at, ..*right };
+            right.start = at;
+            self.entries.insert(at, left);
+        }
     }
 
-    /// The index of the entry that holds `at`, or of the first one behind it.
-    pub(crate) fn index_of(&self, at: Offset) -> usize {
-        self.entries.partition_point(|entry| entry.end <= at)
+    /// The entry that holds `at`, or the first one behind it.
+    pub(crate) fn get(&self, at: Offset) -> Option<&Sent> {
+        let behind = (Bound::Excluded(at), Bound::Unbounded);
+        self.entries.range(behind).next().map(|(_, entry)| entry)
     }
 
-    pub(crate) fn get(&self, index: usize) -> Option<&Sent> {
-        self.entries.get(index)
+    fn get_mut(&mut self, at: Offset) -> Option<&mut Sent> {
+        let behind = (Bound::Excluded(at), Bound::Unbounded);
+        self.entries
+            .range_mut(behind)
+            .next()
+            .map(|(_, entry)| entry)
     }
 
     pub(crate) fn first(&self) -> Option<&Sent> {
-        self.entries.front()
+        self.entries.first_key_value().map(|(_, entry)| entry)
     }
 
     pub(crate) fn last(&self) -> Option<&Sent> {
-        self.entries.back()
+        self.entries.last_key_value().map(|(_, entry)| entry)
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Sent> {
-        self.entries.iter()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.values()
     }
 
     /// What is lost and waits to be sent again, lowest first.
@@ -265,7 +247,7 @@ impl Ledger {
 
     /// Bytes that are sent and not acknowledged.
     pub(crate) fn outstanding(&self) -> u64 {
-        match (self.entries.front(), self.entries.back()) {
+        match (self.first(), self.last()) {
             (Some(first), Some(last)) => last.end - first.start,
             _ => 0,
         }
@@ -283,29 +265,19 @@ impl Ledger {
         self.again_bytes
     }
 
-    /// Makes `part` of the entry at `index` an entry of its own and returns its index.
-    fn isolate(&mut self, mut index: usize, part: &Range<Offset>) -> usize {
-        if self.entries[index].start < part.start {
-            self.split(index, part.start);
-            index += 1;
-        }
-        if part.end < self.entries[index].end {
-            self.split(index, part.end);
-        }
-        index
-    }
-
-    fn note_sacked(&mut self, index: usize) {
-        let entry = self.entries[index];
-        self.uncount(&entry);
-        let entry = &mut self.entries[index];
+    /// The peer holds the entry that begins at `at`: as it is now.
+    fn note_sacked(&mut self, at: Offset) -> Sent {
+        let entry = self.get_mut(at).expect("told where it begins");
+        let before = *entry;
         entry.sacked = true;
         entry.lost = false;
         entry.again = false;
-        self.sacked_bytes += entry.end - entry.start;
-        let range = entry.start..entry.end;
-        self.lost.remove(&range);
-        self.sacked.insert(range);
+        let after = *entry;
+        self.uncount(&before);
+        self.sacked_bytes += after.len();
+        self.lost.remove(&(after.start..after.end));
+        self.sacked.insert(after.start..after.end);
+        after
     }
 
     fn uncount(&mut self, entry: &Sent) {

@@ -322,9 +322,8 @@ impl Recovery {
     /// Everything that is out is to be sent again although the network lost nothing: the peer
     /// refused it with a shut window, or the segments were too large. The window stays as it is.
     pub(crate) fn resend_all(&mut self, nxt: Offset) {
-        for index in 0..self.ledger.len() {
-            self.ledger.lose(index);
-        }
+        let end = self.ledger.last().map_or(nxt, |last| last.end);
+        self.refuse(Offset::ZERO..end);
         self.duplicates = 0;
         self.hole_since = None;
         self.prr = None;
@@ -340,21 +339,24 @@ impl Recovery {
     /// The bytes `range` are to be sent again although the network lost nothing else: they were
     /// one segment that was too large. The window stays as it is.
     pub(crate) fn resend_refused(&mut self, range: Range<Offset>, nxt: Offset) {
-        let mut index = self.ledger.index_of(range.start);
-        while self
-            .ledger
-            .get(index)
-            .is_some_and(|entry| entry.start < range.end)
-        {
-            self.ledger.lose(index);
-            index += 1;
-        }
+        self.refuse(range);
         self.losses.clear();
         self.prr = None;
         self.undo.clear();
         self.phase = Phase::Loss;
         self.recover = nxt;
         self.refused = true;
+    }
+
+    /// What the entries of `range` hold is to be sent again, and the congestion controller hears
+    /// nothing of it.
+    fn refuse(&mut self, range: Range<Offset>) {
+        let mut at = range.start;
+        while let Some(entry) = self.ledger.get(at).filter(|entry| entry.start < range.end) {
+            let start = entry.start;
+            at = entry.end;
+            self.ledger.lose(start);
+        }
     }
 
     /// What is lost and waits to be sent again, when that is one range and nothing else is lost.

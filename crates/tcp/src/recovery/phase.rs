@@ -118,12 +118,13 @@ impl Recovery {
         if reneged {
             self.ledger.forget_sacks();
         }
-        for index in 0..self.ledger.len() {
-            let entry = *self.ledger.get(index).expect("an index below the length");
+        let mut at = una;
+        while let Some(entry) = self.ledger.get(at).copied() {
             let recent = entry.sent_at() + self.rack.rtt > now;
-            if index == 0 || reneged || !self.by_time || !recent {
-                self.lose(index, now);
+            if entry.start == una || reneged || !self.by_time || !recent {
+                self.lose(&entry, now);
             }
+            at = entry.end;
         }
         if fresh {
             self.undo.start(una);
