@@ -11,6 +11,12 @@ use super::rack::{self, Verdict};
 use super::{DUPLICATE_THRESHOLD, Phase, Recovery, Sent};
 use crate::seq::Offset;
 
+/// Entries, or ranges that the peer holds, that are judged anew for one ACK. Each is judged once for
+/// each time that it left, which bounds the work; but when marks are taken back everything is judged
+/// anew, and a peer can have that with each ACK, by a D-SACK that says that nothing was lost. What
+/// remains is judged with the next ACK.
+const JUDGED_ANEW_MAX: usize = 1_024;
+
 /// What a walk needs besides the state.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
@@ -55,6 +61,7 @@ impl Recovery {
     }
 
     fn lose_late_originals(&mut self, look: &Look, window: Duration) {
+        let mut anew = 0;
         while let Some(entry) = self.ledger.get(self.judged).copied() {
             let open = !(entry.sacked || entry.lost || entry.resent);
             if open {
@@ -67,7 +74,9 @@ impl Recovery {
                     Verdict::Lost => self.lose(&entry, look.now),
                 }
             }
-            self.judged = entry.end;
+            if !self.pass(&entry, &mut anew) {
+                break;
+            }
         }
     }
 
@@ -104,6 +113,7 @@ impl Recovery {
         let Some(limit) = self.ledger.counted_below(DUPLICATE_THRESHOLD, look.mss) else {
             return;
         };
+        let mut anew = 0;
         while let Some(entry) = self.ledger.get(self.judged).copied() {
             if entry.end > limit {
                 break;
@@ -111,8 +121,18 @@ impl Recovery {
             if !(entry.sacked || entry.lost || entry.resent) {
                 self.lose(&entry, look.now);
             }
-            self.judged = entry.end;
+            if !self.pass(&entry, &mut anew) {
+                break;
+            }
         }
+    }
+
+    /// The entry is judged. Counts those that were judged before, and returns whether the walk may
+    /// go on.
+    fn pass(&mut self, entry: &Sent, anew: &mut usize) -> bool {
+        *anew += usize::from(self.judged < self.judged_before);
+        self.judged = self.ledger.behind(entry);
+        *anew < JUDGED_ANEW_MAX
     }
 
     /// One segment at the head, unless it is lost already.
@@ -146,6 +166,7 @@ impl Recovery {
 
     /// Everything is open again from SND.UNA on: marks were taken back.
     pub(super) fn judge_anew(&mut self) {
+        self.judged_before = self.judged_before.max(self.judged);
         self.judged = self
             .ledger
             .first()
@@ -157,7 +178,52 @@ impl Recovery {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::recovery::AckInfo;
+    use crate::recovery::{AckInfo, Judgement};
+
+    /// A flight is judged once; after a proof that nothing was lost, a part of it with each ACK.
+    #[test]
+    fn what_was_judged_before_is_judged_anew_in_parts() {
+        let most = u64::try_from(JUDGED_ANEW_MAX).expect("a small number");
+        let mut recovery = Recovery::new(&Config::default());
+        recovery.begin(true);
+        let at = |n| Offset::ZERO + n;
+        let (now, nxt) = (Instant::from_secs(2), at(1 + 3 * most));
+        for n in 1..nxt.get() {
+            recovery.on_sent(at(n)..at(n + 1), Instant::from_secs(1), 0);
+        }
+        let judgement = Judgement {
+            now: now + Duration::from_millis(1),
+            nxt,
+            srtt: Some(Duration::from_millis(1)),
+            mss: 1,
+            duplicates: 1,
+            echo: None,
+            may_send_new: false,
+            ecn_echo: false,
+        };
+        let ack = |recovery: &mut Recovery, duplicate| {
+            let info = AckInfo {
+                at: now,
+                ack: at(1),
+                blocks: &[at(nxt.get() - 1)..nxt],
+                duplicate,
+                mss: 1,
+            };
+            let mut delivery = recovery.on_ack(&info, nxt);
+            let verdict = recovery.judge(&judgement, &mut delivery);
+            (recovery.take_losses().len(), verdict.spurious)
+        };
+        assert_eq!(ack(&mut recovery, None), (3 * JUDGED_ANEW_MAX - 1, false));
+        for round in 0..2 {
+            recovery.on_resent(&(at(1)..at(2)), now, 0, None);
+            // A D-SACK takes it back. What was resent is passed, and what is above is lost once more.
+            let again = ack(&mut recovery, Some(at(1)..at(2)));
+            assert_eq!(again, (JUDGED_ANEW_MAX - 1, true), "round {round}");
+        }
+        for lost in [JUDGED_ANEW_MAX, JUDGED_ANEW_MAX - 1, 0] {
+            assert_eq!(ack(&mut recovery, None), (lost, false));
+        }
+    }
 
     /// The queue of retransmissions does not outlive what it is about, whoever the peer is.
     #[test]

@@ -58,6 +58,8 @@ pub(crate) struct Ledger {
     sacked: RangeSet,
     /// What is lost and not under way again.
     lost: RangeSet,
+    /// What is lost, under way again or not.
+    marked: RangeSet,
     sacked_bytes: u64,
     lost_bytes: u64,
     again_bytes: u64,
@@ -99,6 +101,7 @@ impl Ledger {
         }
         self.sacked.remove(&(Offset::ZERO..una));
         self.lost.remove(&(Offset::ZERO..una));
+        self.marked.remove(&(Offset::ZERO..una));
     }
 
     /// The peer holds `block`: tells `each` about the entries that are news. Of a segment of
@@ -131,6 +134,7 @@ impl Ledger {
         let (range, len) = (entry.start..entry.end, entry.len());
         self.again_bytes -= if was_again { len } else { 0 };
         self.lost_bytes += if was_lost { 0 } else { len };
+        self.marked.insert(range.clone());
         self.lost.insert(range);
         true
     }
@@ -156,11 +160,15 @@ impl Ledger {
         self.departures
     }
 
-    /// Nothing is lost after all.
+    /// Nothing is lost after all. Costs what was lost, not what is out.
     pub(crate) fn forget_losses(&mut self) {
-        for entry in self.entries.values_mut() {
-            entry.lost = false;
+        for range in self.marked.descending() {
+            let ends = (Bound::Excluded(range.start), Bound::Included(range.end));
+            for (_, entry) in self.entries.range_mut(ends) {
+                entry.lost = false;
+            }
         }
+        self.marked.clear();
         self.lost_bytes = 0;
         self.lost.clear();
     }
@@ -202,6 +210,12 @@ impl Ledger {
             .range_mut(behind)
             .next()
             .map(|(_, entry)| entry)
+    }
+
+    /// Where the next entry begins that is not as surely with the peer as this one.
+    pub(crate) fn behind(&self, entry: &Sent) -> Offset {
+        let range = self.sacked.last_from(entry.start);
+        range.map_or(entry.end, |(_, end)| end.max(entry.end))
     }
 
     pub(crate) fn first(&self) -> Option<&Sent> {
@@ -276,6 +290,7 @@ impl Ledger {
         self.uncount(&before);
         self.sacked_bytes += after.len();
         self.lost.remove(&(after.start..after.end));
+        self.marked.remove(&(after.start..after.end));
         self.sacked.insert(after.start..after.end);
         after
     }

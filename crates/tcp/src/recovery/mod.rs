@@ -141,6 +141,8 @@ pub(crate) struct Recovery {
     partial_acks: u32,
     /// Originals below this are judged: acknowledged, SACKed, lost or resent.
     judged: Offset,
+    /// Where that was when marks were taken back.
+    judged_before: Offset,
     /// Retransmissions in the order of their departure, for RACK alone; no more of them than were
     /// sent since the last one that counts as under way was settled.
     again: VecDeque<(Range<Offset>, u64)>,
@@ -187,6 +189,7 @@ impl Recovery {
             hole_since: None,
             partial_acks: 0,
             judged: Offset::ZERO,
+            judged_before: Offset::ZERO,
             again: VecDeque::new(),
             testing: false,
             forward: false,

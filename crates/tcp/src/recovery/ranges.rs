@@ -102,7 +102,7 @@ impl RangeSet {
     }
 
     /// The last range that begins at `at` or before it.
-    fn last_from(&self, at: Offset) -> Option<(Offset, Offset)> {
+    pub(crate) fn last_from(&self, at: Offset) -> Option<(Offset, Offset)> {
         let last = self.ranges.range(..=at).next_back();
         last.map(|(start, end)| (*start, *end))
     }

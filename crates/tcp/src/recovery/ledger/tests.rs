@@ -156,6 +156,16 @@ fn check(ledger: &Ledger, una: u64, nxt: u64) {
         again += if entry.again { len } else { 0 };
         flight += if entry.sacked || entry.lost { 0 } else { len };
         flight += if entry.again { len } else { 0 };
+        let range = entry.start..entry.end;
+        assert_eq!(ledger.marked.covers(&range), entry.lost);
+        let behind = ledger.behind(entry);
+        assert!(entry.sacked || behind == entry.end);
+        assert!(ledger.sacked.gaps(entry.end..behind).is_empty() && behind >= entry.end);
+        assert!(
+            ledger
+                .get(behind)
+                .is_none_or(|next| !next.sacked || !entry.sacked)
+        );
         let waits = entry.lost && !entry.again;
         assert_eq!(ledger.lost.covers(&(entry.start..entry.end)), waits);
         assert_eq!(
