@@ -127,7 +127,7 @@ impl Connection {
             State::Closed | State::Listen | State::SynSent | State::TimeWait => false,
         };
         if resets {
-            let seq = self.snd.space.wire(self.snd.nxt);
+            let seq = self.snd.space.wire(self.snd.next_within_window());
             // A peer that is still in SYN-SENT believes a RST only with an ACK of its SYN.
             let opening = matches!(self.phase, Phase::SynReceived { .. });
             let ack = opening.then(|| self.rcv.space.wire(self.rcv.nxt()));

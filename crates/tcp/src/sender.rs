@@ -21,6 +21,8 @@ pub(crate) struct Sender {
     pub(crate) window: u64,
     /// MAX.SND.WND (RFC 5961 section 5).
     pub(crate) window_max: u64,
+    /// The furthest right edge of the window so far.
+    pub(crate) window_edge: Offset,
     /// SND.WL1 (an offset of the peer) and SND.WL2 (one of ours).
     pub(crate) window_at: (Offset, Offset),
     /// Snd.Wind.Shift (RFC 7323 2.3).
@@ -64,6 +66,7 @@ impl Sender {
             nxt: Offset::ZERO,
             window: 0,
             window_max: 0,
+            window_edge: Offset::ZERO,
             window_at: (Offset::ZERO, Offset::ZERO),
             window_shift: 0,
             peer_mss: path.default_mss,
@@ -98,6 +101,14 @@ impl Sender {
         (self.una + self.window).saturating_sub(self.nxt)
     }
 
+    /// The number of a segment without text: SND.NXT, unless that lies where the peer never gave room,
+    /// so that it would drop the segment. So it is with text of our SYN that the peer did not take, when
+    /// its window is smaller than that text. The octet of a window probe is nothing.
+    pub(crate) fn next_within_window(&self) -> Offset {
+        let edge = self.window_edge.max(self.una);
+        if self.nxt > edge + 1 { edge } else { self.nxt }
+    }
+
     /// Whether our FIN, which stands behind the last byte, was sent at least once.
     pub(crate) fn fin_sent(&self) -> bool {
         self.nxt > self.buffer.end()
@@ -107,6 +118,7 @@ impl Sender {
     pub(crate) fn set_window(&mut self, window: u64, at: Offset, ack: Offset) {
         self.window = window;
         self.window_max = self.window_max.max(window);
+        self.window_edge = self.window_edge.max(ack + window);
         self.window_at = (at, ack);
     }
 }

@@ -148,6 +148,21 @@ fn an_ack_ahead_of_text_that_was_not_taken_stands_before_it() {
     assert_eq!((text.seq, text.payload.len()), (ack.seq, 100));
 }
 
+/// A segment beyond the peer's window is dropped, and its ACK with it (RFC 9293 3.10.7.4).
+#[test]
+fn no_ack_lies_beyond_a_window_that_is_smaller_than_text_that_was_not_taken() {
+    let mut script = client(100);
+    script.expect("S 0:100(100)");
+    script.inject("S. 0:0(0) ack 1 win 60 <mss 1000>");
+    script.expect(". 1:61(60) ack 1");
+    // A window that shrinks is no such case: text up to its old edge may have been taken.
+    script.inject("P. 1:11(10) ack 1 win 30");
+    script.after(ms(40));
+    script.expect(". 61:61(0) ack 11");
+    script.verb("abort", |connection, cx| connection.abort(cx));
+    script.expect("R 61:61(0)");
+}
+
 /// RFC 7413 4.2.1: what the SYN-ACK leaves out is sent again at once.
 #[test]
 fn text_that_is_not_acknowledged_follows_the_handshake() {

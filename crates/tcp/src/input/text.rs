@@ -91,7 +91,7 @@ impl Connection {
     /// Text arrives for an application that is gone: it can never be read, and the peer must know
     /// (RFC 9293 3.6.1; RFC 2525 2.17).
     fn refuse_text(&mut self) {
-        let seq = self.snd.space.wire(self.snd.nxt);
+        let seq = self.snd.space.wire(self.snd.next_within_window());
         self.reply = Some(Transmit::reset(seq, None, Cause::DataAfterClose));
         self.end(CloseReason::Aborted);
     }

@@ -100,7 +100,7 @@ impl Connection {
             // Who answered with a SYN cookie finds our first number by that of this segment, so it
             // stands before text of our SYN that was not taken (RFC 7413 4.2.1, RFC 4987 3.6).
             Cause::HandshakeAck => self.snd.una,
-            _ => self.snd.nxt,
+            _ => self.snd.next_within_window(),
         };
         let mut transmit = self.bare(at, now, cause);
         if self.sack {
