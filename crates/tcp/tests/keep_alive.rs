@@ -52,6 +52,23 @@ fn an_answer_starts_the_idle_time_anew() {
     script.expect_after(secs(7_200), ". 0:0(0) ack 1");
 }
 
+/// A peer that is at other numbers, as after a restart with the same ports, answers every probe with
+/// an ACK of what we never sent: nobody lives there that this connection could speak to.
+#[test]
+fn an_ack_of_what_was_never_sent_is_no_sign_of_life() {
+    let mut script = Script::established(&setup());
+    script.expect_after(secs(7_200), ". 0:0(0) ack 1");
+    for _ in 1..9 {
+        script.inject(". 500:500(0) ack 90000");
+        script.expect(". 1:1(0) ack 1");
+        script.expect_after(secs(75), ". 0:0(0) ack 1");
+    }
+    script.inject(". 500:500(0) ack 90000");
+    script.expect(". 1:1(0) ack 1");
+    script.expect_nothing_for(secs(75));
+    script.expect_closed(CloseReason::KeepAliveTimedOut);
+}
+
 /// MUST-27: only when nothing was received for that long.
 #[test]
 fn traffic_puts_it_off() {

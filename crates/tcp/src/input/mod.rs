@@ -55,8 +55,6 @@ impl Connection {
             }
             Acceptability::Yes => {}
         }
-        self.heard_at = cx.now;
-        self.keep_alive_probes = 0;
         self.echo_arrives(&segment, opening);
         self.remember_timestamp(seq, &segment);
         // Second to fourth: RST, (security), SYN.
@@ -69,6 +67,10 @@ impl Connection {
         if !self.ack_arrives(cx, seq, &segment) || !matches!(self.phase, Phase::Synchronized) {
             return;
         }
+        // Whose ACK is of nothing that we sent is no peer of ours, though its number may lie in the
+        // window: another incarnation, which keep-alive has to find out.
+        self.heard_at = cx.now;
+        self.keep_alive_probes = 0;
         self.mark_arrives(&segment, opening && !answer);
         self.user_timeout_arrives(&segment.options);
         if let Some(pointer) = segment.urgent {
