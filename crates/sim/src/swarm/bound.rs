@@ -88,10 +88,24 @@ fn timeout(plan: &Plan) -> Duration {
 /// hole is suspected (RFC 4821 7.7), and two more for the least size, so there are waits of one, two,
 /// four and eight timeouts.
 pub(super) fn hole(plan: &Plan) -> Duration {
-    match plan.hosts.iter().any(|host| host.link.contains("mtu=")) {
-        true => timeout(plan).max(TIMEOUT_FIRST) * 15,
-        false => Duration::ZERO,
+    if !plan.hosts.iter().any(|host| host.link.contains("mtu=")) {
+        return Duration::ZERO;
     }
+    let first = timeout(plan).max(TIMEOUT_FIRST).max(after_handshake(plan));
+    let waits = [1, 2, 4, 8].map(|times| (first * times).min(TIMEOUT_MAX));
+    waits.iter().sum()
+}
+
+/// The timeout after a handshake of which SYNs were lost on their way back: with timestamps the first
+/// measurement is of all of it, since the SYN-ACK repeats the time of the first SYN that came, and the
+/// timeout is three times as much (RFC 6298 2.2). The SYN that goes through is the first one after the
+/// faults, which is no later than the faults have lasted and a first timeout.
+fn after_handshake(plan: &Plan) -> Duration {
+    let able = |host: &&HostPlan| host.tcp.timestamps;
+    if plan.hosts.iter().filter(able).count() < 2 {
+        return Duration::ZERO;
+    }
+    3 * (2 * plan.world.faults + Duration::from_secs(1) + round_trip(plan))
 }
 
 /// The conversations of a flow, one after the other, but for the rate of the wire.

@@ -17,7 +17,7 @@ pub(super) fn is_excused(plan: &Plan, flow: &FlowPlan, kind: ErrorKind) -> bool 
         ErrorKind::ConnectionRefused => {
             !flow.open || (flow.early.is_some() && (is_cut(flow) || gives_up))
         }
-        ErrorKind::TimedOut => gives_up,
+        ErrorKind::TimedOut => gives_up || is_estranged(plan, flow),
         ErrorKind::HostUnreachable => is_lossy(plan, flow),
         ErrorKind::ConnectionReset
         | ErrorKind::NotConnected
@@ -73,6 +73,13 @@ pub(super) fn sends_cookies(flow: &FlowPlan) -> bool {
         SynCookies::OnOverflow => flow.half_open < 100,
         SynCookies::Always => true,
     }
+}
+
+/// A late ACK of a cookie may have opened the conversation before once more, so that the next client
+/// of its port speaks to an end that is at other numbers.
+fn is_estranged(plan: &Plan, flow: &FlowPlan) -> bool {
+    let again = flow.repeat > 1 && plan.hosts[flow.from].ports < 100;
+    again && sends_cookies(flow) && is_lossy(plan, flow)
 }
 
 /// The server may have forgotten a client that believes to be connected.

@@ -113,19 +113,42 @@ impl Shared {
 
     /// Whether everybody who is not done waits for a peer that has given up, and has nothing on its
     /// way to it: RSTs can be lost, and who only listens never learns of it (RFC 9293 3.5.1). With
-    /// keep-alive it would.
+    /// keep-alive it would. Or is estranged from its peer.
     pub(super) fn is_forsaken(&self) -> bool {
-        self.clients.get() + self.servers.get() == self.notes.borrow().len()
-            && self.notes.borrow().values().all(|note| {
+        let notes = self.notes.borrow();
+        let estranged: Vec<_> = notes
+            .values()
+            .filter_map(|note| self.estranged(note))
+            .collect();
+        self.clients.get() + self.servers.get() == notes.len()
+            && notes.values().all(|note| {
                 let flow = &self.plan.flows[note.flow];
-                let host = if note.who == CLIENT {
-                    flow.from
-                } else {
-                    flow.to
+                let (host, client) = match note.who {
+                    CLIENT => (flow.from, note.stream.local_addr()),
+                    _ => (flow.to, note.stream.peer_addr()),
                 };
                 let idle = note.stream.info().in_flight == 0;
-                note.peer_gone.get() && idle && self.plan.hosts[host].tcp.keep_alive.is_none()
+                let unwatched = self.plan.hosts[host].tcp.keep_alive.is_none();
+                match estranged.contains(&(note.flow, client)) {
+                    true => !idle || unwatched,
+                    false => note.peer_gone.get() && idle && unwatched,
+                }
             })
+    }
+
+    /// The flow and the address of a client to which nothing ever came, where the server's end may be
+    /// that of the conversation before: the ACK of a cookie that comes late is as good as ever
+    /// (RFC 4987 3.6). The two are at different numbers, and each answers the other with an ACK of
+    /// where it is, until a user timeout or keep-alive ends it.
+    fn estranged(&self, note: &Note) -> Option<(usize, SocketAddr)> {
+        let client = (note.flow, note.stream.local_addr());
+        let unclear = self.talks.borrow().get(&client)?.unclear;
+        let info = note.stream.info();
+        (unclear
+            && note.who == CLIENT
+            && excuse::sends_cookies(&self.plan.flows[note.flow])
+            && info.bytes_acked + info.bytes_received == 0)
+            .then_some(client)
     }
 
     /// Ends what is forsaken, as people at a keyboard would.

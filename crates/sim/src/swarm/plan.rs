@@ -462,6 +462,15 @@ impl Plan {
         if !self.flows.iter().all(sane) {
             return Err("reads and writes are of one byte at least");
         }
+        // Its connection would never begin.
+        let mute = |flow: &FlowPlan| {
+            flow.fast_open == FastOpenConnect::WithFirstWrite
+                && flow.up * u64::from(flow.rounds) == 0
+                && flow.client.end == End::Late
+        };
+        if self.flows.iter().any(mute) {
+            return Err("who connects with the first write, and hears the other out, has to write");
+        }
         if self
             .hosts
             .iter()
@@ -493,6 +502,10 @@ mod tests {
             ("world\nhost mtu=none\nhost", 2),
             ("host\nhost\nflow client.end=never", 3),
             ("host\nhost\nflow to=2", 3),
+            (
+                "host\nhost\nflow fast_open=with-first-write client.end=late",
+                3,
+            ),
             ("host", 1),
         ] {
             let error = text.parse::<Plan>().unwrap_err();
