@@ -273,7 +273,8 @@ impl Flow {
             .as_ref()
             .is_some_and(|ours| ours.initial == initial);
         match seen.ack() {
-            None if again && !self.resets.over && !self.resets.ended => {}
+            // What was received may end a connection or not; that its SYN goes again tells.
+            None if again && !self.resets.over && (!self.resets.ended || is_repeated(seen)) => {}
             None => {
                 self.theirs = None;
                 self.pending = None;
@@ -359,6 +360,11 @@ impl Flow {
             }
         }
     }
+}
+
+/// Whether the host says that this SYN is one that was sent before.
+fn is_repeated(syn: &Seen<'_>) -> bool {
+    matches!(syn.cause, Cause::TimeoutRetransmit(_))
 }
 
 impl Offers {

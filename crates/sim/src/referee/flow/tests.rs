@@ -501,3 +501,25 @@ fn who_is_looked_away_from_may_do_anything() {
     trace.take(text(1, 1, 10));
     trace.ok(text(9_000, 1, 400));
 }
+
+/// A RST that the host does not believe ends nothing: the SYN goes again, perhaps without its text,
+/// and is still the one that the peer answers (RFC 7413 4.1.3).
+#[test]
+fn a_syn_goes_again_after_a_reset_that_was_not_believed() {
+    let mut trace = Trace(Flow::new(536));
+    trace.ok(Line {
+        text: text_of(1, 3),
+        ..syn()
+    });
+    trace.take(with(line(90, 0), RST));
+    trace.ok(Line {
+        cause: Cause::TimeoutRetransmit(1),
+        ..syn()
+    });
+    trace.take(Line {
+        ack: Some(4),
+        ..syn()
+    });
+    trace.ok(with(line(4, 1), FIN));
+    trace.breaks(with(line(5, 1), FIN), "fin-moved");
+}
