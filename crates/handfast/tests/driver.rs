@@ -184,6 +184,22 @@ fn a_call_that_makes_work_wakes_the_driver_once() {
 }
 
 #[test]
+fn waiting_until_all_is_delivered_wakes_the_driver_to_send_the_fin() {
+    let mut two = Two::new();
+    let (_listener, ours, theirs) = two.connect();
+    two.turn();
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    let cx = Context::from_waker(&waker);
+    assert!(two.drivers[0].poll_called(&cx).is_pending());
+    assert!(ours.poll_delivered(&cx).is_pending());
+    assert!(two.drivers[0].is_called());
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    two.until(|cx| theirs.poll_read(cx, &mut [0; 1])).unwrap();
+    two.until(|cx| ours.poll_delivered(cx)).unwrap();
+}
+
+#[test]
 fn more_than_one_batch_is_sent_turn_after_turn() {
     let mut two = Two::new();
     let (_listener, _ours, _theirs) = two.connect();

@@ -46,8 +46,10 @@ impl TcpStream {
     /// # Errors
     /// `ConnectionReset`, `TimedOut`, ... when the connection ended before that.
     pub fn poll_delivered(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        // A call of its own: the driver has a FIN to send, though there is nothing to tell yet. What
+        // is wrong with the connection, the next call tells.
+        let _ = self.now(|socket| socket.shutdown());
         self.poll(cx, WRITER, |socket| {
-            socket.shutdown();
             if !socket.wait_delivered() {
                 return Poll::Pending;
             }
