@@ -26,8 +26,9 @@ impl Connection {
         self.may_write()?;
         let room = bytes.len().min(self.write_room());
         let taken = self.snd.buffer.write(&bytes[..room], cx.pool);
+        let taken = self.note_written(taken, bytes.len())?;
         self.written(cx.now, false);
-        self.note_written(taken, bytes.len())
+        Ok(taken)
     }
 
     /// Like [`Self::write`] without a copy: the bytes stay where they are until acknowledged.
@@ -39,8 +40,9 @@ impl Connection {
         let (len, mut chunk) = (chunk.len(), chunk);
         chunk.truncate(self.write_room());
         let taken = self.snd.buffer.push_chunk(chunk, cx.pool);
+        let taken = self.note_written(taken, len)?;
         self.written(cx.now, false);
-        self.note_written(taken, len)
+        Ok(taken)
     }
 
     /// Copies bytes in order into `buffer` and returns how many; 0 at the end of the stream.

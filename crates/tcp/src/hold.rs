@@ -64,8 +64,9 @@ impl Connection {
         self.may_write()?;
         let room = bytes.len().min(self.write_room());
         let taken = self.snd.buffer.write(&bytes[..room], cx.pool);
+        let taken = self.note_written(taken, bytes.len())?;
         self.written(cx.now, true);
-        self.note_written(taken, bytes.len())
+        Ok(taken)
     }
 
     /// Text was written; `more` follows.

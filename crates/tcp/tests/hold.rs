@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Script, Setup, ms, text_at};
+use handfast_tcp::WriteError;
 
 fn cork(script: &mut Script, cork: bool) {
     script.verb("cork", |connection, cx| connection.set_cork(cx, cork));
@@ -89,6 +90,20 @@ fn text_that_never_follows_is_not_waited_for() {
     let mut script = Script::established(&Setup::default());
     write_more(&mut script, 1, 600);
     script.expect_after(ms(200), "P. 1:601(600)");
+}
+
+/// A write that finds no room changes nothing, so nobody needs to be told of it.
+#[test]
+fn a_write_in_vain_does_not_end_the_wait() {
+    let mut script = Script::established(&Setup::default());
+    script.verb("choose", |connection, _| connection.set_send_buffer(500));
+    let room = script.connection.writable();
+    assert!(room < 1_000, "no full segment");
+    write_more(&mut script, 1, room);
+    script.verb("write in vain", |connection, cx| {
+        assert_eq!(connection.write(cx, b"x"), Err(WriteError::WouldBlock));
+    });
+    script.expect_after(ms(200), &format!("P. 1:{}({room})", room + 1));
 }
 
 /// RFC 9293 MUST-17: Nagle's algorithm can be switched off, and what it held leaves.

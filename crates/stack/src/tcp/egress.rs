@@ -82,9 +82,11 @@ impl Tcp {
 
     /// The next thing to send, and between which ends.
     fn next_transmit(&mut self, now: Instant) -> Option<(Flow, Transmit)> {
-        let replies_turn = self.replies.turn;
-        self.replies.turn = !replies_turn;
-        if replies_turn && let Some(reply) = self.replies.queue.pop_front() {
+        // Nothing but what is sent decides whose turn it is, not how often somebody asked.
+        if core::mem::replace(&mut self.replies.turn, true)
+            && let Some(reply) = self.replies.queue.pop_front()
+        {
+            self.replies.turn = false;
             return Some(reply);
         }
         self.next_of_senders(now)

@@ -45,7 +45,9 @@ impl TcpSocket<'_> {
     /// # Errors
     /// See [`WriteError`].
     pub fn write(&mut self, bytes: &[u8]) -> Result<usize, WriteError> {
-        self.call(|connection, cx| connection.write(cx, bytes))
+        self.try_call(WriteError::WouldBlock, |connection, cx| {
+            connection.write(cx, bytes)
+        })
     }
 
     /// Puts a view into the send buffer without a copy; returns how many bytes there was room
@@ -54,7 +56,9 @@ impl TcpSocket<'_> {
     /// # Errors
     /// See [`WriteError`].
     pub fn write_chunk(&mut self, chunk: Chunk) -> Result<usize, WriteError> {
-        self.call(|connection, cx| connection.write_chunk(cx, chunk))
+        self.try_call(WriteError::WouldBlock, |connection, cx| {
+            connection.write_chunk(cx, chunk)
+        })
     }
 
     /// Moves received bytes into `buffer`; `Ok(0)` at the end of the stream.
@@ -62,7 +66,9 @@ impl TcpSocket<'_> {
     /// # Errors
     /// See [`ReadError`].
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
-        self.call(|connection, cx| connection.read(cx, buffer))
+        self.try_call(ReadError::WouldBlock, |connection, cx| {
+            connection.read(cx, buffer)
+        })
     }
 
     /// Copies received bytes into `buffer` and leaves them unread; `Ok(0)` at the end of the
@@ -80,7 +86,9 @@ impl TcpSocket<'_> {
     /// # Errors
     /// See [`ReadError`].
     pub fn read_chunk(&mut self, max: usize) -> Result<Option<Chunk>, ReadError> {
-        self.call(|connection, cx| connection.read_chunk(cx, max))
+        self.try_call(ReadError::WouldBlock, |connection, cx| {
+            connection.read_chunk(cx, max)
+        })
     }
 
     /// Nothing more will be written: FIN follows the last byte (RFC 9293 3.10.4).
@@ -179,6 +187,20 @@ impl TcpSocket<'_> {
                 pool: &mut self.tcp.pool,
             },
         )
+    }
+
+    /// [`Self::call`] of a verb that leaves everything as it was where it fails with `in_vain`.
+    fn try_call<T, E: PartialEq>(
+        &mut self,
+        in_vain: E,
+        verb: impl FnOnce(&mut Connection, &mut Cx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let touched = self.touched;
+        let result = self.call(verb);
+        if result.as_ref().err() == Some(&in_vain) {
+            self.touched = touched;
+        }
+        result
     }
 
     pub(super) fn slot(&self) -> &Slot {
