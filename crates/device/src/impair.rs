@@ -241,6 +241,10 @@ impl<D: Device> Device for Impair<D> {
         earliest(links, earliest(self.again_at, self.device.next_ready()))
     }
 
+    fn may_receive(&self) -> bool {
+        self.device.may_receive()
+    }
+
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.device.fd()
     }

@@ -86,6 +86,13 @@ pub trait Device {
         None
     }
 
+    /// Whether [`Device::recv`] may give something that is here already, beside what
+    /// [`Device::next_ready`] tells; for those who have no descriptor to ask. A device that does not
+    /// know says yes.
+    fn may_receive(&self) -> bool {
+        true
+    }
+
     /// The descriptor to wait on with poll or epoll; `None` when there is none, for devices in
     /// virtual time.
     fn fd(&self) -> Option<BorrowedFd<'_>>;
@@ -112,6 +119,10 @@ macro_rules! forward {
 
             fn next_ready(&self) -> Option<Instant> {
                 (**self).next_ready()
+            }
+
+            fn may_receive(&self) -> bool {
+                (**self).may_receive()
             }
 
             fn fd(&self) -> Option<BorrowedFd<'_>> {

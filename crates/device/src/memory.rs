@@ -174,6 +174,10 @@ impl Device for MemoryDevice {
         Ok(count)
     }
 
+    fn may_receive(&self) -> bool {
+        !self.inbox.lock().frames.is_empty()
+    }
+
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         #[cfg(target_os = "linux")]
         return self.inbox.event.as_ref().map(AsFd::as_fd);
@@ -255,8 +259,10 @@ mod tests {
             1
         );
         assert!(receive_all(&mut left, Instant::ZERO).is_empty());
+        assert!(!left.may_receive() && right.may_receive());
         let now = Instant::from_millis(3);
         let received = receive_all(&mut right, now).pop().expect("the frame");
+        assert!(!right.may_receive());
         assert_eq!(received.data[..], frame.to_vec()[..]);
         assert_eq!((received.gso, received.received_at), (frame.gso, now));
         assert_eq!(received.checksum, RxChecksum::Partial);

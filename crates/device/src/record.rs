@@ -99,6 +99,10 @@ impl<D: Device> Device for Record<D> {
         self.device.next_ready()
     }
 
+    fn may_receive(&self) -> bool {
+        self.device.may_receive()
+    }
+
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.device.fd()
     }

@@ -201,6 +201,12 @@ impl Host {
         look(&self.0.0.lock().stack)
     }
 
+    /// How many times the host was called, by applications and its driver: who sees the same number
+    /// again sees the same with [`Host::look`] again.
+    pub fn calls(&self) -> u64 {
+        self.0.0.lock().calls
+    }
+
     /// Connections that exist, those in TIME-WAIT excepted.
     pub fn tcp_count(&self) -> usize {
         self.0.0.lock().stack.tcp_count()

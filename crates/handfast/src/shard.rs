@@ -41,6 +41,8 @@ pub(crate) struct Shard {
     end_waiters: Waiters,
     down: Option<Down>,
     now: Instant,
+    /// How many times the stack was called.
+    pub(crate) calls: u64,
 }
 
 /// A host on its way down.
@@ -78,12 +80,14 @@ impl Shard {
             end_waiters: Waiters::default(),
             down: None,
             now: Instant::ZERO,
+            calls: 0,
         }
     }
 
     /// The time of a call. Callers read their clocks before they have the lock, so one may come
     /// with an earlier time than the one before; for the stack, time does not go back.
     pub(crate) fn advance(&mut self, now: Instant) -> Instant {
+        self.calls += 1;
         self.now = self.now.max(now);
         self.now
     }

@@ -153,6 +153,10 @@ impl Device for SwitchPort {
         Ok(count)
     }
 
+    fn may_receive(&self) -> bool {
+        !self.hub.borrow().queues[self.index].is_empty()
+    }
+
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }

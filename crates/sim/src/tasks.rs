@@ -43,13 +43,16 @@ impl Tasks {
 
     /// Polls the tasks that can run; returns whether one of them can again.
     pub(crate) fn run(&mut self) -> bool {
-        self.flag.take();
+        let woken = self.flag.take();
+        if !woken && self.spawner.0.borrow().is_empty() {
+            return false;
+        }
         self.tasks.extend(self.spawner.0.borrow_mut().drain(..));
         let waker = Waker::from(Arc::clone(&self.flag));
         let mut cx = Context::from_waker(&waker);
         // Each step ends one task, and new ones wait for the next round.
         while let Poll::Ready(Some(())) = self.tasks.poll_next_unpin(&mut cx) {}
-        self.flag.take() || !self.spawner.0.borrow().is_empty()
+        self.flag.is_up() || !self.spawner.0.borrow().is_empty()
     }
 
     pub(crate) const fn spawner(&self) -> &Spawner {
@@ -71,6 +74,11 @@ impl fmt::Debug for Spawner {
 }
 
 impl Flag {
+    /// Whether it is raised.
+    fn is_up(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Whether it was raised; it is down afterwards.
     pub(crate) fn take(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)

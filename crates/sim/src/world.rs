@@ -50,6 +50,10 @@ struct Node {
     waker: Waker,
     /// When it wants its next turn.
     due: Option<Instant>,
+    /// It has more to do, or waits for its device to take what it sends.
+    busy: bool,
+    /// Frames in and out so far.
+    frames: (u64, u64),
     /// The host was shut down: it takes no more turns.
     over: bool,
 }
@@ -144,6 +148,8 @@ impl World {
             bell,
             waker,
             due: Some(Instant::ZERO),
+            busy: false,
+            frames: (0, 0),
             over: false,
         };
         self.nodes.push(node);
@@ -262,17 +268,14 @@ impl fmt::Debug for World {
 }
 
 impl Node {
-    /// Frames in and out so far.
-    fn frames(&self) -> (u64, u64) {
-        let counters = self.host.counters();
-        (counters.frames_received, counters.frames_sent)
-    }
-
-    /// One turn; returns whether anything moved, so that another round is worth while.
+    /// One turn, if there is a reason for one; returns whether anything moved, so that another round
+    /// is worth while. A turn without a reason would hide that somebody forgot to ask for it.
     fn turn(&mut self, now: Instant) -> std::io::Result<bool> {
         let rung = self.bell.take();
         let was_due = self.due.is_some_and(|due| due <= now);
-        let before = self.frames();
+        if !(rung || was_due || self.busy || self.driver.device().may_receive()) {
+            return Ok(false);
+        }
         let wait = self.driver.turn(now)?;
         let called = self
             .driver
@@ -284,7 +287,11 @@ impl Node {
             Wait::Over => None,
             Wait::Readable { until } | Wait::ReadableOrWritable { until } => until,
         };
+        self.busy = called || matches!(wait, Wait::Now | Wait::ReadableOrWritable { .. });
         let again = rung || called || was_due || self.over || wait == Wait::Now;
-        Ok(again || self.frames() != before)
+        let counters = self.host.counters();
+        let frames = (counters.frames_received, counters.frames_sent);
+        let before = std::mem::replace(&mut self.frames, frames);
+        Ok(again || frames != before)
     }
 }

@@ -33,15 +33,10 @@ pub(crate) struct Wheel {
     at: u64,
     /// The earliest tick that may still be set: behind the last one that was expired.
     floor: u64,
-    levels: [Level; LEVELS],
+    /// One bit per slot that has entries, for each level.
+    occupied: [u64; LEVELS],
+    slots: [[Slot; SLOTS]; LEVELS],
     nodes: Vec<Node>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Level {
-    /// One bit per slot that has entries.
-    occupied: u64,
-    slots: [Slot; SLOTS],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,14 +57,11 @@ struct Node {
 
 impl Wheel {
     pub(crate) fn new() -> Self {
-        let level = Level {
-            occupied: 0,
-            slots: [Slot::EMPTY; SLOTS],
-        };
         Self {
             at: 0,
             floor: 0,
-            levels: [level; LEVELS],
+            occupied: [0; LEVELS],
+            slots: [[Slot::EMPTY; SLOTS]; LEVELS],
             nodes: Vec::new(),
         }
     }
@@ -114,7 +106,7 @@ impl Wheel {
                 break;
             }
             self.at = start;
-            let index = self.levels[level].slots[slot].head;
+            let index = self.slots[level][slot].head;
             if level == 0 {
                 self.unlink(index);
                 return Some(index);
@@ -129,14 +121,14 @@ impl Wheel {
     pub(crate) fn next(&self) -> Option<Instant> {
         let (level, slot) = self.first()?;
         Some(Instant::from_nanos(
-            self.levels[level].slots[slot].earliest.saturating_mul(TICK),
+            self.slots[level][slot].earliest.saturating_mul(TICK),
         ))
     }
 
     /// The slot with the earliest entries: lower levels come first, as does the lowest slot.
     fn first(&self) -> Option<(usize, usize)> {
-        let level = self.levels.iter().position(|level| level.occupied != 0)?;
-        let slot = self.levels[level].occupied.trailing_zeros();
+        let level = self.occupied.iter().position(|&level| level != 0)?;
+        let slot = self.occupied[level].trailing_zeros();
         Some((level, position(slot)))
     }
 
@@ -150,7 +142,7 @@ impl Wheel {
     /// Spreads a slot that time has reached over the levels below.
     fn move_down(&mut self, level: usize, slot: usize) {
         loop {
-            let index = self.levels[level].slots[slot].head;
+            let index = self.slots[level][slot].head;
             if index == NONE {
                 return;
             }
@@ -164,10 +156,10 @@ impl Wheel {
         let level = position((63 - differing.leading_zeros()) / LEVEL_BITS);
         let in_level = (tick >> shift_of(level)) & (SLOTS as u64 - 1);
         let slot = usize::try_from(in_level).expect("masked to six bits");
-        let list = &mut self.levels[level].slots[slot];
+        let list = &mut self.slots[level][slot];
         let next = core::mem::replace(&mut list.head, index);
         list.earliest = list.earliest.min(tick);
-        self.levels[level].occupied |= 1 << slot;
+        self.occupied[level] |= 1 << slot;
         if next != NONE {
             self.nodes[position(next)].previous = index;
         }
@@ -190,11 +182,11 @@ impl Wheel {
             self.nodes[position(previous)].next = next;
             return;
         }
-        let list = &mut self.levels[level].slots[slot];
+        let list = &mut self.slots[level][slot];
         list.head = next;
         if next == NONE {
             *list = Slot::EMPTY;
-            self.levels[level].occupied &= !(1 << slot);
+            self.occupied[level] &= !(1 << slot);
         }
     }
 }

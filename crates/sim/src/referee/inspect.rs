@@ -22,6 +22,8 @@ const TIMER_LATE: Duration = Duration::from_millis(1);
 pub(super) struct Chart<I> {
     before: Vec<(I, Seen)>,
     now: Vec<(I, Seen)>,
+    /// How many times the host had been called by then.
+    pub(super) calls: u64,
 }
 
 /// A connection at an inspection.
@@ -38,6 +40,7 @@ impl<I> Default for Chart<I> {
         Self {
             before: Vec::new(),
             now: Vec::new(),
+            calls: 0,
         }
     }
 }

@@ -161,6 +161,10 @@ impl Referee {
             charts.resize_with(host + 1, Chart::default);
         }
         let chart = &mut charts[host];
+        let calls = inspected.calls();
+        if std::mem::replace(&mut chart.calls, calls) == calls {
+            return;
+        }
         let found = inspected.look(|stack| chart.look(stack));
         verdict.inspected(now, host, found);
     }

@@ -126,6 +126,10 @@ impl Device for Edge {
         free.into_iter().chain(self.device().next_ready()).min()
     }
 
+    fn may_receive(&self) -> bool {
+        self.device().may_receive()
+    }
+
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }
