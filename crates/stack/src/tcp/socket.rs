@@ -45,7 +45,7 @@ impl TcpSocket<'_> {
     /// # Errors
     /// See [`WriteError`].
     pub fn write(&mut self, bytes: &[u8]) -> Result<usize, WriteError> {
-        self.try_call(WriteError::WouldBlock, |connection, cx| {
+        self.try_call(&WriteError::WouldBlock, |connection, cx| {
             connection.write(cx, bytes)
         })
     }
@@ -56,7 +56,7 @@ impl TcpSocket<'_> {
     /// # Errors
     /// See [`WriteError`].
     pub fn write_chunk(&mut self, chunk: Chunk) -> Result<usize, WriteError> {
-        self.try_call(WriteError::WouldBlock, |connection, cx| {
+        self.try_call(&WriteError::WouldBlock, |connection, cx| {
             connection.write_chunk(cx, chunk)
         })
     }
@@ -66,7 +66,7 @@ impl TcpSocket<'_> {
     /// # Errors
     /// See [`ReadError`].
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
-        self.try_call(ReadError::WouldBlock, |connection, cx| {
+        self.try_call(&ReadError::WouldBlock, |connection, cx| {
             connection.read(cx, buffer)
         })
     }
@@ -86,7 +86,7 @@ impl TcpSocket<'_> {
     /// # Errors
     /// See [`ReadError`].
     pub fn read_chunk(&mut self, max: usize) -> Result<Option<Chunk>, ReadError> {
-        self.try_call(ReadError::WouldBlock, |connection, cx| {
+        self.try_call(&ReadError::WouldBlock, |connection, cx| {
             connection.read_chunk(cx, max)
         })
     }
@@ -192,12 +192,12 @@ impl TcpSocket<'_> {
     /// [`Self::call`] of a verb that leaves everything as it was where it fails with `in_vain`.
     fn try_call<T, E: PartialEq>(
         &mut self,
-        in_vain: E,
+        in_vain: &E,
         verb: impl FnOnce(&mut Connection, &mut Cx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let touched = self.touched;
         let result = self.call(verb);
-        if result.as_ref().err() == Some(&in_vain) {
+        if result.as_ref().err() == Some(in_vain) {
             self.touched = touched;
         }
         result
