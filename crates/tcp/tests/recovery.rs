@@ -108,6 +108,22 @@ fn a_path_that_reorders_gets_the_whole_window() {
     script.expect(". 3001:4001(1000)");
 }
 
+/// RFC 2883 4: a D-SACK lies below the acknowledgment that it comes with. An ACK that was overtaken
+/// has blocks below SND.UNA, and they are none.
+#[test]
+fn the_blocks_of_an_overtaken_ack_are_no_d_sacks() {
+    let mut script = with_segments_out(10);
+    script.after(ms(100));
+    script.inject(". 1:1(0) ack 1 <sack 2001:3001>");
+    script.inject(". 1:1(0) ack 3001");
+    script.inject(". 1:1(0) ack 1 <sack 1001:3001>");
+    script.inject(". 1:1(0) ack 1001 <sack 2001:3001>");
+    script.inject(". 1:1(0) ack 3001 <sack 4001:8001>");
+    script.expect_nothing_for(ms(24));
+    script.after(ms(1));
+    script.expect(". 3001:4001(1000)");
+}
+
 /// RFC 8985's first claim: a retransmission that is lost too is found within a round trip, without
 /// the timer.
 #[test]

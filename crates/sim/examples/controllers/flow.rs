@@ -30,6 +30,10 @@ pub(crate) struct Path {
     pub(crate) loss: &'static str,
     /// Bytes that the queue takes; `None` for one product of rate and round trip.
     pub(crate) queue: Option<u32>,
+    /// Lost on the way back as well.
+    pub(crate) both_ways: bool,
+    /// Held back, both ways: so many in a hundred, by one in so many parts of the round trip.
+    pub(crate) reorder: Option<(u32, u32)>,
 }
 
 /// One sender.
@@ -66,6 +70,8 @@ impl Path {
             rtt,
             loss,
             queue: None,
+            both_ways: false,
+            reorder: None,
         }
     }
 
@@ -79,8 +85,14 @@ impl Path {
             rate, rtt, loss, ..
         } = self;
         let (queue, delay) = (self.queue.unwrap_or(self.bdp()), rtt * 500);
-        let text =
+        let mut text =
             format!("out.rate={rate}mbit,out.queue={queue}B,delay={delay}us,out.loss={loss}%");
+        if self.both_ways {
+            text += &format!(",in.rate={rate}mbit,in.queue={queue}B,in.loss={loss}%");
+        }
+        if let Some((percent, part)) = self.reorder {
+            text += &format!(",reorder={percent}%:{}us", rtt * 1_000 / part);
+        }
         text.parse().expect("our own words")
     }
 

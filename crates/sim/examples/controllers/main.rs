@@ -2,12 +2,14 @@
 //! Markdown: the figures of `docs/congestion-evaluation.md` (RFC 9743). Same program, same tables.
 //!
 //! `utilisation [--seconds 60] [--seeds 5] [--jobs N]` prints how much of a link is used instead,
-//! beside what other stacks reach.
+//! beside what other stacks reach. `reordering [--seconds 8] [--seeds 3] [--only TEXT]` prints what BBR
+//! reaches where segments come out of order, too.
 //!
 //! One host sends to another as fast as the controller lets it, through the whole of both stacks,
 //! a drop-tail queue of one product of rate and round trip, and random losses on the way out.
 
 mod flow;
+mod reordering;
 mod utilisation;
 
 use std::fmt::Write as _;
@@ -29,8 +31,11 @@ const TOGETHER: Duration = Duration::from_secs(60);
 fn main() {
     let mut arguments = std::env::args().skip(1);
     if let Some(word) = arguments.next() {
-        assert_eq!(word, "utilisation", "the only table of its own");
-        return utilisation::print(arguments);
+        return match word.as_str() {
+            "utilisation" => utilisation::print(arguments),
+            "reordering" => reordering::print(arguments),
+            _ => panic!("no table of its own: {word}"),
+        };
     }
     println!("{}", alone());
     println!("{}", start_up());

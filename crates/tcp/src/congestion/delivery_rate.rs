@@ -92,6 +92,14 @@ impl DeliveryRate {
         }
     }
 
+    /// `bytes` arrived by an original whose copy had left: they were not lost. The stamp is that of
+    /// the copy, which measures nothing.
+    pub(crate) fn on_late_original(&mut self, bytes: u64, now: Instant) {
+        self.delivered += bytes;
+        self.delivered_at = now;
+        self.lost = self.lost.saturating_sub(bytes);
+    }
+
     /// `bytes` of the segment with this stamp are lost.
     pub(crate) fn on_lost(&mut self, stamp: Stamp, bytes: u64, now: Instant) -> Lost {
         self.lost += bytes;
@@ -99,7 +107,7 @@ impl DeliveryRate {
             now,
             bytes,
             sent_in_flight: stamp.in_flight,
-            lost_since: self.lost - stamp.lost,
+            lost_since: self.lost.saturating_sub(stamp.lost),
             app_limited: stamp.app_limited,
         }
     }
@@ -131,7 +139,7 @@ impl DeliveryRate {
             delivered,
             prior_delivered: newest.delivered,
             total_delivered: self.delivered,
-            lost: self.lost - newest.lost,
+            lost: self.lost.saturating_sub(newest.lost),
             sent_in_flight: newest.in_flight,
             app_limited: newest.app_limited,
         })
@@ -219,6 +227,23 @@ mod tests {
         // 90 ms of sending against 96 ms of acknowledging.
         let sample = rate.sample(None).unwrap();
         assert_eq!(figures(sample), (96, 10_000, 104_166, false));
+    }
+
+    /// A copy that left shortly before its original was known to have arrived measures nothing, and
+    /// nothing was lost.
+    #[test]
+    fn a_late_original_is_delivered_and_not_lost() {
+        let mut rate = DeliveryRate::default();
+        let late = rate.stamp(ms(0), 0, 1_000);
+        let next = rate.stamp(ms(1), 1_000, 1_000);
+        rate.on_lost(late, 1_000, ms(100));
+        let _copy = rate.stamp(ms(100), 1_000, 1_000);
+        rate.on_late_original(1_000, ms(105));
+        assert_eq!(rate.sample(None), None);
+        rate.on_delivered(next, 1_000, ms(106));
+        let sample = rate.sample(None).unwrap();
+        assert_eq!((sample.lost, sample.prior_delivered), (0, 0));
+        assert_eq!(figures(sample), (106, 2_000, 18_867, false));
     }
 
     #[test]

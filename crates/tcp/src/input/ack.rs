@@ -30,7 +30,7 @@ impl Connection {
         if ack < self.snd.una {
             // It was overtaken, but its SACK blocks may still be news.
             if self.sack && !segment.options.sack.as_slice().is_empty() {
-                self.acknowledge(cx, self.snd.una, (segment, false));
+                self.acknowledge(cx, ack, (segment, false));
             }
             return true;
         }

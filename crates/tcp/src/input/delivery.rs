@@ -18,8 +18,9 @@ use crate::timer::Timer;
 const RENEGING_DELAY: Duration = Duration::from_millis(10);
 
 impl Connection {
-    /// Takes an ACK that is not older than SND.UNA, with its SACK blocks. `segment.1` says that
-    /// it is a duplicate ACK (RFC 5681 section 2).
+    /// Takes an ACK with its SACK blocks. `segment.1` says that it is a duplicate ACK (RFC 5681
+    /// section 2). One that is older than SND.UNA was overtaken, and its blocks are measured by it: a
+    /// block above it, which has been acknowledged since, is no D-SACK.
     pub(crate) fn acknowledge(&mut self, cx: &Cx<'_>, ack: Offset, segment: (&Segment, bool)) {
         let (segment, duplicate) = segment;
         let tells = self.sack && !segment.options.sack.as_slice().is_empty();
@@ -32,6 +33,7 @@ impl Connection {
         } else {
             sack::Blocks::default()
         };
+        let ack = ack.max(self.snd.una);
         let (flight_size, nxt) = (self.snd.outstanding(), self.snd.nxt);
         let info = AckInfo {
             at: segment.received_at,

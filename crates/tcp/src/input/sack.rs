@@ -43,8 +43,11 @@ pub(super) fn blocks(snd: &Sender, ack: Offset, segment: &Segment) -> Blocks {
             if range.start.get() >= oldest {
                 found.duplicate = Some(range.clone());
             }
-        } else if range.start >= ack {
+        } else if range.start >= ack.max(snd.una) {
             found.above.push(range.clone());
+        } else if range.end > snd.una {
+            // The ACK was overtaken, and half of the block is acknowledged by now.
+            found.above.push(snd.una..range.end);
         }
     }
     found

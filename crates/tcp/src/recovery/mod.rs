@@ -262,8 +262,13 @@ impl Recovery {
             if !known {
                 delivery.book(entry, acknowledged);
                 delivery.segments += entry.len().div_ceil(info.mss);
-                rack.on_delivered(entry, info.at, least);
-                rate.on_delivered(entry.stamp, entry.len(), info.at);
+                let early = rack::is_original(entry, info.at, least);
+                if early {
+                    rate.on_late_original(entry.len(), info.at);
+                } else {
+                    rack.on_delivered(entry, info.at);
+                    rate.on_delivered(entry.stamp, entry.len(), info.at);
+                }
                 delivery.original |= testing && !entry.resent && entry.end <= recover;
                 if let Some((undo, too_soon)) = &mut undo
                     && entry.resent
@@ -290,15 +295,7 @@ impl Recovery {
         }
         self.note_reordering(&delivery, fack, info.mss);
         if let Some(range) = &info.duplicate {
-            // What was resent for its lateness had not been lost: the path reorders, even if each
-            // late segment was resent before it could show. Not so after a timeout or a probe,
-            // which an ACK that was lost or slow can cause as well.
-            let by_lateness = self.phase != Phase::Loss && !self.tlp.is_out();
-            if self.undo.on_duplicate(range) && by_lateness {
-                self.rack.reordering_seen = true;
-                self.reorderings += 1;
-            }
-            self.rack.on_duplicate(info.ack, nxt);
+            self.note_duplicate(range, info.ack, nxt);
         }
         if let Some(left) = delivery.latest.max(delivery.latest_sacked) {
             self.least.sample(info.at, info.at - left);
@@ -307,6 +304,18 @@ impl Recovery {
             self.timeouts = 0;
         }
         delivery
+    }
+
+    /// A D-SACK. What was resent for its lateness had not been lost: the path reorders, even if each
+    /// late segment was resent before it could show. Not so after a timeout or a probe, which an ACK
+    /// that was lost or slow can cause as well.
+    fn note_duplicate(&mut self, range: &Range<Offset>, ack: Offset, nxt: Offset) {
+        let by_lateness = self.phase != Phase::Loss && !self.tlp.is_out();
+        if self.undo.on_duplicate(range) && by_lateness {
+            self.rack.reordering_seen = true;
+            self.reorderings += 1;
+        }
+        self.rack.on_duplicate(ack, nxt);
     }
 
     /// A round trip measured by other means: the handshake's.

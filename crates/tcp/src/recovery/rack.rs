@@ -70,13 +70,10 @@ impl Rack {
         self.at_hand = None;
     }
 
-    /// `segment` was delivered (RFC 8985 6.2 step 2). When it was sent twice and arrived sooner
-    /// than anything ever did, the first copy was meant.
-    pub(crate) fn on_delivered(&mut self, segment: &Sent, now: Instant, least: Option<Duration>) {
+    /// `segment` was delivered (RFC 8985 6.2 step 2), and not by a copy that [`is_original`] tells
+    /// of.
+    pub(crate) fn on_delivered(&mut self, segment: &Sent, now: Instant) {
         let rtt = now - segment.sent_at();
-        if segment.resent && least.is_some_and(|least| rtt < least) {
-            return;
-        }
         let departure = Departure::of(segment);
         if self.at_hand.is_none_or(|latest| latest < departure) {
             self.at_hand = Some(departure);
@@ -115,6 +112,13 @@ impl Rack {
             self.factor = 1;
         }
     }
+}
+
+/// Whether what was delivered at `now` is the original of a segment that was sent again: sooner
+/// than in the `least` round trip nothing arrives (RFC 8985 6.2 step 2). When that had left is
+/// forgotten.
+pub(crate) fn is_original(segment: &Sent, now: Instant, least: Option<Duration>) -> bool {
+    segment.resent && least.is_some_and(|least| now - segment.sent_at() < least)
 }
 
 /// What RACK says of one segment.
@@ -174,7 +178,7 @@ mod tests {
             Verdict::Unknown
         );
         // The segment that left at 10 ms and ends at 100 arrived at 50 ms: RACK.rtt is 40 ms.
-        rack.on_delivered(&sent(10, 100, false), Instant::from_millis(50), None);
+        rack.on_delivered(&sent(10, 100, false), Instant::from_millis(50));
         for (left, end, window, now, verdict) in [
             (11, 50, 0, 99, Verdict::Unknown),
             (10, 101, 0, 99, Verdict::Unknown),
@@ -193,12 +197,16 @@ mod tests {
 
     #[test]
     fn a_second_copy_that_arrives_too_soon_was_the_first() {
-        let mut rack = Rack::new();
         let now = Instant::from_millis(50);
-        rack.on_delivered(&sent(20, 100, true), now, Some(ms(40)));
-        assert_eq!(rack.newest, None);
-        rack.on_delivered(&sent(10, 100, true), now, Some(ms(40)));
-        assert_eq!(rack.rtt, ms(40));
+        for (left, resent, least, original) in [
+            (20, true, Some(40), true),
+            (10, true, Some(40), false),
+            (20, false, Some(40), false),
+            (20, true, None, false),
+        ] {
+            let seen = is_original(&sent(left, 100, resent), now, least.map(ms));
+            assert_eq!(seen, original, "left {left}, {least:?}");
+        }
     }
 
     /// RFC 8985 6.2 step 2: RACK.rtt is that of the last delivery, even of an older segment; within
@@ -207,11 +215,11 @@ mod tests {
     fn the_round_trip_is_that_of_the_last_delivery() {
         let mut rack = Rack::new();
         rack.begin_ack();
-        rack.on_delivered(&sent(20, 100, false), Instant::from_millis(50), None);
-        rack.on_delivered(&sent(10, 50, false), Instant::from_millis(50), None);
+        rack.on_delivered(&sent(20, 100, false), Instant::from_millis(50));
+        rack.on_delivered(&sent(10, 50, false), Instant::from_millis(50));
         assert_eq!(rack.rtt, ms(30));
         rack.begin_ack();
-        rack.on_delivered(&sent(10, 60, false), Instant::from_millis(60), None);
+        rack.on_delivered(&sent(10, 60, false), Instant::from_millis(60));
         assert_eq!(rack.rtt, ms(50));
         assert_eq!(rack.newest.map(|newest| newest.number), Some(20));
     }
