@@ -58,6 +58,18 @@ fn a_challenged_syn_says_nothing_about_time() {
     script.expect_after(ms(40), ". 1:1(0) ack 11 <TS val 100040 ecr 1001>");
 }
 
+/// RFC 5961 5.2: neither does what has an ACK of text that was never sent, or none at all.
+#[test]
+fn a_segment_whose_ack_is_refused_says_nothing_about_time() {
+    let mut script = Script::established(&Setup::timestamps());
+    script.inject("P. 1:11(10) ack 2 <TS val 900000 ecr 0>");
+    script.expect(". 1:1(0) ack 1 <TS val 100000 ecr 1000>");
+    script.inject("P 1:11(10) <TS val 900000 ecr 0>");
+    script.inject("P. 1:11(10) ack 1 <TS val 1001 ecr 100000>");
+    script.read(10);
+    script.expect_after(ms(40), ". 1:1(0) ack 11 <TS val 100040 ecr 1001>");
+}
+
 /// RFC 7323 5.3: an old timestamp means an old segment, whatever its numbers say: an ACK, and
 /// nothing else of it counts.
 #[test]

@@ -27,6 +27,7 @@ impl Connection {
             self.acks.challenge(cx.now);
             return false;
         };
+        self.remember_timestamp(seq, segment);
         if ack < self.snd.una {
             // It was overtaken, but its SACK blocks may still be news.
             if self.sack && !segment.options.sack.as_slice().is_empty() {

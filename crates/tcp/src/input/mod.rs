@@ -56,7 +56,6 @@ impl Connection {
             Acceptability::Yes => {}
         }
         self.echo_arrives(&segment, opening);
-        self.remember_timestamp(seq, &segment);
         // Second to fourth: RST, (security), SYN.
         match segment.control {
             Control::Rst => return self.reset_arrives(cx, seq),

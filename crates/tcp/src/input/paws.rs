@@ -31,12 +31,12 @@ impl Connection {
         }
     }
 
-    /// R3 of RFC 7323 5.3: remember the timestamp of the segment that moves the left edge. A SYN
-    /// gets its challenge and is dropped (RFC 5961 4.2): as it was not held against TS.Recent, it
-    /// may not change it, or one forged SYN would make all that follows look old.
+    /// R3 of RFC 7323 5.3: remember the timestamp of the segment that moves the left edge. It is
+    /// asked only once the ACK is judged: what is dropped, as a challenged SYN (RFC 5961 4.2) or an
+    /// ACK of what was never sent (5.2), may not change TS.Recent, or one forged segment would make
+    /// all that follows look old.
     pub(super) fn remember_timestamp(&mut self, seq: Offset, segment: &Segment) {
-        let dropped = matches!(segment.control, Control::Rst | Control::Syn);
-        if seq > self.rcv.last_ack || dropped {
+        if seq > self.rcv.last_ack {
             return;
         }
         if let (Some(state), Some(theirs)) = (&mut self.timestamps, segment.options.timestamps) {

@@ -264,7 +264,8 @@ fn judge_timestamps(ours: &mut Ours, theirs: &Theirs, seen: &Seen<'_>) -> Result
         if seen.cause == Cause::TimeWaitAck {
             return Ok(());
         }
-        if is_older(now.echo, echo) && seen.ack().is_some() {
+        let back = is_older(now.echo, echo) && !goes_round(theirs, echo, now.echo);
+        if back && seen.ack().is_some() {
             return broken("echo-went-back", format!("{} after {echo}", now.echo));
         }
         if now.echo == echo {
@@ -288,6 +289,20 @@ fn judge_timestamps(ours: &mut Ours, theirs: &Theirs, seen: &Seen<'_>) -> Result
     }
     ours.timestamps = Some((now.value, now.echo));
     Ok(())
+}
+
+/// Whether the peer's own timestamps lead from `from` to `to` in steps that each go forward: what
+/// was received in between, and not echoed, may lie far ahead.
+fn goes_round(theirs: &Theirs, from: u32, to: u32) -> bool {
+    let since = theirs.timestamps.iter().skip_while(|&&value| value != from);
+    let mut reached = Vec::new();
+    for &value in since {
+        let forward = |&before: &u32| !is_older(value, before);
+        if reached.is_empty() || reached.iter().any(forward) {
+            reached.push(value);
+        }
+    }
+    reached.contains(&to)
 }
 
 /// ACK and right edge never move left, and only what was received is acknowledged (RFC 9293 3.4,

@@ -257,6 +257,30 @@ fn timestamps_are_agreed_upon_and_go_forward() {
 }
 
 #[test]
+fn an_echo_may_go_round_the_circle_where_the_peer_did() {
+    let open = || {
+        let mut trace = Trace(Flow::new(536));
+        trace.ok(stamped(syn(), 1, 0));
+        trace.take(Line {
+            ack: Some(1),
+            ..stamped(syn(), 1_000, 1)
+        });
+        trace.take(stamped(line(1, 1), 50, 1));
+        trace.take(stamped(line(1, 1), 2_000_000_000, 1));
+        trace.ok(stamped(line(1, 1), 2, 2_000_000_000));
+        trace
+    };
+    let mut trace = open();
+    trace.take(stamped(line(1, 1), 50, 1));
+    trace.breaks(stamped(line(1, 1), 3, 50), "echo-went-back");
+    let mut trace = open();
+    for value in [3_000_000_000, 4_200_000_000, 50] {
+        trace.take(stamped(line(1, 1), value, 1));
+    }
+    trace.ok(stamped(line(1, 1), 3, 50));
+}
+
+#[test]
 fn a_syn_ack_repeats_only_what_was_offered() {
     for options in [sack_permitted(), scaled(0), stamped(syn(), 1, 1).options] {
         let mut trace = Trace(Flow::new(536));
