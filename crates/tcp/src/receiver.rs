@@ -169,6 +169,25 @@ impl Receiver {
         u16::try_from(field).expect("bounded by u16::MAX")
     }
 
+    /// Takes the window for an ACK of `ack` that leaves alone, before others or as one of several.
+    ///
+    /// One that repeats the number of the last has its window too, or the peer could not count it
+    /// as a duplicate (RFC 5681 section 2), unless it has opened much. One of less than is here by
+    /// now leaves the right edge where it is, for the last of them to move.
+    pub(crate) fn announce_single(&mut self, ack: Offset) -> u16 {
+        let newest = ack == self.nxt();
+        if newest && (ack > self.last_ack || self.update_is_due()) {
+            return self.announce(false);
+        }
+        let window = self.promised.saturating_sub(ack);
+        let field = window
+            .div_ceil(1 << self.window_shift)
+            .min(u64::from(u16::MAX));
+        self.right_edge = self.right_edge.max(ack + (field << self.window_shift));
+        self.last_ack = self.last_ack.max(ack);
+        u16::try_from(field).expect("bounded by u16::MAX")
+    }
+
     /// Whether the window has opened so far that the peer should be told: at least twofold, and
     /// by a segment or half the buffer.
     pub(crate) fn update_is_due(&self) -> bool {

@@ -32,6 +32,19 @@ fn the_first_acks_of_a_stream_leave_at_once() {
     assert_eq!(immediate(&mut script, &mut from, 40), 16);
 }
 
+/// What comes twice shows that ACKs get lost, or that the sender was too hasty: it has few segments
+/// out, and each ACK counts. Linux does so, too.
+#[test]
+fn they_leave_at_once_again_after_text_that_came_twice() {
+    let mut script = Script::established(&quick());
+    let mut from = 1;
+    assert_eq!(immediate(&mut script, &mut from, 40), 16);
+    script.inject("P. 1:11(10) ack 1");
+    script.expect(&format!(". 1:1(0) ack {from}"));
+    // That was one of them.
+    assert_eq!(immediate(&mut script, &mut from, 40), 15);
+}
+
 /// No more of them than a sender with this window can have segments in two round trips.
 #[test]
 fn a_small_window_has_few_immediate_acks() {

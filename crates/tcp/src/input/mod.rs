@@ -98,7 +98,7 @@ impl Connection {
             Some(seq) if text > 0 && seq < self.rcv.nxt() => {
                 let range = (seq.max(Offset::FIRST), (seq + text).min(self.rcv.nxt()));
                 if range.0 < range.1 {
-                    self.acks.owe_for_duplicate(range);
+                    self.acknowledge_again(range);
                 } else {
                     // The octet of a keep-alive probe in the place of the SYN: no text at all.
                     self.acks.owe(Cause::DuplicateData);

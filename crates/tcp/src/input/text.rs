@@ -67,6 +67,7 @@ impl Connection {
         let waits = self.acks.on_text(&Arrival {
             seq,
             wire_segments,
+            next: self.rcv.nxt(),
             new_bytes: inserted.new_bytes,
             out_of_order: inserted.out_of_order,
             closes_hole: inserted.filled_hole || self.rcv.data.has_holes(),

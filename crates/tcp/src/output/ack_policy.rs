@@ -1,6 +1,10 @@
 //! When to acknowledge: at once, later, or once for each segment out of order (RFC 5681 4.2,
 //! RFC 9293 3.8.6.3), and what the SACK option says (RFC 2018, RFC 2883).
+//!
+//! Answers leave after a whole batch was taken in. A peer without SACK learns only from the number
+//! of ACKs and from the number in each, so theirs are kept as they would have left in between.
 
+use alloc::collections::VecDeque;
 use core::time::Duration;
 
 use handfast_packet::Instant;
@@ -11,8 +15,8 @@ use super::quick_ack::QuickAck;
 use crate::receiver::Receiver;
 use crate::seq::Offset;
 
-/// Most duplicate ACKs that wait to be sent one by one; a peer needs three.
-const DUPLICATES_MAX: u16 = 64;
+/// Most ACKs that wait to be sent one by one; a peer needs three duplicates.
+const SINGLES_MAX: usize = 64;
 /// Most duplicate ACKs for one super-segment when SACK tells the peer everything in the first.
 const DUPLICATES_WITH_SACK: u16 = 3;
 /// Challenge ACKs in one period of [`CHALLENGE_PERIOD`] (RFC 5961 section 7 leaves the number
@@ -28,7 +32,7 @@ pub(crate) struct AckPolicy {
     /// An ACK that must go now, on whatever segment comes first, and why.
     owed: Option<Cause>,
     /// Pure ACKs that must go one by one, so that the peer can count them.
-    duplicates: u16,
+    singles: VecDeque<Single>,
     /// Text since the last ACK.
     bytes: u64,
     /// A range that came twice: the D-SACK block of the next ACK.
@@ -41,6 +45,16 @@ pub(crate) struct AckPolicy {
     pub(crate) quick: QuickAck,
 }
 
+/// One pure ACK of several.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Single {
+    /// RCV.NXT when it became due.
+    pub(crate) ack: Offset,
+    /// Where the text began that it is for, if that lies behind a hole.
+    pub(crate) at: Option<Offset>,
+    cause: Cause,
+}
+
 /// What happened to the text of a segment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
@@ -48,6 +62,8 @@ pub(crate) struct Arrival {
     pub(crate) seq: Offset,
     /// Wire segments it stands for.
     pub(crate) wire_segments: u16,
+    /// RCV.NXT behind it.
+    pub(crate) next: Offset,
     /// Bytes of it that were new.
     pub(crate) new_bytes: u64,
     /// It lies behind a hole.
@@ -76,16 +92,40 @@ impl AckPolicy {
         self.owe(Cause::DuplicateData);
     }
 
+    /// The same without SACK: an ACK for each segment. RCV.NXT is `ack`.
+    pub(crate) fn owe_for_duplicate_segment(&mut self, ack: Offset) {
+        if !self.owe_single(ack, Cause::DuplicateData) {
+            self.owe(Cause::DuplicateData);
+        }
+    }
+
+    /// A pure ACK of `ack` that must not be joined with others; `false` when too many wait.
+    fn owe_single(&mut self, ack: Offset, cause: Cause) -> bool {
+        self.queue(Single {
+            ack,
+            at: None,
+            cause,
+        })
+    }
+
+    fn queue(&mut self, single: Single) -> bool {
+        let fits = self.singles.len() < SINGLES_MAX;
+        if fits {
+            self.singles.push_back(single);
+        }
+        fits
+    }
+
     /// All text is acknowledged, and no ACK is owed.
     pub(crate) fn is_even(&self) -> bool {
-        self.bytes == 0 && self.owed.is_none()
+        self.bytes == 0 && self.owed.is_none() && self.singles.is_empty()
     }
 
     /// The peer's FIN was taken: nothing lies behind it, and nothing before it is missing, so there
     /// is nothing to tell about the order of what came.
     pub(crate) fn on_fin(&mut self) {
         self.duplicate = None;
-        self.duplicates = 0;
+        self.singles.clear();
         self.recent = [None; RECENT_MAX];
     }
 
@@ -109,18 +149,37 @@ impl AckPolicy {
 
     /// Text arrived. Returns whether the ACK for it may wait for the timer.
     pub(crate) fn on_text(&mut self, arrival: &Arrival) -> bool {
-        if let Some(range) = arrival.duplicate {
-            self.owe_for_duplicate(range);
+        match arrival.duplicate {
+            Some(range) if arrival.sack => self.owe_for_duplicate(range),
+            Some(_) if !arrival.out_of_order => self.owe(Cause::DuplicateData),
+            _ => {}
         }
         if arrival.out_of_order {
             self.remember(arrival.seq);
-            let limit = if arrival.sack {
-                DUPLICATES_WITH_SACK
+            if !arrival.sack && self.owed == Some(Cause::Ack) {
+                // What is due for text in order is no duplicate, and counts for itself.
+                self.owed = None;
+                self.bytes = 0;
+                self.owe_single(arrival.next, Cause::Ack);
+            }
+            let count = if arrival.sack {
+                arrival.wire_segments.min(DUPLICATES_WITH_SACK)
             } else {
-                DUPLICATES_MAX
+                arrival.wire_segments
             };
-            let count = arrival.wire_segments.min(limit);
-            self.duplicates = (self.duplicates + count).min(DUPLICATES_MAX);
+            for _ in 0..count {
+                self.queue(Single {
+                    ack: arrival.next,
+                    at: Some(arrival.seq),
+                    cause: Cause::DuplicateAck,
+                });
+            }
+            return false;
+        }
+        let alone = arrival.closes_hole || self.quick.covers(self.singles.len());
+        if alone && !arrival.sack && self.owe_single(arrival.next, Cause::Ack) {
+            // It stands for what waited, too.
+            self.bytes = 0;
             return false;
         }
         if arrival.closes_hole {
@@ -146,31 +205,40 @@ impl AckPolicy {
     pub(crate) fn take_owed(&mut self) -> Option<Cause> {
         self.owed
             .take()
-            .or_else(|| (self.duplicates > 0).then_some(Cause::DuplicateAck))
+            .or_else(|| self.singles.front().map(|single| single.cause))
     }
 
     /// Whether an ACK must go that no data segment can stand for.
     pub(crate) fn pure_ack_owed(&self) -> Option<Cause> {
-        if self.duplicates > 0 {
-            return Some(Cause::DuplicateAck);
-        }
-        self.duplicate.and(self.owed)
+        let single = self.singles.front().map(|single| single.cause);
+        single.or(self.duplicate.and(self.owed))
     }
 
-    /// An ACK has left, on whatever segment.
-    pub(crate) fn on_sent(&mut self, pure: bool) {
+    /// The next ACK that leaves alone.
+    pub(crate) fn take_single(&mut self) -> Option<Single> {
+        self.singles.pop_front()
+    }
+
+    /// An ACK of all that is here, up to `ack`, has left, on whatever segment.
+    pub(crate) fn on_sent(&mut self, ack: Offset, pure: bool) {
+        let repeats = |single: &Single| single.ack == ack && single.cause != Cause::Ack;
+        self.singles.retain(repeats);
         self.owed = None;
         self.bytes = 0;
         self.quick.on_ack_sent();
         if pure {
-            self.duplicates = self.duplicates.saturating_sub(1);
             self.duplicate = None;
         }
     }
 
-    /// SACK blocks for a pure ACK: D-SACK first, then the newest ranges first (RFC 2018 section
-    /// 4, RFC 2883 section 4).
-    pub(crate) fn sack_blocks(&mut self, rcv: &Receiver, room: usize) -> SackBlocks {
+    /// SACK blocks for a pure ACK: D-SACK first, then the range in which `for_text` lies, then the
+    /// newest ranges first (RFC 2018 section 4, RFC 2883 section 4).
+    pub(crate) fn sack_blocks(
+        &self,
+        rcv: &Receiver,
+        room: usize,
+        for_text: Option<Offset>,
+    ) -> SackBlocks {
         let mut blocks = SackBlocks::EMPTY;
         let wire = |(left, right)| SackBlock {
             left: rcv.space.wire(left),
@@ -179,10 +247,10 @@ impl AckPolicy {
         if let Some(range) = self.duplicate {
             blocks.push(wire(range));
         }
-        let mut told: [Option<(Offset, Offset)>; RECENT_MAX] = [None; RECENT_MAX];
-        let recent = self.recent;
-        let known = recent
+        let mut told: [Option<(Offset, Offset)>; RECENT_MAX + 1] = [None; RECENT_MAX + 1];
+        let known = [for_text]
             .into_iter()
+            .chain(self.recent)
             .flatten()
             .filter_map(|at| rcv.data.range_at(at));
         for (index, range) in known.chain(rcv.data.ranges().take(RECENT_MAX)).enumerate() {

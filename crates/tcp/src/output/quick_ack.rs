@@ -6,7 +6,8 @@ use core::time::Duration;
 
 use handfast_packet::Instant;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Phase};
+use crate::seq::Offset;
 
 /// At least so many ACKs leave at once, however small the window.
 const QUICK_MIN: u64 = 2;
@@ -52,8 +53,25 @@ impl QuickAck {
         self.left = self.left.saturating_sub(1);
     }
 
+    /// Text came that we had already: an ACK of ours was lost, or the peer's timer fired. It has few
+    /// segments out, and the next `fresh` ACKs are quick.
+    fn on_duplicate(&mut self, fresh: u8) {
+        self.left = self.left.max(fresh);
+        self.interactive = false;
+    }
+
+    /// Text is missing, and no SACK tells the peer what is not: it counts our ACKs.
+    fn on_hole(&mut self, fresh: u8) {
+        self.left = self.left.max(fresh);
+    }
+
     pub(crate) fn is_on(&self) -> bool {
-        self.left > 0 && !self.interactive
+        self.covers(0)
+    }
+
+    /// Whether another ACK is quick when so many more wait already.
+    pub(crate) fn covers(&self, waiting: usize) -> bool {
+        usize::from(self.left) > waiting && !self.interactive
     }
 
     /// The application's wish; the next text and the next answer may change it again.
@@ -68,12 +86,31 @@ impl QuickAck {
 impl Connection {
     /// Text arrived: whether its ACK shall not wait for more.
     pub(crate) fn acks_at_once(&mut self, now: Instant) -> bool {
+        let fresh = self.fresh_quick_acks();
+        self.acks.quick.on_text(now, self.rtt.rto(), fresh);
+        if !self.sack && self.rcv.data.has_holes() {
+            self.acks.quick.on_hole(fresh);
+        }
+        self.acks.quick.is_on()
+    }
+
+    /// A whole segment of text arrived that we had already: its ACK leaves at once, and so do the
+    /// next ones.
+    pub(crate) fn acknowledge_again(&mut self, range: (Offset, Offset)) {
+        let fresh = self.fresh_quick_acks();
+        self.acks.quick.on_duplicate(fresh);
+        if self.sack || !matches!(self.phase, Phase::Synchronized) {
+            self.acks.owe_for_duplicate(range);
+        } else {
+            self.acks.owe_for_duplicate_segment(self.rcv.nxt());
+        }
+    }
+
+    fn fresh_quick_acks(&self) -> u8 {
         let segments = self.rcv.window() / (2 * u64::from(self.rcv.largest_segment));
         let most = u64::from(self.config.quick_acks);
         let fresh = segments.max(QUICK_MIN).min(most);
-        let fresh = u8::try_from(fresh).expect("bounded by a u8");
-        self.acks.quick.on_text(now, self.rtt.rto(), fresh);
-        self.acks.quick.is_on()
+        u8::try_from(fresh).expect("bounded by a u8")
     }
 }
 

@@ -102,12 +102,25 @@ impl Connection {
             Cause::HandshakeAck => self.snd.una,
             _ => self.snd.next_within_window(),
         };
-        let mut transmit = self.bare(at, now, cause);
+        let single = self.acks.take_single();
+        let for_text = single.and_then(|single| single.at);
+        let single = single.map(|single| single.ack).filter(|_| !self.sack);
+        let mut transmit = match single {
+            Some(ack) => {
+                let window = self.rcv.announce_single(ack);
+                self.acknowledging(at, now, cause, (ack, window))
+            }
+            None => self.bare(at, now, cause),
+        };
         if self.sack {
-            transmit.options.sack = self.sack_blocks(0);
+            transmit.options.sack = self.sack_blocks(0, for_text);
         }
         self.mark_pure_ack(&mut transmit);
-        self.on_ack_sent(true);
+        if single.is_some_and(|ack| ack < self.rcv.nxt()) {
+            self.acks.quick.on_ack_sent();
+        } else {
+            self.on_ack_sent(true);
+        }
         transmit
     }
 
@@ -119,25 +132,36 @@ impl Connection {
             return;
         }
         // Room is left for an option that cannot go with a full set of blocks (RFC 5482).
-        transmit.options.sack = self.sack_blocks(1);
+        transmit.options.sack = self.sack_blocks(1, None);
         self.share_options(transmit);
     }
 
     /// As many blocks as fit beside timestamps, less `fewer`.
-    fn sack_blocks(&mut self, fewer: usize) -> SackBlocks {
+    fn sack_blocks(&self, fewer: usize, for_text: Option<Offset>) -> SackBlocks {
         let room = if self.timestamps.is_some() {
             SACK_BLOCKS_MAX - 1
         } else {
             SACK_BLOCKS_MAX
         };
-        self.acks.sack_blocks(&self.rcv, room - fewer)
+        self.acks.sack_blocks(&self.rcv, room - fewer, for_text)
     }
 
     /// A segment that carries nothing but our numbers, our window and our timestamp.
     pub(super) fn bare(&mut self, at: Offset, now: Instant, cause: Cause) -> Transmit {
-        let timestamps = self.timestamps.map(|state| state.option(now));
         let window = self.rcv.announce(false);
-        let ack = self.rcv.space.wire(self.rcv.nxt());
+        self.acknowledging(at, now, cause, (self.rcv.nxt(), window))
+    }
+
+    /// The same with this acknowledgment number, and the field of the window.
+    fn acknowledging(
+        &mut self,
+        at: Offset,
+        now: Instant,
+        cause: Cause,
+        (ack, window): (Offset, u16),
+    ) -> Transmit {
+        let timestamps = self.timestamps.map(|state| state.option(now));
+        let ack = self.rcv.space.wire(ack);
         let seq = self.snd.space.wire(at);
         let mut transmit = Transmit {
             options: TcpOptions {
@@ -153,7 +177,7 @@ impl Connection {
     }
 
     pub(super) fn on_ack_sent(&mut self, pure: bool) {
-        self.acks.on_sent(pure);
+        self.acks.on_sent(self.rcv.last_ack, pure);
         self.timers.stop(Timer::DelayedAck);
     }
 }
