@@ -176,7 +176,7 @@ impl AckPolicy {
             }
             return false;
         }
-        let alone = arrival.closes_hole || self.quick.covers(self.singles.len());
+        let alone = arrival.closes_hole || self.quick.is_alone(self.singles.len());
         if alone && !arrival.sack && self.owe_single(arrival.next, Cause::Ack) {
             // It stands for what waited, too.
             self.bytes = 0;

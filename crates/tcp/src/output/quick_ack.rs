@@ -16,6 +16,8 @@ const QUICK_MIN: u64 = 2;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct QuickAck {
     left: u8,
+    /// How many of them leave one by one where the peer counts them, since there were losses.
+    alone: u8,
     /// The application answers: what we send carries the ACKs.
     interactive: bool,
     /// When text came last.
@@ -51,27 +53,29 @@ impl QuickAck {
 
     pub(crate) fn on_ack_sent(&mut self) {
         self.left = self.left.saturating_sub(1);
+        self.alone = self.alone.saturating_sub(1);
     }
 
     /// Text came that we had already: an ACK of ours was lost, or the peer's timer fired. It has few
     /// segments out, and the next `fresh` ACKs are quick.
     fn on_duplicate(&mut self, fresh: u8) {
-        self.left = self.left.max(fresh);
         self.interactive = false;
+        self.on_hole(fresh);
     }
 
-    /// Text is missing, and no SACK tells the peer what is not: it counts our ACKs.
+    /// Text is missing.
     fn on_hole(&mut self, fresh: u8) {
+        self.alone = self.alone.max(fresh);
         self.left = self.left.max(fresh);
     }
 
     pub(crate) fn is_on(&self) -> bool {
-        self.covers(0)
+        self.left > 0 && !self.interactive
     }
 
-    /// Whether another ACK is quick when so many more wait already.
-    pub(crate) fn covers(&self, waiting: usize) -> bool {
-        usize::from(self.left) > waiting && !self.interactive
+    /// Whether an ACK leaves alone behind so many that do so already.
+    pub(crate) fn is_alone(&self, waiting: usize) -> bool {
+        usize::from(self.alone) > waiting && !self.interactive
     }
 
     /// The application's wish; the next text and the next answer may change it again.
