@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use handfast_device::{ImpairSpec, LinkSpec, QUEUE_DEFAULT};
 
+use super::excuse;
 use super::plan::{Family, FlowPlan, HostPlan, Plan, SidePlan};
 
 /// Largest retransmission timeout and interval of window probes.
@@ -144,7 +145,22 @@ fn serial(plan: &Plan, flow: &FlowPlan) -> Duration {
         + waits
         + narrow
         + 4 * timeout(plan);
-    flow.start.saturating_sub(plan.world.faults) + (one + flow.rest) * u32::from(flow.repeat)
+    flow.start.saturating_sub(plan.world.faults)
+        + (one + flow.rest) * u32::from(flow.repeat)
+        + ghost(plan, flow)
+}
+
+/// How long a server may take its client for alive that a late ACK of a cookie has opened again: while
+/// the client's TIME-WAIT answers keep-alive, and until the probe after that. Without keep-alive such a
+/// server is ended by hand.
+fn ghost(plan: &Plan, flow: &FlowPlan) -> Duration {
+    let tcp = &plan.hosts[flow.to].tcp;
+    match tcp.keep_alive {
+        Some(idle) if excuse::sends_cookies(flow) => {
+            plan.hosts[flow.from].tcp.time_wait + idle + tcp.keep_alive_interval
+        }
+        _ => Duration::ZERO,
+    }
 }
 
 /// What an application takes its time for.
