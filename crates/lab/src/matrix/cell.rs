@@ -22,8 +22,11 @@ pub const RATES: [u64; 2] = [100, 1_000];
 pub const CONTROLLERS: [Algorithm; 2] = [Algorithm::Cubic, Algorithm::Bbr];
 
 /// Largest buffers of a connection in bytes, for sending and for receiving: what Linux 6.18 has by
-/// default, and what our TCP gets here to be compared with it.
+/// default, and what our TCP gets for sending to be compared with it.
 pub const BUFFER_MAX: usize = 32 << 20;
+/// Our largest buffer for receiving. Linux counts the memory that segments take, so that of its 32
+/// MiB it never announces more than about this to a sender of full segments; ours counts text.
+pub const WINDOW_MAX: usize = 20 << 20;
 /// Least bytes before the bottleneck: one super-segment of the kernel.
 const QUEUE_MIN: u64 = 64 << 10;
 /// First retransmission timeout without a measured round trip (RFC 6298 2.1).
@@ -114,7 +117,7 @@ impl Cell {
             },
             congestion: self.controller,
             send_buffer_max: BUFFER_MAX,
-            receive_buffer_max: BUFFER_MAX,
+            receive_buffer_max: WINDOW_MAX,
             ..tcp::Config::default()
         }
     }

@@ -14,7 +14,7 @@ mod stream;
 mod table;
 
 pub use cell::{
-    BUFFER_MAX, CONTROLLERS, Cell, LOSSES, RATES, REORDERINGS, ROUND_TRIPS, Reordering,
+    BUFFER_MAX, CONTROLLERS, Cell, LOSSES, RATES, REORDERINGS, ROUND_TRIPS, Reordering, WINDOW_MAX,
 };
 pub use cover::{CELLS, cells};
 pub use fairness::{Shares, fairness};
