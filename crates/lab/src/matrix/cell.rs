@@ -135,7 +135,7 @@ impl Cell {
     /// loss allows (Mathis and others, 1997). For the order of the day only, not for a verdict.
     pub fn expected_mbit(&self) -> f64 {
         let link = self.rate_mbit as f64;
-        if self.loss_ppm == 0 || self.controller == Algorithm::Bbr {
+        if self.loss_ppm == 0 || (self.controller == Algorithm::Bbr && self.sack) {
             return link;
         }
         let loss = f64::from(self.loss_ppm) / 1e6;

@@ -3,7 +3,8 @@
 //!
 //! A run of a lossy cell moves a few megabits a second, so many of them go side by side, ours and
 //! the kernel's at the same time. A run that fills a gigabit takes about a core, so those go one
-//! after the other, ours and the kernel's in turn.
+//! after the other, ours and the kernel's in turn. Each cell is run once to see which kind it is;
+//! what does not fill its link depends on few events and is repeated, the more the slower it was.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,12 +18,16 @@ use super::scene::Who;
 
 /// Streams of less than this, in Mbit/s, do not disturb each other.
 const LIGHT_MBIT: f64 = 20.0;
-/// Repeats of a run whose speed is a matter of a few losses, for each repeat asked for.
-const LIGHT_REPEATS: u64 = 16;
-/// Repeats of what is between light and heavy.
-const MIDDLE_REPEATS: u64 = 3;
+/// Runs of what is as slow as that, for each repeat asked for.
+const LIGHT_RUNS: u64 = 16;
+/// Runs of what is faster, but does not fill its link.
+const UNSTEADY_RUNS: u64 = 6;
+/// Runs of what fills a link of 100 Mbit/s.
+const FULL_RUNS: u64 = 3;
 /// From here on a run is heavy.
 const HEAVY_MBIT: f64 = 300.0;
+/// A link that is used by less than this is not full.
+const FULL_SHARE: f64 = 0.7;
 /// Least share of a core that a run takes.
 const COST_MIN: f64 = 0.02;
 /// Most pairs at the same time, however light they are.
@@ -67,11 +72,21 @@ struct Task {
     cell: Cell,
     direction: Direction,
     repeat: u64,
+    /// Mbit/s that each of the two is thought to take.
+    speed: f64,
 }
 
 /// Measures all of it; `news` is told of each pair when it is done.
 pub fn measure(choice: &Choice, news: impl Fn(&Pair) + Sync) -> Vec<Pair> {
-    let mut tasks = tasks(choice);
+    let mut done = run_all(choice, first_runs(choice), &news);
+    done.extend(run_all(choice, repeats(choice, &done), &news));
+    done.sort_by_key(|pair: &Pair| (pair.number, pair.direction == Direction::Down, pair.repeat));
+    done
+}
+
+/// Heavy ones first: the light ones fill the gaps.
+fn run_all(choice: &Choice, mut tasks: Vec<Task>, news: &(impl Fn(&Pair) + Sync)) -> Vec<Pair> {
+    tasks.sort_by(|a, b| b.cost().total_cmp(&a.cost()));
     let state = Mutex::new((0.0, 0_usize));
     let (changed, done) = (Condvar::new(), Mutex::new(Vec::new()));
     let budget = choice.jobs as f64;
@@ -88,7 +103,7 @@ pub fn measure(choice: &Choice, news: impl Fn(&Pair) + Sync) -> Vec<Pair> {
             busy.0 += task.cost();
             busy.1 += 1;
             drop(busy);
-            let (state, changed, done, news) = (&state, &changed, &done, &news);
+            let (state, changed, done) = (&state, &changed, &done);
             scope.spawn(move || {
                 let pair = task.run(choice.span, choice.captures.as_deref());
                 news(&pair);
@@ -102,42 +117,75 @@ pub fn measure(choice: &Choice, news: impl Fn(&Pair) + Sync) -> Vec<Pair> {
             });
         }
     });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|pair: &Pair| (pair.number, pair.direction == Direction::Down, pair.repeat));
-    done
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Heavy ones first: the light ones fill the gaps.
-fn tasks(choice: &Choice) -> Vec<Task> {
-    let mut tasks = Vec::new();
-    for &(number, cell) in &choice.cells {
-        let times = match cell.expected_mbit() {
-            rate if rate < LIGHT_MBIT => LIGHT_REPEATS,
-            rate if rate < HEAVY_MBIT => MIDDLE_REPEATS,
-            _ => 1,
-        };
-        for direction in [Direction::Up, Direction::Down] {
-            tasks.extend((0..times * choice.repeats).map(|repeat| Task {
-                number,
-                cell,
-                direction,
-                repeat,
-            }));
-        }
+/// Each cell both ways, once.
+fn first_runs(choice: &Choice) -> Vec<Task> {
+    let both = [Direction::Up, Direction::Down];
+    let task = |&(number, cell): &(usize, Cell), direction| Task {
+        number,
+        cell,
+        direction,
+        repeat: 0,
+        speed: cell.expected_mbit(),
+    };
+    let cells = choice.cells.iter();
+    cells
+        .flat_map(|cell| both.map(|direction| task(cell, direction)))
+        .collect()
+}
+
+/// What the first runs, with their speeds, ask to be repeated.
+fn repeats(choice: &Choice, first: &[Pair]) -> Vec<Task> {
+    let again = first.iter().flat_map(|pair| {
+        let (slower, faster) = pair.speeds();
+        let runs = runs(&pair.cell, slower, faster) * choice.repeats;
+        (1..runs).map(move |repeat| Task {
+            number: pair.number,
+            cell: pair.cell,
+            direction: pair.direction,
+            repeat,
+            speed: faster,
+        })
+    });
+    again.collect()
+}
+
+/// How often a pair is run in all, if its two first ones had these speeds in Mbit/s.
+fn runs(cell: &Cell, slower: f64, faster: f64) -> u64 {
+    if faster < LIGHT_MBIT {
+        LIGHT_RUNS
+    } else if slower < FULL_SHARE * cell.rate_mbit as f64 {
+        UNSTEADY_RUNS
+    } else if faster < HEAVY_MBIT {
+        FULL_RUNS
+    } else {
+        1
     }
-    tasks.sort_by(|a, b| b.cost().total_cmp(&a.cost()));
-    tasks
+}
+
+impl Pair {
+    /// The speeds of the two in Mbit/s, the lower one first.
+    fn speeds(&self) -> (f64, f64) {
+        let speed = |outcome: &io::Result<Outcome>| match outcome {
+            Ok(seen) => seen.goodput / 1e6,
+            Err(_) => 0.0,
+        };
+        let (ours, kernel) = (speed(&self.ours), speed(&self.kernel));
+        (ours.min(kernel), ours.max(kernel))
+    }
 }
 
 impl Task {
     fn is_light(&self) -> bool {
-        self.cell.expected_mbit() < LIGHT_MBIT
+        self.speed < LIGHT_MBIT
     }
 
     /// The share of a core that it takes.
     fn cost(&self) -> f64 {
         let at_once = if self.is_light() { 2.0 } else { 1.0 };
-        at_once * (self.cell.expected_mbit() / 1e3).max(COST_MIN)
+        at_once * (self.speed / 1e3).max(COST_MIN)
     }
 
     fn file_name(&self) -> String {

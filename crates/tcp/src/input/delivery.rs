@@ -255,11 +255,7 @@ impl Connection {
             .first_sent_at()
             .zip(delivery.latest_sacked)
             .is_some_and(|(head, sacked)| sacked < head);
-        if self.recovery.is_impatient(u64::from(self.snd.mss)) {
-            if !self.timers.is_set(Timer::Retransmit) {
-                self.watch_retransmission(now);
-            }
-        } else if delivery.advanced() || sacked_before_head {
+        if delivery.advanced() || sacked_before_head {
             self.watch_tail(now, true);
         } else if self.timers.at(Timer::TailLossProbe).is_some() {
             // A loss is being repaired: the probe gives way to the retransmission timer.

@@ -47,7 +47,7 @@ impl Connection {
         };
         let transmit = self.segment(cx, piece, cause);
         self.on_resent(cx.now, &piece, &transmit);
-        let head = lost.start == self.snd.una && !self.recovery.is_impatient(mss);
+        let head = lost.start == self.snd.una;
         if head || !self.timers.is_set(Timer::Retransmit) {
             self.watch_retransmission(cx.now);
         }

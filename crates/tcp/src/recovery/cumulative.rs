@@ -100,10 +100,12 @@ impl Recovery {
         } else {
             since
         };
-        if lost_at <= look.now {
-            self.lose_first_segment(look.now, look.mss);
-        } else {
+        if lost_at > look.now {
             self.expect_by(lost_at);
+        } else if let Some(holes) = self.many_holes(look.mss) {
+            self.give_up_flight(holes, look);
+        } else {
+            self.lose_first_segment(look.now, look.mss);
         }
     }
 
@@ -119,22 +121,46 @@ impl Recovery {
         self.rack.reordering_seen = true;
     }
 
-    /// Without SACK: whether a partial ACK shall not restart the retransmission timer, so that the
-    /// timer ends a recovery of many holes (the impatient variant of RFC 6582 section 4). The first
-    /// one restarts it in any case.
-    pub(crate) fn is_impatient(&self, mss: u64) -> bool {
-        if self.sack || self.phase != Phase::Recovery || self.partial_acks < 2 {
-            return false;
-        }
-        if self.partial_acks > HOLES_MAX {
-            return true;
+    /// How many segments are missing by the count of duplicates, when these are too many to be
+    /// repaired in a round trip each: at a partial ACK, or after that many of them.
+    fn many_holes(&self, mss: u64) -> Option<u64> {
+        if self.phase != Phase::Recovery || self.partial_acks == 0 {
+            return None;
         }
         let una = self
             .ledger
             .first()
             .map_or(self.recover, |first| first.start);
         let out = self.recover.saturating_sub(una).div_ceil(mss);
-        out.saturating_sub(u64::from(self.duplicates)) > u64::from(HOLES_MAX)
+        let holes = out.saturating_sub(u64::from(self.duplicates)).max(1);
+        let many = self.partial_acks > HOLES_MAX || holes > u64::from(HOLES_MAX);
+        many.then_some(holes)
+    }
+
+    /// Everything that left before the recovery is sent again, as after a timeout, to which RFC 6582
+    /// section 4 leaves this; but ACKs still come and pace it. The controller hears of as much
+    /// as is missing. What the peer holds is not in flight by its mark, so that its duplicates are
+    /// forgotten.
+    fn give_up_flight(&mut self, holes: u64, look: &Look) {
+        let mut missing = holes * look.mss;
+        let mut at = Offset::ZERO;
+        while let Some(entry) = self.ledger.get(at).copied() {
+            if entry.start >= self.recover {
+                break;
+            }
+            at = entry.end;
+            if missing > 0 && !entry.again {
+                self.lose(&entry, look.now);
+                missing = missing.saturating_sub(entry.len());
+            } else if !entry.again {
+                self.ledger.lose(entry.start);
+            }
+        }
+        self.duplicates = 0;
+        self.recounts += 1;
+        if let Some(prr) = &mut self.prr {
+            prr.begin_anew();
+        }
     }
 
     fn note_degree(&mut self, segments: u32) {

@@ -257,10 +257,15 @@ impl Recovery {
         let (rack, rate, least) = (&mut self.rack, &mut self.rate, self.least.get());
         let undo = (!self.sack).then_some(&mut self.undo);
         let mut undo = undo.zip(least.map(cumulative::too_soon));
+        // Of what was given up in one piece, what the peer held was told by duplicates before.
+        let told = !self.sack && self.phase == Phase::Recovery;
         let mut book = |entry: &Sent, acknowledged: bool| {
             let known = entry.sacked && acknowledged;
             if !known {
                 delivery.book(entry, acknowledged);
+                if told && entry.lost && !entry.again {
+                    delivery.bytes -= entry.len();
+                }
                 delivery.segments += entry.len().div_ceil(info.mss);
                 let early = rack::is_original(entry, info.at, least);
                 if early {

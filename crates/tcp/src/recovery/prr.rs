@@ -40,6 +40,13 @@ impl Prr {
         }
     }
 
+    /// What was delivered and sent so far allows nothing more: the way is empty, and fills as ACKs
+    /// come.
+    pub(crate) fn begin_anew(&mut self) {
+        self.delivered = 0;
+        self.sent = 0;
+    }
+
     /// An ACK came in. Amounts are rounded up to whole segments of `mss`, as nothing smaller is
     /// sent.
     pub(crate) fn on_ack(&mut self, ack: &Delivered, mss: u64) {
