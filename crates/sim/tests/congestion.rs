@@ -207,6 +207,24 @@ fn two_flows_share_a_bottleneck_rfc_9743() {
     }
 }
 
+/// Each hole costs a peer without SACK a round trip, and what lies behind it comes to light at once:
+/// BBR neither takes that for a fast path nor goes on in Startup.
+#[test]
+fn bbr_finds_the_rate_of_the_path_without_sack() {
+    for spec in [
+        "out.rate=20mbit,out.queue=100KiB,delay=20ms",
+        "out.rate=100mbit,out.queue=250000B,delay=10ms",
+    ] {
+        let tcp = tcp::Config {
+            sack: false,
+            ..config(Algorithm::Bbr)
+        };
+        let (_, info) = upload(tcp, spec, 25_000_000);
+        assert!(info.timeouts <= 3, "{spec}: {info:?}");
+        assert!(info.retransmissions < 1_000, "{spec}: {info:?}");
+    }
+}
+
 /// RFC 9743 5.1.1: of three segments in ten nothing arrives, and everybody backs off; most gaps
 /// wait for the timer, and that doubles.
 #[test]

@@ -137,7 +137,10 @@ impl Connection {
             timestamps: None,
             ecn: Ecn::new(&config),
             recovery: Recovery::new(&config),
-            congestion: Controller::new(config.congestion, Start::new(&config, snd.mss, initial)),
+            congestion: Controller::new(
+                config.congestion,
+                Start::new(&config, snd.mss, config.sack, initial),
+            ),
             rtt: RttEstimator::new(config.rto_min),
             timers: TimerTable::default(),
             acks: AckPolicy::default(),

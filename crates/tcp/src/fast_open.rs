@@ -141,7 +141,7 @@ impl Connection {
         if !early {
             return;
         }
-        let start = Start::new(&self.config, self.snd.mss, self.initial);
+        let start = Start::new(&self.config, self.snd.mss, self.sack, self.initial);
         self.congestion.restart(self.config.congestion, start);
         if !syn.payload.is_empty() {
             // What a SYN-ACK can say; the text has to fit into it.

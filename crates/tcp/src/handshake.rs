@@ -138,7 +138,7 @@ impl Connection {
         // Our SYN.
         self.tally.delivered += 1;
         if !early {
-            let start = Start::new(&self.config, self.snd.mss, self.initial);
+            let start = Start::new(&self.config, self.snd.mss, self.sack, self.initial);
             self.congestion.restart(self.config.congestion, start);
         }
         if handshake_lost {

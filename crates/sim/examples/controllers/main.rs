@@ -2,8 +2,8 @@
 //! Markdown: the figures of `docs/congestion-evaluation.md` (RFC 9743). Same program, same tables.
 //!
 //! `utilisation [--seconds 60] [--seeds 5] [--jobs N]` prints how much of a link is used instead,
-//! beside what other stacks reach. `reordering [--seconds 8] [--seeds 3] [--only TEXT]` prints what BBR
-//! reaches where segments come out of order, too.
+//! beside what other stacks reach. `reordering [--seconds 8] [--seeds 3] [--sack no] [--only TEXT]`
+//! prints what BBR reaches where segments come out of order, too, or where the peer knows no SACK.
 //!
 //! One host sends to another as fast as the controller lets it, through the whole of both stacks,
 //! a drop-tail queue of one product of rate and round trip, and random losses on the way out.

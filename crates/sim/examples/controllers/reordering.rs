@@ -28,11 +28,13 @@ struct Options {
     rtts: Vec<u32>,
     seeds: u64,
     time: Duration,
+    sack: bool,
     /// Only cells whose name has this in it.
     only: String,
 }
 
-/// Runs what `arguments` ask for (`--rate`, `--rtt`, `--seeds`, `--seconds`, `--only`), and prints it.
+/// Runs what `arguments` ask for (`--rate`, `--rtt`, `--seeds`, `--seconds`, `--sack`,
+/// `--only`), and prints it.
 pub(crate) fn print(arguments: impl Iterator<Item = String>) {
     let options = Options::parse(arguments);
     println!(
@@ -55,6 +57,7 @@ impl Options {
             rtts: vec![1, 20, 100],
             seeds: 3,
             time: TIME,
+            sack: true,
             only: String::new(),
         };
         while let Some(word) = arguments.next() {
@@ -65,6 +68,7 @@ impl Options {
                 "--rtt" => options.rtts = vec![number()],
                 "--seeds" => options.seeds = number().into(),
                 "--seconds" => options.time = Duration::from_secs(number().into()),
+                "--sack" => options.sack = value == "yes",
                 "--only" => options.only = value,
                 _ => panic!("no such option: {word}"),
             }
@@ -84,7 +88,7 @@ impl Options {
                             path.both_ways = true;
                             path.reorder = reorder;
                             let name = format!("{rate} | {rtt} ms | {loss} % | {name} | {stamps}");
-                            cells.push((name, path, flow(timestamps)));
+                            cells.push((name, path, flow(self.sack, timestamps)));
                         }
                     }
                 }
@@ -95,9 +99,10 @@ impl Options {
     }
 }
 
-fn flow(timestamps: bool) -> Flow {
+fn flow(sack: bool, timestamps: bool) -> Flow {
     let mut flow = Flow::of(Algorithm::Bbr);
     for config in [&mut flow.tcp, &mut flow.peer] {
+        config.sack = sack;
         config.timestamps = timestamps;
         config.send_buffer_max = BUFFER_MAX;
         config.receive_buffer_max = BUFFER_MAX;

@@ -46,6 +46,8 @@ pub(crate) struct DeliveryRate {
     app_limited_until: Option<u64>,
     /// The newest segment of the ACK at hand.
     newest: Option<Stamp>,
+    /// That is a copy, which measures nothing.
+    copied: bool,
 }
 
 impl DeliveryRate {
@@ -83,12 +85,24 @@ impl DeliveryRate {
     pub(crate) fn on_delivered(&mut self, stamp: Stamp, bytes: u64, now: Instant) {
         self.delivered += bytes;
         self.delivered_at = now;
-        if self
-            .newest
-            .is_none_or(|newest| newest.sent_at <= stamp.sent_at)
-        {
+        let newer = |newest: Stamp| newest.sent_at <= stamp.sent_at;
+        if self.copied || self.newest.is_none_or(newer) {
             self.newest = Some(stamp);
+            self.copied = false;
             self.first_sent_at = stamp.sent_at;
+        }
+    }
+
+    /// `bytes` of a copy with this stamp arrived, and whatever lies behind them may have arrived long
+    /// ago (a peer without SACK). It gives no measure, and what it has uncovered is measured from the
+    /// time when it was sent: the departure of the copy is not the beginning of a flight.
+    pub(crate) fn on_copy(&mut self, stamp: Stamp, bytes: u64, now: Instant) {
+        self.delivered += bytes;
+        self.delivered_at = now;
+        let newer = |newest: Stamp| self.copied && newest.sent_at <= stamp.sent_at;
+        if self.newest.is_none_or(newer) {
+            self.newest = Some(stamp);
+            self.copied = true;
         }
     }
 
@@ -113,8 +127,8 @@ impl DeliveryRate {
     }
 
     /// The sample of the ACK whose segments were told to [`Self::on_delivered`]; `None` when it
-    /// delivered nothing. An interval shorter than the smallest round trip cannot be trusted: its
-    /// rate is 0.
+    /// delivered nothing. An interval shorter than the smallest round trip cannot be trusted, nor one
+    /// that a copy ends: its rate is 0.
     pub(crate) fn sample(&mut self, min_rtt: Option<Duration>) -> Option<RateSample> {
         if self
             .app_limited_until
@@ -122,15 +136,16 @@ impl DeliveryRate {
         {
             self.app_limited_until = None;
         }
+        let measures = !core::mem::take(&mut self.copied);
         let newest = self.newest.take()?;
         let sending = newest.sent_at - newest.first_sent_at;
         let acknowledging = self.delivered_at - newest.delivered_at;
         let interval = sending.max(acknowledging);
         let delivered = self.delivered - newest.delivered;
         let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
-        let trusted = nanos > 0 && min_rtt.is_none_or(|min_rtt| interval >= min_rtt);
+        let long = nanos > 0 && min_rtt.is_none_or(|min_rtt| interval >= min_rtt);
         Some(RateSample {
-            rate: if trusted {
+            rate: if measures && long {
                 mul_div(delivered, SECOND, nanos)
             } else {
                 0
@@ -141,7 +156,7 @@ impl DeliveryRate {
             total_delivered: self.delivered,
             lost: self.lost.saturating_sub(newest.lost),
             sent_in_flight: newest.in_flight,
-            app_limited: newest.app_limited,
+            app_limited: newest.app_limited || !measures,
         })
     }
 }
@@ -244,6 +259,33 @@ mod tests {
         let sample = rate.sample(None).unwrap();
         assert_eq!((sample.lost, sample.prior_delivered), (0, 0));
         assert_eq!(figures(sample), (106, 2_000, 18_867, false));
+    }
+
+    /// Without SACK. The first of three segments is lost; two rounds later its copy is acknowledged,
+    /// then what lay behind it, and what was sent after that ACK.
+    #[test]
+    fn a_copy_that_uncovers_what_had_arrived_measures_nothing() {
+        let mut rate = DeliveryRate::default();
+        let before = rate.stamp(ms(0), 0, 1_000);
+        rate.on_delivered(before, 1_000, ms(100));
+        let _ = rate.sample(None);
+        let lost = rate.stamp(ms(100), 0, 1_000);
+        let behind = [110, 120].map(|at| rate.stamp(ms(at), 1_000, 1_000));
+        rate.on_lost(lost, 1_000, ms(220));
+        let copy = rate.stamp(ms(220), 2_000, 1_000);
+        rate.on_copy(copy, 1_000, ms(320));
+        let after = rate.stamp(ms(325), 2_000, 1_000);
+        let sample = rate.sample(None).unwrap();
+        assert_eq!((sample.rate, sample.app_limited), (0, true));
+        for stamp in behind {
+            rate.on_delivered(stamp, 1_000, ms(330));
+        }
+        let sample = rate.sample(None).unwrap();
+        assert_eq!(figures(sample), (230, 3_000, 13_043, false));
+        // Its flight began with what was last known to have arrived, not with the copy.
+        rate.on_delivered(after, 1_000, ms(430));
+        let sample = rate.sample(None).unwrap();
+        assert_eq!(figures(sample), (225, 3_000, 13_333, false));
     }
 
     #[test]

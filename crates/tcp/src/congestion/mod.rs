@@ -121,13 +121,16 @@ pub(crate) struct Start {
     pub(crate) hystart: bool,
     /// RFC 7661.
     pub(crate) validation: bool,
+    /// The peer tells of gaps (RFC 2018).
+    pub(crate) sack: bool,
     /// For those who roll dice.
     pub(crate) seed: u64,
 }
 
 impl Start {
-    pub(crate) fn new(config: &Config, mss: u16, initial: Initial) -> Self {
+    pub(crate) fn new(config: &Config, mss: u16, sack: bool, initial: Initial) -> Self {
         Self {
+            sack,
             mss,
             segments: config.initial_window,
             hystart: config.hystart,
@@ -144,6 +147,7 @@ impl Start {
             segments: 10,
             hystart: false,
             validation: false,
+            sack: true,
             seed: 0,
         }
     }

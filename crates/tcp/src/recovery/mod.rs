@@ -252,10 +252,10 @@ impl Recovery {
             ..Delivery::default()
         };
         let fack = self.highest_delivered(before);
-        let (recover, testing) = (self.recover, self.phase == Phase::Loss);
+        let (sack, recover, testing) = (self.sack, self.recover, self.phase == Phase::Loss);
         self.rack.begin_ack();
         let (rack, rate, least) = (&mut self.rack, &mut self.rate, self.least.get());
-        let undo = (!self.sack).then_some(&mut self.undo);
+        let undo = (!sack).then_some(&mut self.undo);
         let mut undo = undo.zip(least.map(cumulative::too_soon));
         // Of what was given up in one piece, what the peer held was told by duplicates before.
         let told = !self.sack && self.phase == Phase::Recovery;
@@ -272,7 +272,7 @@ impl Recovery {
                     rate.on_late_original(entry.len(), info.at);
                 } else {
                     rack.on_delivered(entry, info.at);
-                    rate.on_delivered(entry.stamp, entry.len(), info.at);
+                    measure(rate, entry, info.at, sack);
                 }
                 delivery.original |= testing && !entry.resent && entry.end <= recover;
                 if let Some((undo, too_soon)) = &mut undo
@@ -563,6 +563,15 @@ impl Recovery {
         let degree = (highest - low).div_ceil(mss);
         let degree = u32::try_from(degree).unwrap_or(REORDERING_MAX);
         self.reordering = self.reordering.max(degree).min(REORDERING_MAX);
+    }
+}
+
+/// Without SACK a copy hides when what lies behind it arrived.
+fn measure(rate: &mut DeliveryRate, entry: &Sent, now: Instant, sack: bool) {
+    if sack || !entry.resent {
+        rate.on_delivered(entry.stamp, entry.len(), now);
+    } else {
+        rate.on_copy(entry.stamp, entry.len(), now);
     }
 }
 

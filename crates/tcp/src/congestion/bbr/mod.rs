@@ -5,8 +5,7 @@
 //! `model` keeps the picture of the path, `startup` finds its capacity, `probe_bw` and `probe_rtt`
 //! look whether it has changed, `losses` answers losses, `stray` tells
 //! those that are not of our making, `control` turns the picture into a rate and
-//! a window. The names of the draft stand beside ours where they differ. ECN echoes count as losses;
-//! a connection without SACK is treated as one that sees few losses.
+//! a window. The names of the draft stand beside ours where they differ. ECN echoes count as losses.
 
 mod control;
 mod losses;
@@ -51,6 +50,8 @@ const PIPE_SEGMENTS_MIN: u64 = 4;
 pub(crate) struct Bbr {
     mss: u64,
     initial: u64,
+    /// The peer tells of gaps.
+    sack: bool,
     random: Random,
     state: State,
     /// Whether the clocks below were started.
@@ -101,6 +102,7 @@ impl Bbr {
         let mut bbr = Self {
             mss: u64::from(start.mss),
             initial: start.window(),
+            sack: start.sack,
             random: Random::new(start.seed),
             state: State::Startup,
             started: false,

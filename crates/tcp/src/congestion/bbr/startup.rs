@@ -80,8 +80,10 @@ impl Bbr {
         if grew && sample.lost <= sample.sent_in_flight / LOST_PART {
             return self.stray.on_growth(sample.lost, sample.delivered);
         }
-        let too_high = self.is_too_high(sample.lost, sample.sent_in_flight);
-        if self.recovering && events >= LOSS_EVENTS && too_high {
+        let too_high =
+            events >= LOSS_EVENTS && self.is_too_high(sample.lost, sample.sent_in_flight);
+        // Without SACK a round trip tells of one loss, however many there are.
+        if self.recovering && (too_high || !self.sack) {
             self.leave_startup();
         }
     }
