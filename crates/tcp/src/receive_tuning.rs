@@ -5,7 +5,7 @@
 //! the measure would never rise; a buffer of twice as much lets a sender in slow start double.
 //! What waits beyond a gap takes room that no reader can free, and a sender that does not slow down
 //! for a lost segment sends a window more for each round trip in which the gap stays: that room
-//! comes on top, up to as much again. Announcing the window is `receiver`'s.
+//! comes on top, and at once, since nothing is read meanwhile. Announcing the window is `receiver`'s.
 
 use core::time::Duration;
 
@@ -30,7 +30,7 @@ pub(crate) struct ReceiveTuning {
     round_trip: Option<Duration>,
     /// The last echo of a timestamp of ours that gave a sample.
     echo: Option<u32>,
-    /// Without timestamps: when text up to this offset is here, a window has gone round.
+    /// Without timestamps: when text beyond this offset comes, a window has gone round.
     round: Option<(Offset, Instant)>,
     /// The present measurement: since when, and from which offset of the stream.
     since: Instant,
@@ -87,11 +87,13 @@ impl ReceiveTuning {
         });
     }
 
-    /// Without timestamps: everything before `next` is here, and we have allowed `edge`. The time
-    /// in which a whole window comes is a round trip or more, so the shortest one counts.
+    /// Without timestamps: everything before `next` is here, and we have allowed `edge`. What lies
+    /// beyond `edge` waits for an ACK that leaves later, so that it is a round trip away or more,
+    /// and the shortest time counts. The last byte before `edge` says nothing: it may be here in the
+    /// same moment, when a hole is filled behind which the whole window waits.
     pub(crate) fn on_progress(&mut self, now: Instant, next: Offset, edge: Offset) {
         match self.round {
-            Some((until, _)) if next < until => return,
+            Some((until, _)) if next <= until => return,
             Some((_, since)) => {
                 let elapsed = (now - since).max(Duration::from_micros(1));
                 let shorter = self.round_trip.is_none_or(|known| elapsed < known);
@@ -104,32 +106,40 @@ impl ReceiveTuning {
         self.round = Some((edge, now));
     }
 
-    /// The application has read up to `position`, and text waits beyond gaps up to `beyond` bytes
-    /// after what is in order. Once in a round trip: the size that the buffer should have, if what
-    /// was read was more than ever before, or if something waits.
+    /// The application has read up to `position`. Once in a round trip: the size that the buffer
+    /// should have, if what was read was more than ever before.
     ///
-    /// `time` is now, and the round-trip time of our own direction as a stand-in until the other
-    /// one is known.
+    /// `time` is now, and the round-trip time of our own direction: a stand-in until the other one
+    /// is known, and the better measure while what is known without timestamps is longer.
     pub(crate) fn on_read(
         &mut self,
         time: (Instant, Option<Duration>),
-        (position, beyond): (u64, u64),
+        position: u64,
         segment: u64,
     ) -> Option<u64> {
         let (now, srtt) = time;
-        let round_trip = self.round_trip.or(srtt)?;
+        let round_trip = match (self.round_trip, srtt) {
+            (Some(known), Some(srtt)) if self.echo.is_none() => known.min(srtt),
+            (known, srtt) => known.or(srtt)?,
+        };
         if now - self.since < round_trip {
             return None;
         }
         let copied = position.saturating_sub(self.from);
         (self.since, self.from) = (now, position);
         let before = self.read.max(FIRST_SEGMENTS * segment);
-        if copied <= before && beyond == 0 {
+        if copied <= before {
             return None;
         }
-        self.read = copied.max(self.read);
-        let in_order = wanted(copied.max(before), before, segment);
-        Some((in_order + beyond.min(in_order)).min(self.most))
+        self.read = copied;
+        Some(wanted(copied, before, segment).min(self.most))
+    }
+
+    /// Text waits beyond gaps, up to `beyond` bytes after what is in order: the size that the buffer
+    /// should have.
+    pub(crate) fn on_gap(&self, beyond: u64, segment: u64) -> u64 {
+        let before = self.read.max(FIRST_SEGMENTS * segment);
+        (wanted(before, before, segment) + beyond).min(self.most)
     }
 }
 
@@ -197,38 +207,54 @@ mod tests {
     fn one_measurement_for_each_round_trip() {
         let mut tuning = ReceiveTuning::new(20_000, 1 << 30);
         tuning.on_echo(1, MS(100));
-        assert!(tuning.on_read((at(1_000), None), (1, 0), 1_000).is_none());
-        assert!(
-            tuning
-                .on_read((at(1_050), None), (30_001, 0), 1_000)
-                .is_none()
-        );
-        let size = tuning.on_read((at(1_100), None), (40_001, 0), 1_000);
+        assert!(tuning.on_read((at(1_000), None), 1, 1_000).is_none());
+        assert!(tuning.on_read((at(1_050), None), 30_001, 1_000).is_none());
+        let size = tuning.on_read((at(1_100), None), 40_001, 1_000);
         assert_eq!(size, Some(wanted(40_000, 10_000, 1_000)));
         // The same rate again asks for nothing.
-        let again = tuning.on_read((at(1_200), None), (80_001, 0), 1_000);
+        let again = tuning.on_read((at(1_200), None), 80_001, 1_000);
         assert_eq!(again, None);
     }
 
+    /// Without timestamps the first window may take many round trips to come.
     #[test]
-    fn what_waits_beyond_a_gap_comes_on_top_up_to_as_much_again() {
-        let mut tuning = ReceiveTuning::new(20_000, 1 << 30);
-        tuning.on_echo(1, MS(100));
-        assert!(tuning.on_read((at(1_000), None), (1, 0), 1_000).is_none());
-        let mut now = 1_000;
-        let mut position = 1;
-        // The same rate in each round trip, and more and more beyond the gap.
-        for (beyond, size) in [
-            (0, Some(3 * 56_000)),
-            (0, None),
-            (30_000, Some(56_000 + 30_000)),
-            (56_000, Some(2 * 56_000)),
-            (1 << 29, Some(2 * 56_000)),
+    fn the_shorter_of_two_times_counts_unless_the_longer_was_measured_by_an_echo() {
+        for (stamped, elapsed, srtt, grows) in [
+            (false, 300, Some(100), true),
+            (false, 100, Some(300), true),
+            (false, 300, None, false),
+            (false, 300, Some(300), false),
+            (true, 300, Some(100), false),
+            (true, 100, Some(300), true),
         ] {
-            (now, position) = (now + 100, position + 20_000);
-            let read = (position, beyond);
-            let wanted = tuning.on_read((at(now), None), read, 1_000);
-            assert_eq!(wanted, size, "{beyond} bytes wait");
+            let mut tuning = ReceiveTuning::new(20_000, 1 << 30);
+            if stamped {
+                tuning.on_echo(1, MS(elapsed));
+            } else {
+                tuning.on_progress(at(0), Offset::FIRST, Offset::FIRST);
+                tuning.on_progress(at(elapsed), Offset::FIRST + 1, Offset::FIRST + 1_000);
+            }
+            let srtt = srtt.map(MS);
+            assert!(tuning.on_read((at(1_000), srtt), 1, 1_000).is_none());
+            let size = tuning.on_read((at(1_100), srtt), 40_001, 1_000);
+            assert_eq!(size.is_some(), grows, "{stamped} {elapsed} {srtt:?}");
+        }
+    }
+
+    #[test]
+    fn what_waits_beyond_a_gap_comes_on_top() {
+        let mut tuning = ReceiveTuning::new(20_000, 1 << 20);
+        // As if the initial window had been read.
+        assert_eq!(tuning.on_gap(1_000, 1_000), 36_000 + 1_000);
+        tuning.on_echo(1, MS(100));
+        assert!(tuning.on_read((at(1_000), None), 1, 1_000).is_none());
+        assert!(tuning.on_read((at(1_100), None), 20_001, 1_000).is_some());
+        for (beyond, size) in [
+            (30_000, 56_000 + 30_000),
+            (500_000, 56_000 + 500_000),
+            (1 << 20, 1 << 20),
+        ] {
+            assert_eq!(tuning.on_gap(beyond, 1_000), size, "{beyond} bytes wait");
         }
     }
 
@@ -248,10 +274,15 @@ mod tests {
         let offset = |n: u64| Offset::ZERO + n;
         for (millis, next, edge, round_trip) in [
             (0, 1_001, 20_001, None),
-            (50, 20_000, 30_001, None),
-            (100, 20_001, 40_001, Some(100)),
-            (400, 40_001, 60_001, Some(100)),
-            (430, 60_001, 80_001, Some(30)),
+            (50, 20_001, 30_001, None),
+            (100, 20_002, 40_001, Some(100)),
+            (400, 40_002, 60_001, Some(100)),
+            (430, 60_002, 80_001, Some(30)),
+            // All of the window waited behind a hole, and the edge is still where it was.
+            (460, 80_001, 80_001, Some(30)),
+            (490, 80_002, 80_002, Some(30)),
+            (490, 80_002, 99_001, Some(30)),
+            (520, 80_003, 99_001, Some(30)),
         ] {
             tuning.on_progress(at(millis), offset(next), offset(edge));
             assert_eq!(tuning.round_trip, round_trip.map(MS), "at {millis} ms");

@@ -87,17 +87,31 @@ impl Receiver {
         self.tuning.stop();
     }
 
-    /// The application read: perhaps the buffer may grow. It does not while the text at hand
-    /// wastes so much memory that a larger window would invite more of the same.
+    /// The application read: perhaps the buffer may grow.
     pub(crate) fn on_read(&mut self, now: Instant, srtt: Option<Duration>) {
         if !self.tuning.is_on() {
             return;
         }
         let (position, segment) = (self.read_position(), u64::from(self.largest_segment));
-        let read = (position, self.data.beyond_gaps());
-        let wanted = self.tuning.on_read((now, srtt), read, segment);
-        let fits = self.data.memory() as u64 <= self.capacity;
-        if let Some(wanted) = wanted.filter(|&wanted| fits && wanted > self.capacity) {
+        if let Some(wanted) = self.tuning.on_read((now, srtt), position, segment) {
+            self.grow(wanted);
+        }
+        self.on_gap();
+    }
+
+    /// Text may wait beyond gaps: the buffer holds it besides what it is there for.
+    pub(crate) fn on_gap(&mut self) {
+        if self.tuning.is_on() && self.data.has_holes() {
+            let segment = u64::from(self.largest_segment);
+            let wanted = self.tuning.on_gap(self.data.beyond_gaps(), segment);
+            self.grow(wanted);
+        }
+    }
+
+    /// The buffer does not grow while the text at hand wastes so much memory that a larger window
+    /// would invite more of the same.
+    fn grow(&mut self, wanted: u64) {
+        if wanted > self.capacity && self.data.memory() as u64 <= self.capacity {
             self.capacity = wanted;
         }
     }

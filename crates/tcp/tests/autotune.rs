@@ -117,6 +117,33 @@ fn a_reader_that_falls_behind_gets_no_larger_buffer() {
     assert_eq!(flood.script.connection.receive_buffer(), INITIAL);
 }
 
+/// What waits beyond a gap takes no room from a sender that goes on: the window moves with each
+/// segment out of order, though nothing can be read (as in Linux).
+#[test]
+fn the_window_moves_on_behind_a_gap() {
+    let mut setup = tuned(Setup::sack().options("mss 1000,wscale 0,sackOK"));
+    setup.config.sack = true;
+    let mut script = Script::established(&setup);
+    let (mut next, mut edge) = (1_001, 1 + INITIAL as i64);
+    for _ in 0..6 {
+        script.after(ms(RTT));
+        let from = next;
+        while next < edge {
+            let len = (edge - next).min(60_000);
+            let wire = (len + 999) / 1_000;
+            let to = next + len;
+            script.inject(&format!(". {next}:{to}({len}) ack 1 wire {wire}"));
+            next = to;
+        }
+        for ack in script.sent() {
+            edge = edge.max(1 + (i64::from(ack.window) << SHIFT));
+        }
+        assert!(edge - next >= 20_000, "{} of {from}", edge - next);
+    }
+    // No further than the limit.
+    assert!(edge <= 1 + MOST as i64 + (1 << SHIFT));
+}
+
 /// A size that the application has chosen stays, in the configuration and at run time.
 #[test]
 fn a_chosen_receive_buffer_is_not_tuned() {

@@ -51,6 +51,9 @@ impl Connection {
         let inserted = self.rcv.data.insert(seq, text, cx.pool);
         self.rcv.collapse(cx.pool);
         self.measure_round_trip(cx.now, (share, echo));
+        if inserted.out_of_order {
+            self.rcv.on_gap();
+        }
         if self.rcv.data.next() > before {
             self.events.add(Event::Readable);
         }
