@@ -3,6 +3,10 @@
 
 use core::time::Duration;
 
+use handfast_packet::Instant;
+
+use crate::seq::Offset;
+
 /// RTO before the first sample (RFC 6298 2.1).
 const RTO_INITIAL: Duration = Duration::from_secs(1);
 /// RTO before the first sample when a SYN had to be sent again (RFC 6298 5.7).
@@ -12,53 +16,65 @@ pub(crate) const RTO_MAX: Duration = Duration::from_secs(60);
 /// G of RFC 6298: no timer of ours is finer than this.
 const CLOCK_GRANULARITY: Duration = Duration::from_millis(1);
 /// More doublings than this cannot change an RTO that is bounded by [`RTO_MAX`].
-const BACKOFF_MAX: u32 = 16;
+const BACKOFF_MAX: u8 = 16;
 
 /// SRTT, RTTVAR and the RTO that follows from them, in whole nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RttEstimator {
-    /// SRTT; `None` before the first sample.
-    smoothed: Option<Duration>,
+    /// Where SRTT and RTTVAR come from.
+    source: Source,
+    /// SRTT.
+    smoothed: Duration,
     /// RTTVAR.
     variation: Duration,
     minimum: Duration,
-    /// RTO without sample.
-    initial: Duration,
+    /// Whether the SYN was lost, so that the RTO without sample is longer.
+    syn_lost: bool,
     /// Doublings since the last sample.
-    backoff: u32,
-    /// SRTT and RTTVAR of an earlier connection to the same host, until the first sample.
-    seed: Option<(Duration, Duration)>,
+    backoff: u8,
+    /// When that was last doubled, and SND.NXT then.
+    doubled: Option<(Instant, Offset)>,
+}
+
+/// Where averages come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// There are none.
+    Nowhere,
+    /// An earlier connection to the same host, until the first sample.
+    Earlier,
+    /// Samples.
+    Samples,
 }
 
 impl RttEstimator {
     /// No samples yet; no RTO computed from samples will be below `rto_min`.
     pub(crate) fn new(rto_min: Duration) -> Self {
         Self {
-            smoothed: None,
+            source: Source::Nowhere,
+            smoothed: Duration::ZERO,
             variation: Duration::ZERO,
             minimum: rto_min.min(RTO_MAX),
-            initial: RTO_INITIAL,
+            syn_lost: false,
             backoff: 0,
-            seed: None,
+            doubled: None,
         }
     }
 
     /// Takes a measurement (RFC 6298 2.2, 2.3) and undoes the back-off.
     pub(crate) fn sample(&mut self, rtt: Duration) {
-        if let Some((smoothed, variation)) = self.seed.take()
-            && rtt < smoothed
-        {
-            (self.smoothed, self.variation) = (Some(smoothed), variation);
-        }
-        match self.smoothed {
-            None => {
-                self.smoothed = Some(rtt);
-                self.variation = rtt / 2;
-            }
-            Some(smoothed) => {
-                self.variation = (self.variation * 3 + smoothed.abs_diff(rtt)) / 4;
-                self.smoothed = Some((smoothed * 7 + rtt) / 8);
-            }
+        let counts_alone = match self.source {
+            Source::Nowhere => true,
+            Source::Earlier => rtt >= self.smoothed,
+            Source::Samples => false,
+        };
+        self.source = Source::Samples;
+        if counts_alone {
+            self.smoothed = rtt;
+            self.variation = rtt / 2;
+        } else {
+            self.variation = (self.variation * 3 + self.smoothed.abs_diff(rtt)) / 4;
+            self.smoothed = (self.smoothed * 7 + rtt) / 8;
         }
         self.backoff = 0;
     }
@@ -67,52 +83,89 @@ impl RttEstimator {
     /// of replacing them, as the path is known to be slower at times; a larger one shows that it
     /// has changed, and counts alone. Until then nothing changes.
     pub(crate) fn seed(&mut self, smoothed: Duration, variation: Duration) {
-        if self.smoothed.is_none() {
-            self.seed = Some((smoothed, variation));
+        if self.source != Source::Samples {
+            self.source = Source::Earlier;
+            (self.smoothed, self.variation) = (smoothed, variation);
         }
     }
 
-    /// The timer ran out: doubles the RTO (RFC 6298 5.5).
-    pub(crate) fn backoff(&mut self) {
+    /// The timer ran out with SND.NXT at `nxt`: doubles the RTO (RFC 6298 5.5).
+    pub(crate) fn backoff(&mut self, now: Instant, nxt: Offset) {
         self.backoff = (self.backoff + 1).min(BACKOFF_MAX);
+        self.doubled = Some((now, nxt));
+    }
+
+    /// All below `una` is acknowledged. What was sent for the first time after the timer ran out came
+    /// back within the time since, so if that is less than the RTO without the back-off, there is no
+    /// reason to wait longer. Without timestamps, and with something sent again in each round trip,
+    /// no single segment would tell (Karn), and the RTO would double until it is a minute.
+    pub(crate) fn on_acknowledged(&mut self, now: Instant, una: Offset) {
+        if let Some((at, nxt)) = self.doubled
+            && una > nxt
+        {
+            self.doubled = None;
+            if self.source == Source::Samples && now - at < self.base() {
+                self.backoff = 0;
+            }
+        }
     }
 
     /// Undoes the back-off without a sample: the peer answers again, only we cannot tell to what.
     /// When there has never been a sample, the SYN itself was lost, and RFC 6298 5.7 rules.
     pub(crate) fn reset_backoff(&mut self) {
-        if self.smoothed.is_none() && self.backoff > 0 {
-            self.initial = RTO_AFTER_LOST_SYN;
+        if self.source != Source::Samples && self.backoff > 0 {
+            self.syn_lost = true;
         }
         self.backoff = 0;
     }
 
     /// The retransmission timeout, backed off; at most [`RTO_MAX`].
     pub(crate) fn rto(&self) -> Duration {
-        let base = match self.smoothed {
-            None => self.initial,
-            Some(smoothed) => {
+        self.base().saturating_mul(1 << self.backoff).min(RTO_MAX)
+    }
+
+    /// The RTO without the back-off.
+    fn base(&self) -> Duration {
+        match self.source {
+            Source::Samples => {
                 // The minimum bounds the spread, not the sum, as in Linux: a path with a steady
                 // round trip of a second would otherwise have a margin of G alone.
                 let spread = (self.variation * 4).max(CLOCK_GRANULARITY);
-                smoothed + spread.max(self.minimum)
+                self.smoothed + spread.max(self.minimum)
             }
-        };
-        base.saturating_mul(1 << self.backoff).min(RTO_MAX)
+            Source::Nowhere | Source::Earlier if self.syn_lost => RTO_AFTER_LOST_SYN,
+            Source::Nowhere | Source::Earlier => RTO_INITIAL,
+        }
+    }
+
+    /// The RTO without its least value and without the back-off: what is not acknowledged by then,
+    /// while what left later is, was lost.
+    pub(crate) fn patience(&self) -> Duration {
+        match self.source {
+            Source::Samples => {
+                let spread = (self.variation * 4).max(self.smoothed / 4);
+                self.smoothed + spread.max(CLOCK_GRANULARITY)
+            }
+            Source::Nowhere | Source::Earlier => self.base(),
+        }
     }
 
     /// Doublings since the last sample.
     pub(crate) fn backoffs(&self) -> u8 {
-        u8::try_from(self.backoff).expect("at most BACKOFF_MAX")
+        self.backoff
     }
 
     /// SRTT; `None` before the first sample.
     pub(crate) fn srtt(&self) -> Option<Duration> {
-        self.smoothed
+        (self.source == Source::Samples).then_some(self.smoothed)
     }
 
-    /// RTTVAR.
+    /// RTTVAR; zero before the first sample.
     pub(crate) fn variation(&self) -> Duration {
-        self.variation
+        match self.source {
+            Source::Samples => self.variation,
+            Source::Nowhere | Source::Earlier => Duration::ZERO,
+        }
     }
 }
 
@@ -146,6 +199,23 @@ mod tests {
         }
     }
 
+    /// What was sent after the timeout and acknowledged within an RTO proves that the RTO is long
+    /// enough; what was out before, or comes late, proves nothing.
+    #[test]
+    fn what_was_sent_after_a_timeout_bounds_the_round_trip() {
+        let (at, nxt) = (Instant::from_secs(1), Offset::ZERO + 500);
+        for (una, after, backoffs) in [(501, 299, 0), (500, 299, 1), (501, 300, 1)] {
+            let mut rtt = RttEstimator::new(ms(200));
+            rtt.sample(ms(100));
+            rtt.backoff(at, nxt);
+            rtt.on_acknowledged(at + ms(after), Offset::ZERO + una);
+            assert_eq!(rtt.backoffs(), backoffs, "{una} after {after} ms");
+            // The first ACK above decides.
+            rtt.on_acknowledged(at + ms(10), Offset::ZERO + 502);
+            assert_eq!(rtt.backoffs(), if una > 500 { backoffs } else { 0 });
+        }
+    }
+
     #[test]
     fn the_spread_is_never_below_the_granularity() {
         let mut rtt = RttEstimator::new(Duration::ZERO);
@@ -161,10 +231,10 @@ mod tests {
         assert_eq!(rtt.srtt(), None);
         for seconds in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
             assert_eq!(rtt.rto(), Duration::from_secs(seconds));
-            rtt.backoff();
+            rtt.backoff(Instant::ZERO, Offset::ZERO);
         }
         for _ in 0..1_000 {
-            rtt.backoff();
+            rtt.backoff(Instant::ZERO, Offset::ZERO);
         }
         assert_eq!(rtt.rto(), RTO_MAX);
     }
@@ -173,12 +243,12 @@ mod tests {
     fn a_sample_ends_the_back_off() {
         let mut rtt = RttEstimator::new(ms(200));
         rtt.sample(ms(100));
-        rtt.backoff();
-        rtt.backoff();
+        rtt.backoff(Instant::ZERO, Offset::ZERO);
+        rtt.backoff(Instant::ZERO, Offset::ZERO);
         assert_eq!(rtt.rto(), ms(1_200));
         rtt.sample(ms(100));
         assert_eq!(rtt.rto(), ms(300));
-        rtt.backoff();
+        rtt.backoff(Instant::ZERO, Offset::ZERO);
         rtt.reset_backoff();
         assert_eq!(rtt.rto(), ms(300));
     }
@@ -205,11 +275,11 @@ mod tests {
         let mut rtt = RttEstimator::new(ms(200));
         rtt.reset_backoff();
         assert_eq!(rtt.rto(), Duration::from_secs(1));
-        rtt.backoff();
+        rtt.backoff(Instant::ZERO, Offset::ZERO);
         rtt.reset_backoff();
         assert_eq!(rtt.rto(), Duration::from_secs(3));
         rtt.sample(ms(100));
-        rtt.backoff();
+        rtt.backoff(Instant::ZERO, Offset::ZERO);
         rtt.reset_backoff();
         assert_eq!(rtt.rto(), ms(300));
     }

@@ -73,7 +73,7 @@ impl Connection {
         }
         self.path_mtu.on_timeout(una);
         if self.backs_off() {
-            self.rtt.backoff();
+            self.rtt.backoff(cx.now, nxt);
         }
         self.info.timeouts += 1;
         self.tally.on_timeout(cx.now);

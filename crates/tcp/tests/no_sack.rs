@@ -143,3 +143,27 @@ fn originals_behind_the_copy_do_not_prove_that_a_timeout_was_spurious() {
     script.expect("P. 9001:10001(1000)");
     assert_eq!(script.connection.info().timeouts, 1);
 }
+
+/// A copy that is lost again shows by a duplicate ACK so late that only something behind the copy
+/// can have caused it; the timeout, twice as long by then, need not be waited for.
+#[test]
+fn a_late_duplicate_tells_that_the_copy_is_lost_too() {
+    let mut script = with_segments_out(10);
+    script.expect_nothing_for(ms(150));
+    script.after(ms(100));
+    script.expect(". 1:1001(1000)");
+    script.after(ms(100));
+    script.inject(". 1:1(0) ack 4001");
+    script.expect_bytes(4_001, 9_001);
+    script.after(ms(100));
+    duplicates(&mut script, 1, 4_001);
+    let resent = script.connection.info().retransmissions;
+    assert!(script.sent().is_empty());
+    // SRTT and four times RTTVAR behind its departure.
+    script.after(ms(201));
+    duplicates(&mut script, 1, 4_001);
+    let again = script.expect(". 4001:5001(1000)");
+    assert_eq!(again.cause, Cause::FastRetransmit);
+    assert_eq!(script.connection.info().retransmissions, resent + 1);
+    assert_eq!(script.connection.info().timeouts, 1);
+}

@@ -324,6 +324,26 @@ fn a_timeout_by_delay_alone_resends_one_segment() {
     assert!(script.connection.info().congestion_window >= before);
 }
 
+/// RFC 5682 2.1 step 2b wants new text to leave: what Nagle holds back does not, and what is lost is
+/// sent again at once instead of an RTO later.
+#[test]
+fn text_that_nagle_holds_does_not_put_off_what_is_lost() {
+    let mut setup = Setup::sack();
+    setup.config.tail_loss_probe = false;
+    let mut script = Script::established(&setup.rtt(ms(100)));
+    script.write(1_300);
+    script.expect(". 1:1001(1000)");
+    script.expect("P. 1001:1301(300)");
+    script.write(8_500);
+    script.expect_bytes(1_301, 9_301);
+    script.expect_after(ms(300), ". 1:1001(1000)");
+    script.after(ms(100));
+    // Half a segment is left, and a small one is out.
+    script.inject(". 1:1(0) ack 1001");
+    let again = script.expect(". 1001:2001(1000)");
+    assert_eq!(again.cause, Cause::TimeoutRetransmit(1));
+}
+
 /// RFC 5682 2.1 step 3a: a duplicate ACK after the new text says that the timeout was right.
 #[test]
 fn a_timeout_with_loss_goes_on_in_slow_start() {

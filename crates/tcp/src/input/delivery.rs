@@ -92,6 +92,7 @@ impl Connection {
         let bytes = ack.min(end).saturating_sub(before.max(Offset::FIRST));
         let fin_acknowledged = self.snd.fin_sent() && ack > end;
         self.snd.una = ack;
+        self.rtt.on_acknowledged(cx.now, ack);
         self.snd.buffer.release_until(ack.min(end));
         self.info.bytes_acked += bytes;
         if ack == self.snd.nxt {
@@ -124,10 +125,11 @@ impl Connection {
             now,
             nxt: self.snd.nxt,
             srtt: self.rtt.srtt(),
+            patience: self.rtt.patience(),
             mss: u64::from(self.snd.mss),
             duplicates: 0,
             echo: None,
-            may_send_new: self.snd.queued() > 0 && self.snd.usable_window() > 0,
+            may_send_new: self.has_sendable_text(),
             ecn_echo: false,
         }
     }

@@ -100,6 +100,25 @@ impl Connection {
     }
 
     /// New text, with the FIN on its last segment.
+    /// Bytes of new text that may leave where the congestion window has room for `congestion`.
+    fn sendable(&self, congestion: u64) -> u64 {
+        let small_is_out = self.snd.small_until > self.snd.una;
+        sendable(&Offer {
+            queued: self.snd.queued(),
+            window: self.snd.usable_window(),
+            congestion,
+            mss: u64::from(self.snd.mss),
+            window_max: self.snd.window_max,
+            hold_small: !self.close.is_local_shut() && self.holds_small(small_is_out),
+            overdue: self.snd.probe_due,
+        })
+    }
+
+    /// Whether new text would leave if the congestion window let a segment go.
+    pub(crate) fn has_sendable_text(&self) -> bool {
+        !self.snd.fin_sent() && self.sendable(u64::from(self.snd.mss)) > 0
+    }
+
     fn new_data(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
         if self.snd.fin_sent() {
             return None;
@@ -118,17 +137,7 @@ impl Connection {
             }
             return probe;
         }
-        let small_is_out = self.snd.small_until > self.snd.una;
-        let text = sendable(&Offer {
-            queued,
-            window,
-            congestion: room,
-            mss: u64::from(self.snd.mss),
-            window_max: self.snd.window_max,
-            hold_small: !closing && self.holds_small(small_is_out),
-            overdue: self.snd.probe_due,
-        });
-        let text = text.min(self.super_segment());
+        let text = self.sendable(room).min(self.super_segment());
         let fin = closing && text == queued && text < window;
         let deferred = text > 0 && self.waits_for_room(cx.now, room.min(window));
         if deferred || (text == 0 && !fin) {

@@ -121,6 +121,22 @@ impl Recovery {
         self.rack.reordering_seen = true;
     }
 
+    /// The copy of the first hole is lost, too, when a duplicate arrives so late that it can only be
+    /// the answer to something that left behind that copy. Else this costs a timeout, and as no
+    /// round trip is measured meanwhile (Karn) each of them twice the one before.
+    pub(super) fn lose_late_head(&mut self, look: &Look) -> bool {
+        let Some(first) = self.ledger.first().copied() else {
+            return false;
+        };
+        let due = first.sent_at() + look.patience;
+        let late = look.duplicate && first.again && due < look.now;
+        if late && self.phase >= Phase::Recovery {
+            self.lose(&first, look.now);
+            return true;
+        }
+        false
+    }
+
     /// How many segments are missing by the count of duplicates, when these are too many to be
     /// repaired in a round trip each: at a partial ACK, or after that many of them.
     fn many_holes(&self, mss: u64) -> Option<u64> {

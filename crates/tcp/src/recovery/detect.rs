@@ -22,6 +22,10 @@ const JUDGED_ANEW_MAX: usize = 1_024;
 pub(super) struct Look {
     pub(super) now: Instant,
     pub(super) srtt: Option<Duration>,
+    /// That of the `Judgement`.
+    pub(super) patience: Duration,
+    /// What is judged is a duplicate ACK.
+    pub(super) duplicate: bool,
     pub(super) mss: u64,
     /// Both sides send timestamps.
     pub(super) timestamps: bool,
@@ -32,8 +36,9 @@ impl Recovery {
     pub(super) fn detect(&mut self, look: &Look) -> bool {
         self.reorder_deadline = None;
         if !self.sack {
+            let again = self.lose_late_head(look);
             self.lose_by_duplicates(look);
-            return false;
+            return again;
         }
         if !self.by_time {
             self.lose_by_count(look);
@@ -195,6 +200,7 @@ mod tests {
             now: now + Duration::from_millis(1),
             nxt,
             srtt: Some(Duration::from_millis(1)),
+            patience: Duration::from_millis(2),
             mss: 1,
             duplicates: 1,
             echo: None,

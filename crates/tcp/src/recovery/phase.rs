@@ -22,12 +22,15 @@ pub(crate) struct Judgement {
     pub(crate) nxt: Offset,
     /// SRTT, with the sample of this ACK.
     pub(crate) srtt: Option<Duration>,
+    /// By when after its departure a segment is acknowledged, with a probability near one: SRTT and
+    /// four times RTTVAR, without the least RTO.
+    pub(crate) patience: Duration,
     pub(crate) mss: u64,
     /// How many duplicate ACKs (RFC 5681 section 2) this one is.
     pub(crate) duplicates: u32,
     /// TSecr, with timestamps.
     pub(crate) echo: Option<u32>,
-    /// There is unsent text that the peer's window lets go.
+    /// There is unsent text that would leave now: neither the peer's window nor Nagle holds it.
     pub(crate) may_send_new: bool,
     /// The peer echoes a mark of congestion that is news.
     pub(crate) ecn_echo: bool,
@@ -152,6 +155,8 @@ impl Recovery {
         Look {
             now: judgement.now,
             srtt: judgement.srtt,
+            patience: judgement.patience,
+            duplicate: judgement.duplicates > 0,
             mss: judgement.mss,
             timestamps: judgement.echo.is_some(),
         }
