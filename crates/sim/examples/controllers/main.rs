@@ -3,13 +3,15 @@
 //!
 //! `utilisation [--seconds 60] [--seeds 5] [--jobs N]` prints how much of a link is used instead,
 //! beside what other stacks reach. `reordering [--seconds 8] [--seeds 3] [--sack no] [--only TEXT]`
-//! prints what BBR reaches where segments come out of order, too, or where the peer knows no SACK.
+//! prints what BBR reaches where segments come out of order, too, or where the peer knows no SACK. `shallow`
+//! prints BBR beside CUBIC in short queues.
 //!
 //! One host sends to another as fast as the controller lets it, through the whole of both stacks,
 //! a drop-tail queue of one product of rate and round trip, and random losses on the way out.
 
 mod flow;
 mod reordering;
+mod shallow;
 mod utilisation;
 
 use std::fmt::Write as _;
@@ -33,6 +35,7 @@ fn main() {
     if let Some(word) = arguments.next() {
         return match word.as_str() {
             "utilisation" => utilisation::print(arguments),
+            "shallow" => shallow::print(),
             "reordering" => reordering::print(arguments),
             _ => panic!("no table of its own: {word}"),
         };

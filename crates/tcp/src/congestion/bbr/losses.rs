@@ -23,10 +23,10 @@ impl Bbr {
         lost > mul_div(sent_in_flight, self.loss_threshold(), WHOLE)
     }
 
-    /// Losses that are not of our making come on top of the draft's threshold, and as many again
-    /// for chance, which does not spread them evenly. In parts of [`WHOLE`].
+    /// Losses that are not of our making come on top of the draft's threshold. In parts of
+    /// [`WHOLE`].
     fn loss_threshold(&self) -> u64 {
-        LOSS_THRESHOLD + 2 * self.stray.share()
+        LOSS_THRESHOLD + self.stray.tolerated(self.state == State::Startup)
     }
 
     /// HandleLostPacket of 5.5.10.2.
