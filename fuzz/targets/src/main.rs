@@ -7,7 +7,7 @@ use std::{fs, io};
 use handfast_fuzz::{TARGETS, seeds};
 
 /// Most bytes that are recorded of one target.
-const SEEDS_MAX: usize = 64 << 10;
+const SEEDS_MAX: usize = 256 << 10;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
