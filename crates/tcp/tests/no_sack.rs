@@ -127,10 +127,9 @@ fn many_holes_are_filled_together() {
     }
 }
 
-/// RFC 5682 2.1: the first ACK after a timeout proves nothing. Behind what was resent it covers
-/// originals, but without SACK nobody knows since when the peer has those.
-#[test]
-fn originals_behind_the_copy_do_not_prove_that_a_timeout_was_spurious() {
+/// A timeout with ten segments out; its copy uncovered three more, and what is behind was sent again a
+/// round trip ago.
+fn resending_after_a_timeout() -> Script {
     let mut script = with_segments_out(10);
     script.expect_nothing_for(ms(150));
     script.after(ms(100));
@@ -139,6 +138,14 @@ fn originals_behind_the_copy_do_not_prove_that_a_timeout_was_spurious() {
     script.inject(". 1:1(0) ack 4001");
     script.expect_bytes(4_001, 9_001);
     script.after(ms(100));
+    script
+}
+
+/// RFC 5682 2.1: the first ACK after a timeout proves nothing. Behind what was resent it covers
+/// originals, but without SACK nobody knows since when the peer has those.
+#[test]
+fn originals_behind_the_copy_do_not_prove_that_a_timeout_was_spurious() {
+    let mut script = resending_after_a_timeout();
     script.inject(". 1:1(0) ack 9001");
     script.expect("P. 9001:10001(1000)");
     assert_eq!(script.connection.info().timeouts, 1);
@@ -148,14 +155,7 @@ fn originals_behind_the_copy_do_not_prove_that_a_timeout_was_spurious() {
 /// can have caused it; the timeout, twice as long by then, need not be waited for.
 #[test]
 fn a_late_duplicate_tells_that_the_copy_is_lost_too() {
-    let mut script = with_segments_out(10);
-    script.expect_nothing_for(ms(150));
-    script.after(ms(100));
-    script.expect(". 1:1001(1000)");
-    script.after(ms(100));
-    script.inject(". 1:1(0) ack 4001");
-    script.expect_bytes(4_001, 9_001);
-    script.after(ms(100));
+    let mut script = resending_after_a_timeout();
     duplicates(&mut script, 1, 4_001);
     let resent = script.connection.info().retransmissions;
     assert!(script.sent().is_empty());

@@ -128,13 +128,13 @@ impl Recovery {
         let Some(first) = self.ledger.first().copied() else {
             return false;
         };
-        let due = first.sent_at() + look.patience;
-        let late = look.duplicate && first.again && due < look.now;
-        if late && self.phase >= Phase::Recovery {
+        let repairing = self.phase >= Phase::Recovery && first.again;
+        let late = first.sent_at() + look.patience < look.now;
+        let lost = repairing && look.duplicate && late;
+        if lost {
             self.lose(&first, look.now);
-            return true;
         }
-        false
+        lost
     }
 
     /// How many segments are missing by the count of duplicates, when these are too many to be
@@ -165,10 +165,13 @@ impl Recovery {
                 break;
             }
             at = entry.end;
-            if missing > 0 && !entry.again {
+            if entry.again {
+                continue;
+            }
+            if missing > 0 {
                 self.lose(&entry, look.now);
                 missing = missing.saturating_sub(entry.len());
-            } else if !entry.again {
+            } else {
                 self.ledger.lose(entry.start);
             }
         }

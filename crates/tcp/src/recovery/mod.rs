@@ -258,7 +258,7 @@ impl Recovery {
         let undo = (!sack).then_some(&mut self.undo);
         let mut undo = undo.zip(least.map(cumulative::too_soon));
         // Of what was given up in one piece, what the peer held was told by duplicates before.
-        let told = !self.sack && self.phase == Phase::Recovery;
+        let told = !sack && self.phase == Phase::Recovery;
         let mut book = |entry: &Sent, acknowledged: bool| {
             let known = entry.sacked && acknowledged;
             if !known {
