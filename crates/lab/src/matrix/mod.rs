@@ -7,6 +7,7 @@ mod cell;
 mod cover;
 mod fairness;
 mod junction;
+mod ratio;
 mod run;
 mod scene;
 mod schedule;

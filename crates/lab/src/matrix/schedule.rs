@@ -4,7 +4,8 @@
 //! A run of a lossy cell moves a few megabits a second, so many of them go side by side, ours and
 //! the kernel's at the same time. A run that fills a gigabit takes about a core, so those go one
 //! after the other, ours and the kernel's in turn. Each cell is run once to see which kind it is;
-//! what does not fill its link depends on few events and is repeated, the more the slower it was.
+//! what does not fill its link depends on few events and is repeated, the more the slower it was,
+//! and again while its runs cannot tell on which side of the wanted ratio it lies.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::cell::Cell;
+use super::ratio::Ratio;
 use super::run::{Direction, Outcome, Plan, run};
 use super::scene::Who;
 
@@ -24,6 +26,8 @@ const LIGHT_RUNS: u64 = 16;
 const UNSTEADY_RUNS: u64 = 6;
 /// Runs of what fills a link of 100 Mbit/s.
 const FULL_RUNS: u64 = 3;
+/// Most runs of what stays undecided.
+const OPEN_RUNS_MAX: usize = 64;
 /// From here on a run is heavy.
 const HEAVY_MBIT: f64 = 300.0;
 /// A link that is used by less than this is not full.
@@ -80,8 +84,14 @@ struct Task {
 pub fn measure(choice: &Choice, news: impl Fn(&Pair) + Sync) -> Vec<Pair> {
     let mut done = run_all(choice, first_runs(choice), &news);
     done.extend(run_all(choice, repeats(choice, &done), &news));
-    done.sort_by_key(|pair: &Pair| (pair.number, pair.direction == Direction::Down, pair.repeat));
-    done
+    loop {
+        done.sort_by_key(Pair::place);
+        let open = open_runs(&done);
+        if open.is_empty() {
+            return done;
+        }
+        done.extend(run_all(choice, open, &news));
+    }
 }
 
 /// Heavy ones first: the light ones fill the gaps.
@@ -139,7 +149,8 @@ fn first_runs(choice: &Choice) -> Vec<Task> {
 /// What the first runs, with their speeds, ask to be repeated.
 fn repeats(choice: &Choice, first: &[Pair]) -> Vec<Task> {
     let again = first.iter().flat_map(|pair| {
-        let (slower, faster) = pair.speeds();
+        let [ours, kernel] = pair.mbit();
+        let (slower, faster) = (ours.min(kernel), ours.max(kernel));
         let runs = runs(&pair.cell, slower, faster) * choice.repeats;
         (1..runs).map(move |repeat| Task {
             number: pair.number,
@@ -147,6 +158,30 @@ fn repeats(choice: &Choice, first: &[Pair]) -> Vec<Task> {
             direction: pair.direction,
             repeat,
             speed: faster,
+        })
+    });
+    again.collect()
+}
+
+/// As many runs again of each cell and direction whose ratio is still open, up to a limit. `done`
+/// is sorted.
+fn open_runs(done: &[Pair]) -> Vec<Task> {
+    let same = |a: &Pair, b: &Pair| (a.number, a.direction) == (b.number, b.direction);
+    let again = done.chunk_by(same).flat_map(|runs| {
+        let all: Vec<&Pair> = runs.iter().collect();
+        let ratio = Ratio::of(&all);
+        let wanted = (runs.len() * 2).clamp(3, OPEN_RUNS_MAX);
+        let more = if ratio.is_open() {
+            runs.len()..wanted
+        } else {
+            0..0
+        };
+        more.map(move |repeat| Task {
+            number: runs[0].number,
+            cell: runs[0].cell,
+            direction: runs[0].direction,
+            repeat: u64::try_from(repeat).expect("a few runs"),
+            speed: ratio.ours.max(ratio.kernel),
         })
     });
     again.collect()
@@ -166,14 +201,17 @@ fn runs(cell: &Cell, slower: f64, faster: f64) -> u64 {
 }
 
 impl Pair {
-    /// The speeds of the two in Mbit/s, the lower one first.
-    fn speeds(&self) -> (f64, f64) {
-        let speed = |outcome: &io::Result<Outcome>| match outcome {
+    /// Our speed and the kernel's, in Mbit/s; nothing where a run failed.
+    pub(crate) fn mbit(&self) -> [f64; 2] {
+        [&self.ours, &self.kernel].map(|outcome| match outcome {
             Ok(seen) => seen.goodput / 1e6,
             Err(_) => 0.0,
-        };
-        let (ours, kernel) = (speed(&self.ours), speed(&self.kernel));
-        (ours.min(kernel), ours.max(kernel))
+        })
+    }
+
+    /// The order of the table.
+    fn place(&self) -> (usize, bool, u64) {
+        (self.number, self.direction == Direction::Down, self.repeat)
     }
 }
 

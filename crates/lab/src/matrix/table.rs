@@ -4,11 +4,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::cell::Cell;
+use super::ratio::{RATIO_MIN, Ratio};
 use super::run::{Direction, Outcome};
 use super::schedule::Pair;
-
-/// The least ratio of a cell that is wanted.
-const RATIO_MIN: f64 = 0.8;
 
 /// One pair as a line: the speeds, and what the senders say.
 pub fn row(pair: &Pair) -> String {
@@ -33,7 +31,7 @@ pub fn row(pair: &Pair) -> String {
         pair.number,
         pair.cell,
         pair.repeat,
-        ratio(std::slice::from_ref(pair)).unwrap_or(f64::NAN),
+        Ratio::of(&[pair]).value,
         side(&pair.ours),
         side(&pair.kernel)
     )
@@ -43,18 +41,17 @@ pub fn row(pair: &Pair) -> String {
 pub fn print(pairs: &[Pair]) -> String {
     let mut text = String::from(
         "| # | controller | Mbit/s | loss | RTT | reordering | options | up: ours | kernel | ratio \
-         | down: ours | kernel | ratio |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+         | runs | down: ours | kernel | ratio | runs |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     let mut ratios = Vec::new();
     for runs in pairs.chunk_by(|a, b| a.number == b.number) {
         let _ = write!(text, "| {} | {} |", runs[0].number, runs[0].cell);
         for direction in [Direction::Up, Direction::Down] {
             let runs: Vec<&Pair> = runs.iter().filter(|r| r.direction == direction).collect();
-            let (ours, kernel) = (speed(&runs, |p| &p.ours), speed(&runs, |p| &p.kernel));
-            let ratio = ours / kernel;
-            ratios.push((ratio, runs[0].number, direction));
-            let mark = if ratio < RATIO_MIN { "**" } else { "" };
-            let _ = write!(text, " {ours:.2} | {kernel:.2} | {mark}{ratio:.2}{mark} |");
+            let ratio = Ratio::of(&runs);
+            ratios.push((ratio.value, runs[0].number, direction));
+            let _ = write!(text, " {} |", columns(&ratio, runs.len()));
         }
         text.push('\n');
     }
@@ -117,19 +114,19 @@ fn summary(pairs: &[Pair], ratios: &mut [(f64, usize, Direction)]) -> String {
     text
 }
 
-/// Mbit/s over all repeats.
-fn speed<'a>(runs: &[&'a Pair], side: impl Fn(&'a Pair) -> &'a std::io::Result<Outcome>) -> f64 {
-    let total: f64 = runs
-        .iter()
-        .map(|run| side(run).as_ref().map_or(0.0, |seen| seen.goodput))
-        .sum();
-    total / 1e6 / runs.len() as f64
-}
-
-fn ratio(pairs: &[Pair]) -> Option<f64> {
-    let runs: Vec<&Pair> = pairs.iter().collect();
-    let kernel = speed(&runs, |p| &p.kernel);
-    (kernel > 0.0).then(|| speed(&runs, |p| &p.ours) / kernel)
+/// Both speeds, the ratio with its standard error, and of how many runs.
+fn columns(ratio: &Ratio, runs: usize) -> String {
+    let mark = if ratio.value < RATIO_MIN { "**" } else { "" };
+    let error = ratio
+        .error
+        .map_or_else(String::new, |error| format!(" ±{error:.2}"));
+    let Ratio {
+        ours,
+        kernel,
+        value,
+        ..
+    } = ratio;
+    format!("{ours:.2} | {kernel:.2} | {mark}{value:.2}{mark}{error} | {runs}")
 }
 
 fn way(direction: Direction) -> &'static str {
