@@ -9,12 +9,16 @@
 use crate::connection::{Connection, Phase};
 use crate::event::Event;
 
-/// A writer that waits is told when one part in this many of the buffer is free.
-const ROOM_SHARE: usize = 4;
-/// Or so many bytes, if they are fewer. What is written at once leaves at once where the buffer
-/// and not the window holds the sender back: a queue on the way has to bear it, and until then
-/// the way is not full.
-const ROOM: usize = 64 << 10;
+/// A writer that waits is told when one part in this many of the buffer is free. What it writes then
+/// leaves at once where the buffer and not the window holds the sender back: a queue on the way has
+/// to bear it, and until then the way is not full.
+const ROOM_SHARE: usize = 32;
+/// But not for less, which would be a wake-up for every few segments,
+const ROOM_LEAST: usize = 16 << 10;
+/// nor only for more.
+const ROOM_MOST: usize = 64 << 10;
+/// Of a buffer that is small itself, one part in this many is enough.
+const SMALL_SHARE: usize = 4;
 
 impl Connection {
     /// Something was acknowledged or sent for the first time: the buffer grows with the window,
@@ -28,7 +32,9 @@ impl Connection {
             self.snd.writer_waits = false;
             return self.events.add(Event::Writable);
         }
-        let enough = (self.snd.buffer.capacity() / ROOM_SHARE).min(ROOM);
+        let capacity = self.snd.buffer.capacity();
+        let enough = (capacity / ROOM_SHARE).clamp(ROOM_LEAST, ROOM_MOST);
+        let enough = enough.min(capacity / SMALL_SHARE);
         if self.write_room() >= enough.min(self.unsent_room_worth_telling()) {
             self.snd.writer_waits = false;
             self.events.add(Event::Writable);

@@ -283,11 +283,17 @@ fn a_waiting_syn_takes_no_room_under_the_low_water_mark() {
     Script::connect_with(&setup, 1, |_| {});
 }
 
-/// A quarter of a small buffer, 64 KiB of a large one: who waits for a buffer of a megabyte writes
-/// no burst that a small queue on the way cannot take.
+/// A quarter of a small buffer, a part in 32 of a larger one, 64 KiB of a large one: who waits for a
+/// buffer of a megabyte writes no burst that a small queue on the way cannot take.
 #[test]
-fn a_writer_is_told_of_a_quarter_or_of_64_kib() {
-    for (buffer, told_at) in [(40_000, 10_000), (1 << 20, 65_536)] {
+fn a_writer_is_told_of_room_before_it_is_a_burst() {
+    let cases = [
+        (40_000, 10_000),
+        (256 << 10, 16_384),
+        (1 << 20, 32_768),
+        (4 << 20, 65_536),
+    ];
+    for (buffer, told_at) in cases {
         let setup = Setup::default().window(65_535).config(|config| {
             config.send_buffer = buffer;
             config.send_buffer_max = buffer;
