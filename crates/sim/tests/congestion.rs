@@ -225,6 +225,20 @@ fn bbr_finds_the_rate_of_the_path_without_sack() {
     }
 }
 
+/// A buffer that is much smaller than the path: no queue is ever seen, and one segment in ten is lost.
+/// What was sent beside the losses did not wait, so that the rate stays.
+#[test]
+fn bbr_keeps_its_rate_where_no_queue_is_ever_seen() {
+    let tcp = tcp::Config {
+        send_buffer: 1 << 20,
+        send_buffer_max: 1 << 20,
+        ..config(Algorithm::Bbr)
+    };
+    let spec = "out.rate=1000mbit,out.queue=12500000B,delay=50ms,out.loss=10%";
+    let (share, info) = upload(tcp, spec, 20_000_000);
+    assert!(share >= 65, "{share} % of 20 Mbit/s, {info:?}");
+}
+
 /// A queue of a tenth of the product of rate and round trip is too short to be seen, and its losses
 /// are those of who sends too much: BBR must not take them for those of a bad link.
 #[test]

@@ -20,7 +20,18 @@ pub(super) struct Undo {
 impl Bbr {
     /// Whether so many bytes lost out of so many in flight mean that it was too much.
     pub(super) fn is_too_high(&self, lost: u64, sent_in_flight: u64) -> bool {
-        lost > mul_div(sent_in_flight, self.loss_threshold(), WHOLE)
+        let expected = mul_div(sent_in_flight, self.loss_threshold(), WHOLE);
+        lost > expected.saturating_add(self.chance(expected))
+    }
+
+    /// How many more bytes than `expected` may be lost by chance, where the losses of late were none of
+    /// a queue: twice the standard deviation of a number of segments.
+    fn chance(&self, expected: u64) -> u64 {
+        if self.stray.quiet {
+            2 * expected.saturating_mul(self.mss).isqrt()
+        } else {
+            0
+        }
     }
 
     /// Losses that are not of our making come on top of the draft's threshold. In parts of
@@ -145,4 +156,27 @@ fn inflight_at_loss(lost: &Lost, threshold: u64) -> u64 {
     let lost_before = lost.lost_since.saturating_sub(lost.bytes);
     let tolerated = mul_div(before, threshold, WHOLE).saturating_sub(lost_before);
     before + mul_div(tolerated, WHOLE, WHOLE - threshold)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::congestion::Start;
+
+    /// Of twenty segments one is five percent. Where no queue is the reason it may be chance; in large
+    /// flights chance is a small part.
+    #[test]
+    fn a_probe_on_a_bad_link_may_lose_more_by_chance() {
+        let mut bbr = Bbr::new(Start::plain(1_000));
+        for (quiet, segments, most) in [
+            (false, 20, 0),
+            (true, 20, 1),
+            (false, 10_000, 200),
+            (true, 10_000, 228),
+        ] {
+            bbr.stray.quiet = quiet;
+            let too_high = |lost: u64| bbr.is_too_high(1_000 * lost, 1_000 * segments);
+            assert!(!too_high(most) && too_high(most + 1), "{quiet} {segments}");
+        }
+    }
 }

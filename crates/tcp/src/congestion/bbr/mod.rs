@@ -151,7 +151,7 @@ impl Bbr {
     /// UpdateModelAndState of 5.2.3.
     fn update_model(&mut self, ack: &Ack, sample: &RateSample) {
         self.update_latest(sample);
-        self.stray.on_ack(ack.acked, ack.rtt);
+        self.stray.on_ack(ack.acked, ack.rtt, ack.lost > 0);
         self.update_congestion(ack.now, sample);
         self.update_aggregation(ack);
         self.check_full_pipe(sample);

@@ -161,7 +161,10 @@ impl Bbr {
             self.inflight_short = self.window;
         }
         let (bandwidth, inflight) = (self.bandwidth_short, self.inflight_short);
-        self.bandwidth_short = unpaced(self.latest.bandwidth).max(percent(bandwidth, BETA));
+        // Without SACK a round of repairs measures no rate.
+        if self.latest.bandwidth > 0 {
+            self.bandwidth_short = unpaced(self.latest.bandwidth).max(percent(bandwidth, BETA));
+        }
         self.inflight_short = self.latest.inflight.max(percent(inflight, BETA));
         if self.stray.quiet {
             let known = self.max_bandwidth.get();

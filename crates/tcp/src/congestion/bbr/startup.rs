@@ -14,6 +14,8 @@ const GROWTH: u64 = 125;
 const LOSS_EVENTS: u32 = 6;
 /// No growth excuses a round that loses more than one part in this many.
 const LOST_PART: u64 = 4;
+/// Nor do so few segments more say much.
+const LOST_FEW: u64 = 2;
 /// Rounds after which Drain ends even if the queue did not.
 const DRAIN_ROUNDS: u64 = 3;
 
@@ -74,10 +76,11 @@ impl Bbr {
             return;
         }
         // A pipe without a queue that delivers a quarter more than a round before is not full,
-        // whatever is lost on the way. Unless much is: then this round may have been the first that
-        // overflowed.
+        // whatever is lost on the way; nor was it when what was sent beside the losses did not wait.
+        // Unless much is lost: then this round may have been the first that overflowed.
         let grew = self.full_pipe.grew && self.stray.empty;
-        if grew && sample.lost <= sample.sent_in_flight / LOST_PART {
+        let most = sample.sent_in_flight / LOST_PART + LOST_FEW * self.mss;
+        if (grew || self.stray.quiet) && sample.lost <= most {
             return self.stray.on_growth(sample.lost, sample.delivered);
         }
         let too_high =
