@@ -43,7 +43,7 @@ pub(crate) struct Sender {
     pub(crate) small_until: Offset,
     /// A tail loss probe is due.
     pub(crate) loss_probe_due: bool,
-    /// When new data was last sent.
+    /// When data was last sent, for the first time or again.
     pub(crate) sent_at: Option<Instant>,
     pub(crate) usage: WindowUse,
     pub(crate) pacer: Pacer,

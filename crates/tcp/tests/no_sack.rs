@@ -167,3 +167,65 @@ fn a_late_duplicate_tells_that_the_copy_is_lost_too() {
     assert_eq!(script.connection.info().retransmissions, resent + 1);
     assert_eq!(script.connection.info().timeouts, 1);
 }
+
+/// RFC 6582 3.2 and 4.1: of what is sent again in one piece the peer holds most, and each copy of that
+/// brings a duplicate ACK. Until all that left before the copies is acknowledged they prove no loss.
+#[test]
+fn duplicates_of_copies_in_vain_begin_no_recovery() {
+    let mut script = with_segments_out(30);
+    duplicates(&mut script, 18, 1);
+    script.expect(". 1:1001(1000)");
+    script.write(5_000);
+    duplicates(&mut script, 2, 1);
+    script.expect_bytes(30_001, 35_001);
+    script.after(ms(100));
+    script.inject(". 1:1(0) ack 1001");
+    script.sent();
+    let threshold = script.connection.info().slow_start_threshold;
+    script.after(ms(100));
+    // The copy fills the last hole, and four segments behind the recovery come a little later.
+    script.inject(". 1:1(0) ack 31001");
+    script.sent();
+    duplicates(&mut script, 5, 31_001);
+    assert_eq!(script.connection.info().slow_start_threshold, threshold);
+    // What leaves now is behind all copies, and may be lost as any.
+    script.inject(". 1:1(0) ack 35001");
+    script.write(5_000);
+    script.expect_bytes(35_001, 40_001);
+    script.after(ms(100));
+    script.inject(". 1:1(0) ack 36001");
+    duplicates(&mut script, 3, 36_001);
+    script.after(ms(50));
+    script.expect(". 36001:37001(1000)");
+    assert!(script.connection.info().slow_start_threshold < threshold);
+}
+
+/// RFC 5681 4.1: what is sent again ends a silence as well, so that a repair is no idle time.
+#[test]
+fn a_long_repair_is_no_idle_time() {
+    let setup = Setup::default().config(|config| {
+        config.congestion = handfast_tcp::Algorithm::Cubic;
+        config.window_validation = false;
+    });
+    let mut script = Script::established(&setup.rtt(ms(100)));
+    script.write(10_000);
+    script.expect_bytes(1, 10_001);
+    script.after(ms(100));
+    script.inject(". 1:1(0) ack 10001");
+    script.write(24_000);
+    script.expect_bytes(10_001, 30_001);
+    script.after(ms(100));
+    duplicates(&mut script, 19, 10_001);
+    // Of the new text the last leaves now, and then one copy in each round trip.
+    script.sent();
+    for hole in [11_001, 12_001, 13_001] {
+        script.after(ms(100));
+        script.inject(&format!(". 1:1(0) ack {hole}"));
+        script.sent();
+    }
+    script.after(ms(100));
+    script.inject(". 1:1(0) ack 34001");
+    script.write(20_000);
+    let burst: usize = script.sent().iter().map(|sent| sent.payload.len()).sum();
+    assert!(burst > 10_000, "{burst}");
+}

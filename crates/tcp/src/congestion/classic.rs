@@ -97,8 +97,10 @@ impl<A: Adjustment> Classic<A> {
     ///
     /// The limit L of RFC 3465 is not set: with receive offload one ACK stands for many segments.
     fn slow_start_on(&mut self, ack: &Ack, limited: bool) -> u64 {
+        // A reduction that was taken back leaves no threshold: that is the first slow start still.
+        let first = self.slow_start_threshold == u64::MAX;
         let pace = match &mut self.hystart {
-            Some(hystart) if ack.acked > 0 => hystart.on_ack(ack),
+            Some(hystart) if first && ack.acked > 0 => hystart.on_ack(ack),
             _ => Pace::Full,
         };
         let growth = match pace {
@@ -204,7 +206,6 @@ impl<A: Adjustment> CongestionController for Classic<A> {
     /// RFC 5681 3.1 (equation 4) and 3.2 steps 2 and 3. After repeated timeouts for the same
     /// segment the threshold stays.
     fn on_congestion(&mut self, congestion: &Congestion) {
-        self.hystart = None;
         let timeout = matches!(congestion.cause, Cause::Timeout { .. });
         self.repairing = !timeout;
         if congestion.cause != (Cause::Timeout { repeated: true }) {
@@ -422,6 +423,42 @@ mod tests {
             reno.on_recovered(Instant::ZERO, 0);
             reno.on_recovered(Instant::ZERO, 0);
             assert_eq!(reno.window() / MSS, expected, "{cause:?} {undone}");
+        }
+    }
+
+    /// RFC 9406 4.2: HyStart++ belongs to the first slow start, which goes on when a reduction was
+    /// taken back (RFC 4015 3).
+    #[test]
+    fn an_undo_brings_hystart_back() {
+        for undone in [true, false] {
+            let mut reno = Reno::new(Start {
+                hystart: true,
+                ..Start::plain(1_000)
+            });
+            reno.on_congestion(&Congestion {
+                now: Instant::ZERO,
+                cause: Cause::Loss,
+                in_flight: 10 * MSS,
+                nxt: 0,
+            });
+            if undone {
+                reno.on_spurious(Instant::ZERO);
+            }
+            let before = reno.slow_start_threshold();
+            for (round, millis) in [100, 100, 150, 150, 150, 150, 150, 150].iter().enumerate() {
+                let una = u64::try_from(round).expect("a small number") + 1;
+                for _ in 0..10 {
+                    reno.on_ack(&Ack {
+                        acked: MSS,
+                        rtt: Some(Duration::from_millis(*millis)),
+                        window_limited: true,
+                        una,
+                        nxt: una + 1,
+                        ..Ack::default()
+                    });
+                }
+            }
+            assert_eq!(reno.slow_start_threshold() < before, undone);
         }
     }
 

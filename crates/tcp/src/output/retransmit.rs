@@ -97,6 +97,7 @@ impl Connection {
         self.mtu_probe.on_resent(&range);
         self.recovery.on_resent(&range, now, in_flight, timestamp);
         self.tell_congestion_of_sent(now, bytes, in_flight);
+        self.snd.sent_at = Some(now);
         self.info.retransmissions += wire_segments(transmit);
         self.info.bytes_retransmitted += transmit.payload.len() as u64;
     }

@@ -8,19 +8,45 @@
 
 use core::time::Duration;
 
+use handfast_packet::Instant;
+
 use super::detect::Look;
+use super::ledger::Sent;
 use super::rack::{self, Verdict};
 use super::{DUPLICATE_THRESHOLD, Delivery, Judgement, Phase, REORDERING_MAX, Recovery};
+use crate::congestion::DeliveryRate;
 use crate::seq::Offset;
 
 /// With more holes than this, resending everything in slow start takes less time than one hole for
 /// each round trip.
 const HOLES_MAX: u32 = 8;
 
+/// So often in a recovery a flight may be given up before the window shrinks again: the first time
+/// for what left before the recovery, the second for what left before that.
+const GIVE_UPS_MAX: u8 = 2;
+
+/// What was given up in one piece in a recovery.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct GivenUp {
+    /// Where the last such piece ends.
+    end: Offset,
+    /// How many there were since the window shrank.
+    pieces: u8,
+}
+
 /// A copy whose ACK comes earlier than this after it left cannot have caused it, where `least` is
 /// the least round trip. Half of that leaves room for a path that has become shorter.
 pub(super) fn too_soon(least: Duration) -> Duration {
     least / 2
+}
+
+/// Without SACK a copy hides when what lies behind it arrived.
+pub(super) fn measure(rate: &mut DeliveryRate, entry: &Sent, now: Instant, sack: bool) {
+    if sack || !entry.resent {
+        rate.on_delivered(entry.stamp, entry.len(), now);
+    } else {
+        rate.on_copy(entry.stamp, entry.len(), now);
+    }
 }
 
 impl Recovery {
@@ -72,7 +98,9 @@ impl Recovery {
         delivery.bytes = delivery.bytes.saturating_sub(known).max(least);
         let partial = self.phase == Phase::Recovery && delivery.una < self.recover;
         self.hole_since = partial.then_some(judgement.now);
-        self.partial_acks += u32::from(partial);
+        // What was given up already is no further hole.
+        let hole = partial && self.ledger.first().is_some_and(|first| !first.lost);
+        self.partial_acks += u32::from(hole);
     }
 
     /// RFC 6582: the third duplicate loses the first segment, and each partial ACK the next.
@@ -176,10 +204,34 @@ impl Recovery {
             }
         }
         self.duplicates = 0;
+        self.partial_acks = 0;
+        self.given_up.end = self.recover;
+        self.recover = self.ledger.last().map_or(self.recover, |last| last.end);
+        self.given_up.pieces += 1;
+        if self.given_up.pieces > GIVE_UPS_MAX {
+            // What left after the window shrank is lost, too: another recovery begins.
+            self.given_up.pieces = 1;
+            self.phase = Phase::Disorder;
+            self.prr = None;
+        }
         self.recounts += 1;
         if let Some(prr) = &mut self.prr {
             prr.begin_anew();
         }
+    }
+
+    /// Of a flight that was given up the peer held most, and answers each copy of that with a
+    /// duplicate ACK. So the recovery goes on until what left before the last of the copies is
+    /// acknowledged, as after a timeout (RFC 6582 3.2, 4.1): until then duplicates prove nothing.
+    pub(super) fn extend_recovery(&mut self, copy: Offset) {
+        if self.phase == Phase::Recovery && copy < self.given_up.end {
+            self.recover = self.ledger.last().map_or(self.recover, |last| last.end);
+        }
+    }
+
+    /// The recovery is over.
+    pub(super) fn forget_given_up(&mut self) {
+        self.given_up = GivenUp::default();
     }
 
     fn note_degree(&mut self, segments: u32) {

@@ -28,6 +28,7 @@ use handfast_packet::Instant;
 use crate::config::Config;
 use crate::congestion::{DeliveryRate, Lost, RateSample};
 use crate::seq::Offset;
+use cumulative::GivenUp;
 use ledger::{Ledger, Sent};
 use min_rtt::MinRtt;
 pub(crate) use phase::{Judgement, Reduction, Verdict};
@@ -139,6 +140,8 @@ pub(crate) struct Recovery {
     hole_since: Option<Instant>,
     /// Partial ACKs of such a peer in this recovery (RFC 6582).
     partial_acks: u32,
+    /// What of the flight was given up in this recovery.
+    given_up: GivenUp,
     /// Originals below this are judged: acknowledged, SACKed, lost or resent.
     judged: Offset,
     /// Where that was when marks were taken back.
@@ -187,6 +190,7 @@ impl Recovery {
             reorderings: 0,
             duplicates: 0,
             hole_since: None,
+            given_up: GivenUp::default(),
             partial_acks: 0,
             judged: Offset::ZERO,
             judged_before: Offset::ZERO,
@@ -236,6 +240,7 @@ impl Recovery {
             self.again.push_back((range.clone(), number));
         }
         self.undo.on_resent(range, timestamp);
+        self.extend_recovery(range.start);
         if let Some(prr) = &mut self.prr {
             prr.on_sent(bytes);
         }
@@ -271,8 +276,10 @@ impl Recovery {
                 if early {
                     rate.on_late_original(entry.len(), info.at);
                 } else {
-                    rack.on_delivered(entry, info.at);
-                    measure(rate, entry, info.at, sack);
+                    if sack || !entry.resent || entry.start == before {
+                        rack.on_delivered(entry, info.at);
+                    }
+                    cumulative::measure(rate, entry, info.at, sack);
                 }
                 delivery.original |= testing && !entry.resent && entry.end <= recover;
                 if let Some((undo, too_soon)) = &mut undo
@@ -563,15 +570,6 @@ impl Recovery {
         let degree = (highest - low).div_ceil(mss);
         let degree = u32::try_from(degree).unwrap_or(REORDERING_MAX);
         self.reordering = self.reordering.max(degree).min(REORDERING_MAX);
-    }
-}
-
-/// Without SACK a copy hides when what lies behind it arrived.
-fn measure(rate: &mut DeliveryRate, entry: &Sent, now: Instant, sack: bool) {
-    if sack || !entry.resent {
-        rate.on_delivered(entry.stamp, entry.len(), now);
-    } else {
-        rate.on_copy(entry.stamp, entry.len(), now);
     }
 }
 

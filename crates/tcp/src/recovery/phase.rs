@@ -137,6 +137,7 @@ impl Recovery {
         }
         self.duplicates = 0;
         self.hole_since = None;
+        self.forget_given_up();
         self.prr = None;
         self.tlp.clear();
         self.reorder_deadline = None;
@@ -234,6 +235,7 @@ impl Recovery {
         self.recounts += u64::from(self.duplicates > 0);
         self.duplicates = 0;
         self.hole_since = None;
+        self.forget_given_up();
         self.undo.finish();
         self.phase = Phase::Open;
     }
@@ -244,6 +246,7 @@ impl Recovery {
         self.recounts += 1;
         self.ledger.forget_losses();
         self.judge_anew();
+        self.forget_given_up();
         self.prr = None;
         self.undo.clear();
         self.testing = false;
