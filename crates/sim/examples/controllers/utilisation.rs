@@ -145,6 +145,12 @@ impl Cell {
         )
     }
 
+    /// One where nothing is random: no losses, and a controller without dice.
+    fn seeds(&self, options: &Options) -> u64 {
+        let random = self.path.loss != "0" || self.controller == Algorithm::Bbr;
+        if random { options.seeds } else { 1 }
+    }
+
     fn row(&self, runs: &[Outcome], time: Duration) -> String {
         let count = runs.len() as f64;
         let mbits = |read: f64, time: Duration| read / 125_000.0 / time.as_secs_f64();
@@ -248,20 +254,18 @@ fn small_queues() -> Vec<Cell> {
     cells
 }
 
-/// The rows in order, each as soon as it and those before are done.
+/// The rows in order, when all are done.
 fn rows(cells: &[Cell], options: &Options) -> Vec<String> {
-    let seeds = usize::try_from(options.seeds).expect("a few seeds");
+    let jobs: Vec<(usize, u64)> = (cells.iter().enumerate())
+        .flat_map(|(index, cell)| (1..=cell.seeds(options)).map(move |seed| (index, seed)))
+        .collect();
     let next = AtomicUsize::new(0);
-    let outcomes = Mutex::new(vec![Outcome::default(); cells.len() * seeds]);
+    let outcomes = Mutex::new(vec![Vec::new(); cells.len()]);
     let work = || {
-        loop {
-            let job = next.fetch_add(1, Ordering::Relaxed);
-            let Some(cell) = cells.get(job / seeds) else {
-                return;
-            };
-            let seed = u64::try_from(job % seeds).expect("small") + 1;
+        while let Some(&(index, seed)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let cell = &cells[index];
             let [outcome] = run(cell.path, seed, [cell.flow], Duration::ZERO..options.time);
-            outcomes.lock().expect("no run panics")[job] = outcome;
+            outcomes.lock().expect("no run panics")[index].push(outcome);
             eprintln!("{} seed {seed}", cell.name());
         }
     };
@@ -273,7 +277,7 @@ fn rows(cells: &[Cell], options: &Options) -> Vec<String> {
     let outcomes = outcomes.into_inner().expect("no run panics");
     cells
         .iter()
-        .zip(outcomes.chunks(seeds))
-        .map(|(cell, runs)| cell.row(runs, options.time))
+        .zip(outcomes)
+        .map(|(cell, runs)| cell.row(&runs, options.time))
         .collect()
 }
