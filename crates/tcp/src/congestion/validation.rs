@@ -28,6 +28,8 @@ pub(super) struct Validation {
     round: Option<(u64, u64)>,
     /// When the window was last used enough.
     validated_at: Option<Instant>,
+    /// The window, and not the application, held the sender back of late.
+    limited: bool,
     /// A reduction of an unused window: what was in use, less what was lost since.
     reduced: Option<u64>,
 }
@@ -41,6 +43,7 @@ impl Validation {
             self.round = None;
             return;
         }
+        self.limited = ack.window_limited;
         if let Some(srtt) = ack.srtt {
             self.srtt = srtt;
         }
@@ -84,10 +87,14 @@ impl Validation {
     }
 
     /// Congestion while the window was not validated: what was in use, of which half remains
-    /// (RFC 7661 4.4.1). `None` in the validated phase, where the standard rules hold.
+    /// (RFC 7661 4.4.1). `None` in the validated phase, where the standard rules hold; and where the
+    /// window itself was the limit (section 3): pipeACK is that of the round before, and in slow start a
+    /// fourth of the window that the round at hand has filled.
     pub(super) fn on_congestion(&mut self, window: u64, flight_size: u64) -> Option<u64> {
         let in_use = match self.pipe_ack() {
-            Some(pipe_ack) if !self.is_validated(window) => Some(pipe_ack.max(flight_size)),
+            Some(pipe_ack) if !self.limited && !self.is_validated(window) => {
+                Some(pipe_ack.max(flight_size))
+            }
             _ => None,
         };
         // A window that is in flight as a whole is used, whatever was before.

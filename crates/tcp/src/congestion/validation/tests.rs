@@ -67,6 +67,24 @@ impl Session {
         }
     }
 
+    /// The same, but only `acked` of them are acknowledged so far.
+    fn part_of_round(&mut self, segments: u64, acked: u64) {
+        let nxt = self.una + segments * MSS;
+        self.now += RTT;
+        for _ in 0..acked {
+            self.una += MSS;
+            self.reno.on_ack(&Ack {
+                now: self.now,
+                acked: MSS,
+                srtt: Some(RTT),
+                window_limited: true,
+                una: self.una,
+                nxt,
+                ..Ack::default()
+            });
+        }
+    }
+
     fn idle(&mut self, time: Duration) {
         self.now += time;
     }
@@ -79,6 +97,29 @@ impl Session {
             nxt: 0,
         });
     }
+}
+
+/// Section 3 speaks of senders that the application or the receiver limits. In slow start the window
+/// is filled as it grows, and pipeACK lags behind by a round.
+#[test]
+fn a_window_that_grows_as_it_is_filled_is_used() {
+    let mut session = Session::with_eighty();
+    session.part_of_round(80, 70);
+    assert_eq!(session.segments(), 150);
+    assert!(!session.is_validated(), "by pipeACK, which is 40 segments");
+    session.congest(Cause::Loss, 145);
+    session.reno.on_ack(&Ack {
+        now: session.now,
+        lost: 20 * MSS,
+        recovering: true,
+        ..Ack::default()
+    });
+    session.reno.on_recovered(session.now, 0);
+    assert_eq!(
+        session.segments(),
+        72,
+        "half of the flight, whatever of it was lost"
+    );
 }
 
 /// RFC 7661 4.3: a window of which half was acknowledged in a round trip of the sampling
