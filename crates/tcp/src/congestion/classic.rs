@@ -83,7 +83,7 @@ impl<A: Adjustment> Classic<A> {
             window: start.window(),
             slow_start_threshold: u64::MAX,
             adjustment: A::default(),
-            hystart: start.hystart.then(HyStart::default),
+            hystart: start.hystart.then(|| HyStart::new(start.sack)),
             validation: start.validation.then(Validation::default),
             peak: 0,
             round_end: 0,

@@ -2,20 +2,25 @@
 //!
 //! A grown round trip may be noise. So the window first grows slower for some rounds
 //! (Conservative Slow Start); if the round trip falls back in this time, slow start resumes.
-
-use core::time::Duration;
+//!
+//! Without SACK thousands of losses at once cost seconds, so with such a peer we are more careful than
+//! the RFC: a round is judged while it lasts, by each few samples, as its first ones left before
+//! there was a queue; and the window grows less until it is certain.
 
 use super::Ack;
 
-/// Bounds of the growth of the round trip that counts (RFC 9406 4.3).
-const MIN_RTT_THRESH: Duration = Duration::from_millis(4);
-const MAX_RTT_THRESH: Duration = Duration::from_millis(16);
+/// Bounds of the growth of the round trip that counts (RFC 9406 4.3), in microseconds as all round
+/// trips here.
+const MIN_RTT_THRESH: u32 = 4_000;
+const MAX_RTT_THRESH: u32 = 16_000;
 /// Between the bounds, this part of the last round's smallest round trip counts.
 const MIN_RTT_DIVISOR: u32 = 8;
 /// Samples that a round needs before it is judged.
 const N_RTT_SAMPLE: u32 = 8;
 /// How much slower the window grows in CSS.
 const CSS_GROWTH_DIVISOR: u64 = 4;
+/// The same for a peer without SACK: a third more in all of CSS.
+const CAREFUL_GROWTH_DIVISOR: u64 = 16;
 /// Rounds of CSS before congestion avoidance, the one in which it began included.
 const CSS_ROUNDS: u32 = 5;
 
@@ -33,10 +38,14 @@ pub(super) enum Pace {
 /// The state of the first slow start.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct HyStart {
+    /// The peer has no SACK.
+    careful: bool,
     /// SND.NXT when the round began; the round ends when it is acknowledged.
     window_end: u64,
-    last_round_min: Option<Duration>,
-    current_round_min: Option<Duration>,
+    last_round_min: Option<u32>,
+    current_round_min: Option<u32>,
+    /// The smallest of this round before the last few samples, where those are judged alone.
+    earlier_min: Option<u32>,
     samples: u32,
     css: Option<Css>,
 }
@@ -45,20 +54,29 @@ pub(super) struct HyStart {
 #[derive(Clone, Copy, Debug)]
 struct Css {
     /// The round trip that made us careful.
-    baseline: Duration,
+    baseline: u32,
     rounds: u32,
 }
 
 impl HyStart {
+    pub(super) fn new(sack: bool) -> Self {
+        Self {
+            careful: !sack,
+            ..Self::default()
+        }
+    }
+
     /// How the window may grow with this ACK (RFC 9406 4.2).
     pub(super) fn on_ack(&mut self, ack: &Ack) -> Pace {
         if let Some(rtt) = ack.rtt {
             self.samples += 1;
-            self.current_round_min = Some(self.current_round_min.map_or(rtt, |min| min.min(rtt)));
+            let rtt = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX);
+            self.current_round_min = least(self.current_round_min, Some(rtt));
         }
         self.judge();
         let pace = match self.css {
             None => Pace::Full,
+            Some(_) if self.careful => Pace::Divided(CAREFUL_GROWTH_DIVISOR),
             Some(_) => Pace::Divided(CSS_GROWTH_DIVISOR),
         };
         if ack.una < self.window_end {
@@ -82,7 +100,7 @@ impl HyStart {
         match self.css {
             None => {
                 let margin = (last / MIN_RTT_DIVISOR).clamp(MIN_RTT_THRESH, MAX_RTT_THRESH);
-                if current >= last + margin {
+                if current >= last.saturating_add(margin) {
                     self.css = Some(Css {
                         baseline: current,
                         rounds: 0,
@@ -93,13 +111,16 @@ impl HyStart {
             Some(css) if current < css.baseline => self.css = None,
             Some(_) => {}
         }
+        if self.careful {
+            self.earlier_min = least(self.earlier_min, self.current_round_min.take());
+            self.samples = 0;
+        }
     }
 
     /// Returns whether slow start is over.
     fn end_round(&mut self, nxt: u64) -> bool {
         self.window_end = nxt;
-        self.last_round_min = self.current_round_min;
-        self.current_round_min = None;
+        self.last_round_min = least(self.earlier_min.take(), self.current_round_min.take());
         self.samples = 0;
         match &mut self.css {
             None => false,
@@ -111,8 +132,14 @@ impl HyStart {
     }
 }
 
+fn least(a: Option<u32>, b: Option<u32>) -> Option<u32> {
+    a.into_iter().chain(b).min()
+}
+
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
 
     /// A round of ten ACKs with this round trip; the pace of the last of them.
@@ -185,6 +212,37 @@ mod tests {
                 Pace::Full
             ]
         );
+    }
+
+    /// The first segments of a round left before those behind them filled the queue. Without SACK it
+    /// does not wait for the next round.
+    #[test]
+    fn without_sack_a_queue_is_seen_in_the_round_that_fills_it() {
+        for sack in [true, false] {
+            let mut hystart = HyStart::new(sack);
+            let mut ack = |una, millis| {
+                hystart.on_ack(&Ack {
+                    rtt: Some(Duration::from_millis(millis)),
+                    una,
+                    nxt: una + 100,
+                    ..Ack::default()
+                })
+            };
+            for una in 0..8 {
+                assert_eq!(ack(una * 100, 100), Pace::Full);
+            }
+            // One round: eight samples without a queue, then nine with it.
+            let paces: alloc::vec::Vec<_> = (0..17)
+                .map(|index| ack(701 + index, if index < 8 { 100 } else { 120 }))
+                .collect();
+            let last = if sack {
+                Pace::Full
+            } else {
+                Pace::Divided(CAREFUL_GROWTH_DIVISOR)
+            };
+            assert_eq!(paces[..15], [Pace::Full; 15]);
+            assert_eq!(paces[16], last);
+        }
     }
 
     #[test]

@@ -68,6 +68,10 @@ pub(super) struct World {
     min_rtt: Option<Duration>,
     /// Fast recovery ends when this is acknowledged.
     recover: Option<u64>,
+    /// What was lost below this has been answered.
+    answered: u64,
+    /// Where the last lost segment ended.
+    lost_until: u64,
     window_limited: bool,
     random: u64,
     pub(super) report: Report,
@@ -90,6 +94,8 @@ impl World {
             srtt: None,
             min_rtt: None,
             recover: None,
+            answered: 0,
+            lost_until: 0,
             window_limited: false,
             random: 0x2545_f491_4f6c_dd1d,
             report: Report::default(),
@@ -194,8 +200,9 @@ impl World {
         self.min_rtt = Some(self.min_rtt.map_or(rtt, |min| min.min(rtt)));
         self.srtt = Some(self.srtt.map_or(rtt, |srtt| srtt * 7 / 8 + rtt / 8));
         let lost = self.find_lost(index);
-        if lost > 0 && self.recover.is_none() {
+        if lost > 0 && self.recover.is_none() && self.lost_until > self.answered {
             self.recover = Some(self.nxt);
+            self.answered = self.nxt;
             self.congest(Cause::Loss, prior_in_flight);
         }
         let ack = Ack {
@@ -238,6 +245,7 @@ impl World {
     fn lose(&mut self, place: usize) -> u64 {
         let segment = self.segments.remove(place).expect("it is there");
         self.in_flight -= MSS;
+        self.lost_until = self.lost_until.max(segment.end);
         self.report.lost += MSS;
         let lost = self.rate.on_lost(segment.stamp, MSS, self.now);
         self.controller.on_lost(&lost);
