@@ -6,6 +6,7 @@
 //! generosity: the host may have had reasons to drop it, so everything that it could have
 //! taken counts as taken.
 
+mod cookies;
 mod ranges;
 mod rules;
 mod seq;
@@ -18,6 +19,7 @@ use handfast_packet::cause::Cause;
 use handfast_packet::tcp::{TcpFlags, TcpOptions};
 
 use super::segment::Seen;
+use cookies::Cookies;
 use ranges::Ranges;
 use seq::position;
 use text::FirstCopy;
@@ -54,9 +56,9 @@ pub struct Flow {
     last_ack: Option<(u32, u16)>,
     resets: Resets,
     moment: Moment,
-    /// How many times the host began, and that it did so with a cookie.
+    /// How many times the host began.
     begun: u32,
-    cookie_sent: bool,
+    cookies: Cookies,
     /// Nothing is judged any more.
     blind: bool,
 }
@@ -108,6 +110,8 @@ struct Theirs {
     window: u16,
     /// Its SYN had text or a Fast Open option.
     early: bool,
+    /// Its FIN came.
+    fin: bool,
     received: Ranges,
     timestamps: VecDeque<u32>,
     /// Timestamps were forgotten.
@@ -126,6 +130,11 @@ struct Resets {
     /// ... and received a SYN since: what begins now may have the numbers of what is over, if the
     /// clock of sequence numbers (RFC 6528) has not moved.
     renewed: bool,
+    /// A connection that had ended orderly, but not said its last words, when a segment behind it
+    /// was answered with a reset.
+    last_words: bool,
+    /// SYNs received that no SYN-ACK has answered: the host may still have them before it.
+    syns: u32,
     /// Segments received that a RST may answer.
     asked: u32,
     /// RSTs that answered segments.
@@ -153,7 +162,7 @@ impl Flow {
             resets: Resets::default(),
             moment: Moment::default(),
             begun: 0,
-            cookie_sent: false,
+            cookies: Cookies::default(),
             blind: false,
         }
     }
@@ -165,7 +174,7 @@ impl Flow {
 
     /// Whether the host answered a SYN with a cookie.
     pub fn has_sent_cookie(&self) -> bool {
-        self.cookie_sent
+        self.cookies.any()
     }
 
     /// Judges nothing from now on.
@@ -180,6 +189,7 @@ impl Flow {
         if seen.has(TcpFlags::RST) {
             // Whether the host takes it or not.
             self.resets.ended = true;
+            self.cookies.settled();
             return;
         }
         self.resets.asked = self.resets.asked.saturating_add(1);
@@ -214,7 +224,10 @@ impl Flow {
     }
 
     fn syn_received(&mut self, seen: &Seen<'_>) {
-        self.resets.renewed |= self.resets.ended && seen.ack().is_none();
+        if seen.ack().is_none() {
+            self.resets.renewed |= self.is_over();
+            self.resets.syns = self.resets.syns.saturating_add(1);
+        }
         let initial = seen.header.seq.0;
         for known in [&mut self.theirs, &mut self.pending].into_iter().flatten() {
             if known.initial == initial {
@@ -241,11 +254,17 @@ impl Flow {
     fn ack_received(&mut self, seen: &Seen<'_>) {
         let Some(ack) = seen.ack() else { return };
         self.last_ack = Some((ack, seen.header.window));
+        if !seen.has(TcpFlags::SYN) {
+            self.cookies.received(ack);
+        }
         let shift = self.window_shift(seen);
         let Some(ours) = &mut self.ours else { return };
         let ack = position(ours.initial, ack, ours.acknowledged);
         if !(0..=ours.next).contains(&ack) {
             return;
+        }
+        if ack > ours.acknowledged && ours.fin.is_some_and(|fin| ack > fin) {
+            self.cookies.settled();
         }
         ours.acknowledged = ours.acknowledged.max(ack);
         ours.text.release_until(ours.acknowledged);
@@ -274,7 +293,7 @@ impl Flow {
             .is_some_and(|ours| ours.initial == initial);
         match seen.ack() {
             // What was received may end a connection or not; that its SYN goes again tells.
-            None if again && !self.resets.over && (!self.resets.ended || is_repeated(seen)) => {}
+            None if again && !self.resets.over && (!self.is_over() || is_repeated(seen)) => {}
             None => {
                 self.theirs = None;
                 self.pending = None;
@@ -287,12 +306,15 @@ impl Flow {
                 } else if !again || self.resets.renewed {
                     self.begin(seen);
                 }
+                self.resets.syns = self.resets.syns.saturating_sub(1);
             }
         }
         let ours = self.ours.as_mut().expect("it has just begun");
         ours.offers.add(&seen.header.options);
         ours.cookie = seen.cause == Cause::SynCookie;
-        self.cookie_sent |= ours.cookie;
+        if ours.cookie {
+            self.cookies.sent(initial);
+        }
         rules::judge_syn(seen, self.theirs.as_ref())
     }
 
@@ -317,7 +339,41 @@ impl Flow {
         self.resets.over = false;
         self.resets.ended = false;
         self.resets.renewed = false;
+        self.resets.last_words = false;
+        self.cookies.settled();
         self.begun += 1;
+    }
+
+    /// Whether what began has ended, as far as one can tell: with a reset, or with both FINs.
+    fn is_over(&self) -> bool {
+        let Resets { over, ended, .. } = self.resets;
+        over || ended || self.is_finished()
+    }
+
+    /// Whether both FINs came to where they went: LAST-ACK and TIME-WAIT may be over.
+    fn is_finished(&self) -> bool {
+        self.ours.as_ref().is_some_and(Ours::is_finished)
+            && self.theirs.as_ref().is_some_and(|theirs| theirs.fin)
+    }
+
+    /// The host goes by a cookie again, whose connection was over or that is not the latest.
+    fn reopen(&mut self, seen: &Seen<'_>, number: u32) {
+        let Some(ours) = self.ours.as_ref().filter(|ours| !ours.cookie) else {
+            return;
+        };
+        if ours.initial != number {
+            // Nobody knows what the SYN had offered that this cookie answered.
+            self.ours = None;
+            self.cookies.settled();
+        } else if self.is_over() || ours.is_finished() {
+            // Half of a close is enough: FIN-WAIT-2 of an end that nobody owns may be over.
+            let offers = ours.offers;
+            self.begin(seen);
+            if let Some(ours) = &mut self.ours {
+                ours.offers = offers;
+                ours.go_by(number, self.last_ack);
+            }
+        }
     }
 
     /// Whether a SYN-ACK is the answer to the pending SYN. One of an incarnation that is over may
@@ -336,6 +392,9 @@ impl Flow {
 
     /// The first segment behind the SYNs shows which of them the host goes by.
     fn settle(&mut self, seen: &Seen<'_>) {
+        if let Some(number) = self.cookies.opened_by(seen.header.seq.0) {
+            self.reopen(seen, number);
+        }
         let (Some(ours), Some(ack)) = (&mut self.ours, seen.ack()) else {
             return;
         };
@@ -343,12 +402,7 @@ impl Flow {
             ours.cookie = false;
             let initial = seen.header.seq.0.wrapping_sub(1);
             if initial != ours.initial {
-                ours.initial = initial;
-                ours.acknowledged = 1;
-                if let Some((ack, window)) = self.last_ack {
-                    let scaled = i64::from(window) << SHIFT_MAX;
-                    ours.edge = position(initial, ack, 1) + scaled;
-                }
+                ours.go_by(initial, self.last_ack);
             }
         }
         let open = ours.told.is_some();
@@ -365,6 +419,24 @@ impl Flow {
 /// Whether the host says that this SYN is one that was sent before.
 fn is_repeated(syn: &Seen<'_>) -> bool {
     matches!(syn.cause, Cause::TimeoutRetransmit(_))
+}
+
+impl Ours {
+    /// Whether the peer has acknowledged the FIN.
+    fn is_finished(&self) -> bool {
+        self.fin.is_some_and(|fin| self.acknowledged > fin)
+    }
+
+    /// The connection is that of the cookie with this number, which the latest ACK may have told.
+    fn go_by(&mut self, number: u32, last_ack: Option<(u32, u16)>) {
+        self.initial = number;
+        self.next = self.next.max(1);
+        self.acknowledged = 1;
+        if let Some((ack, window)) = last_ack {
+            let scaled = i64::from(window) << SHIFT_MAX;
+            self.edge = position(number, ack, 1) + scaled;
+        }
+    }
 }
 
 impl Offers {
@@ -394,6 +466,7 @@ impl Theirs {
             mss: options.mss,
             window: syn.header.window,
             early: false,
+            fin: false,
             received: Ranges::new(1),
             timestamps: VecDeque::new(),
             forgotten: false,
@@ -419,6 +492,7 @@ impl Theirs {
         if seen.has(TcpFlags::SYN) {
             self.early |= options.fast_open.is_some() || !seen.text.is_empty();
         }
+        self.fin |= seen.has(TcpFlags::FIN);
         let start = position(self.initial, seen.text_seq(), self.received.next());
         self.received.add(start, start + seen.len());
         let Some(theirs) = options.timestamps else {
@@ -440,6 +514,8 @@ impl Theirs {
     }
 }
 
+#[cfg(test)]
+mod again;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

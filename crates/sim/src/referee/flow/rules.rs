@@ -84,6 +84,8 @@ impl Flow {
         if !seen.text.is_empty() {
             return broken("reset-with-text", format!("{} bytes", seen.text.len()));
         }
+        // An answer to who comes behind TIME-WAIT may overtake the last ACK of the connection.
+        let finished = self.is_finished() && seen.cause == Cause::NoConnection;
         let Some(ours) = self.ours.as_mut().filter(|ours| !ours.cookie) else {
             return Ok(());
         };
@@ -95,7 +97,11 @@ impl Flow {
             self.resets.asked = self.resets.asked.min(ANSWERS_UNDER_WAY);
             self.resets.answered = 0;
             ours.text.forget();
+            self.resets.last_words |= finished;
         }
+        // A SYN that waited inside of the host while the RST waited on the way out is taken next.
+        let gone = self.resets.over || self.resets.ended;
+        self.resets.renewed |= gone && self.resets.syns > 0;
         Ok(())
     }
 
@@ -105,7 +111,8 @@ impl Flow {
             // Its beginning was not seen.
             return Ok(());
         };
-        if self.resets.over {
+        let last_words = seen.len() == 0 && std::mem::take(&mut self.resets.last_words);
+        if self.resets.over && !last_words {
             return broken("sent-after-reset", format!("seq {}", seen.header.seq));
         }
         let Some(theirs) = theirs else {

@@ -1,0 +1,179 @@
+//! Tests of the rules where the same ports, and perhaps the same numbers, serve again.
+
+use handfast_packet::cause::Cause;
+
+use super::Flow;
+use super::trace::{FIN, Line, RST, THEIR_ISN, Trace, line, seen, syn, text, text_of, with};
+
+/// A RST with this reason.
+fn reset(at: i64, cause: Cause) -> Line {
+    Line {
+        ack: None,
+        cause,
+        ..with(line(at, 0), RST)
+    }
+}
+
+/// A SYN-ACK.
+fn answer(ack: i64) -> Line {
+    Line {
+        ack: Some(ack),
+        ..syn()
+    }
+}
+
+fn cookie() -> Line {
+    Line {
+        cause: Cause::SynCookie,
+        ..answer(1)
+    }
+}
+
+/// Both FINs of a connection without text that we began.
+fn closed() -> Trace {
+    let mut trace = Trace::plain();
+    trace.take(with(line(1, 1), FIN));
+    trace.ok(line(1, 2));
+    trace.ok(with(line(1, 2), FIN));
+    trace.take(line(2, 2));
+    trace
+}
+
+/// A SYN that waited inside of the host, as the RST waited on the way out, is answered behind it;
+/// the clock of sequence numbers has not moved since (RFC 9293 3.4.1).
+#[test]
+fn a_syn_that_came_before_the_reset_left_is_answered_behind_it() {
+    let early = Line {
+        text: text_of(1, 1),
+        ..syn()
+    };
+    for again in [false, true] {
+        let mut trace = Trace(Flow::new(536));
+        trace.take(early.clone());
+        if again {
+            trace.take(syn());
+        }
+        trace.ok(answer(2));
+        trace.take(line(2, 1));
+        trace.ok(line(1, 2));
+        trace.ok(reset(1, Cause::DataAfterClose));
+        match again {
+            true => trace.ok(answer(1)),
+            false => trace.breaks(answer(1), "sent-after-reset"),
+        }
+    }
+}
+
+/// The stack's own answer to a late segment may overtake the RST with which an application ended
+/// the connection.
+#[test]
+fn a_syn_between_two_resets_begins_anew() {
+    for comes in [false, true] {
+        let mut trace = Trace(Flow::new(536));
+        trace.take(syn());
+        trace.ok(answer(1));
+        trace.take(with(text(1, 1, 1), FIN));
+        trace.ok(line(1, 1));
+        trace.ok(reset(1, Cause::NoConnection));
+        if comes {
+            trace.take(syn());
+        }
+        trace.ok(reset(1, Cause::Abort));
+        match comes {
+            true => trace.ok(answer(1)),
+            false => trace.breaks(answer(1), "sent-after-reset"),
+        }
+    }
+}
+
+/// A connection shorter than a tick of the clock of sequence numbers (RFC 9293 3.4.1).
+#[test]
+fn a_client_may_begin_again_with_the_same_number_after_both_fins() {
+    let again = Line {
+        cause: Cause::Open,
+        ..syn()
+    };
+    let mut trace = closed();
+    trace.ok(again.clone());
+    trace.take(answer(1));
+    trace.ok(line(1, 1));
+    let mut trace = Trace::plain();
+    trace.take(with(line(1, 1), FIN));
+    trace.ok(line(1, 2));
+    trace.ok(again);
+    trace.breaks(line(1, 1), "ack-moved-back");
+}
+
+/// An answer to what comes behind TIME-WAIT leaves before the last ACK, which waits: one such ACK,
+/// and only of a connection that had ended orderly.
+#[test]
+fn the_last_ack_may_leave_behind_the_answer_to_a_late_segment() {
+    let mut trace = closed();
+    trace.ok(reset(2, Cause::NoConnection));
+    trace.ok(line(2, 2));
+    trace.breaks(line(2, 2), "sent-after-reset");
+    let mut trace = closed();
+    trace.ok(reset(2, Cause::NoConnection));
+    trace.breaks(text(1, 2, 9), "sent-after-reset");
+    let mut trace = closed();
+    trace.ok(reset(2, Cause::Abort));
+    trace.breaks(line(2, 2), "sent-after-reset");
+    let mut trace = Trace::plain();
+    trace.ok(reset(1, Cause::NoConnection));
+    trace.breaks(line(1, 1), "sent-after-reset");
+}
+
+/// The ACK of a cookie opens a connection as often as it comes (RFC 4987 3.6), and each has text
+/// of its own.
+#[test]
+fn a_cookie_opens_again_what_was_reset() {
+    for opens in [false, true] {
+        let mut trace = Trace(Flow::new(536));
+        trace.take(syn());
+        trace.ok(cookie());
+        trace.take(line(1, 1));
+        trace.ok(text(1, 1, 1));
+        trace.ok(with(text(2, 1, 1), FIN));
+        trace.take(with(line(1, 0), RST));
+        if opens {
+            trace.take(text(1, 1, 16));
+        }
+        let other = Line {
+            text: vec![99],
+            ..with(line(1, 17), FIN)
+        };
+        match opens {
+            true => {
+                trace.ok(line(1, 17));
+                trace.ok(other);
+                trace.breaks(with(text(1, 17, 2), FIN), "fin-moved");
+            }
+            false => trace.breaks(other, "fin-moved"),
+        }
+    }
+}
+
+/// What opens an older cookie belongs to a SYN that is forgotten: it is not judged, until the next
+/// SYN. An ACK that came before does not excuse anything.
+#[test]
+fn an_older_cookie_opens_a_connection_of_its_own() {
+    let older = 5_000;
+    for opens in [false, true] {
+        let mut trace = Trace(Flow::new(536));
+        trace.take(syn());
+        assert_eq!(trace.0.sent(&seen(&cookie(), older, THEIR_ISN)), Ok(()));
+        trace.take(syn());
+        trace.ok(cookie());
+        trace.take(line(1, 1));
+        trace.ok(line(1, 1));
+        if opens {
+            trace.0.received(&seen(&line(1, 1), THEIR_ISN, older));
+        }
+        let spoken = line(1, 1);
+        let spoken = seen(&spoken, older, THEIR_ISN);
+        assert_eq!(trace.0.sent(&spoken).is_ok(), opens);
+        trace.take(syn());
+        trace.ok(answer(1));
+        trace.breaks(line(2_000, 1), "empty-segment-ahead");
+    }
+}
