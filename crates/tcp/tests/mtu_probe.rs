@@ -230,6 +230,26 @@ fn a_lost_probe_goes_again_in_ordinary_segments() {
     assert_eq!(info.timeouts, 0);
 }
 
+/// Without SACK the duplicates behind a lost probe count until SND.UNA moves. An ACK for a part of its
+/// text takes them back: more is under way by our reckoning than before, and the vitals say why.
+#[test]
+fn an_ack_within_a_lost_probe_counts_anew_what_is_under_way() {
+    let mut peer = Peer::new(&setup(MtuProbing::Always), 1_000);
+    peer.script.write(200_000);
+    while peer.swallowed.is_empty() {
+        peer.round();
+    }
+    let again = peer.script.sent();
+    assert!(again.iter().any(|sent| sent.cause == Cause::Resend));
+    let vitals = peer.script.connection.vitals();
+    let una = peer.acknowledged() + i64::try_from(BASE).expect("small");
+    peer.script.inject(&format!(". 1:1(0) ack {una}"));
+    let after = peer.script.connection.vitals();
+    assert!(after.acknowledged > vitals.acknowledged);
+    assert!(after.in_flight > vitals.in_flight, "{vitals:?} {after:?}");
+    assert_eq!(after.recounts, vitals.recounts + 1);
+}
+
 /// RFC 4821 7.6.4: a probe that is lost among others says nothing about its size, and the others
 /// are congestion.
 #[test]

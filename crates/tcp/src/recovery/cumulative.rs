@@ -93,7 +93,11 @@ impl Recovery {
             Phase::Recovery => self.duplicates.saturating_sub(covered - 1),
             _ => 0,
         };
-        let known = u64::from(before - self.duplicates) * judgement.mss;
+        let forgotten = before - self.duplicates;
+        // A probe that was too large went again with duplicates behind it, and the ACK is for a part of
+        // it. (Below recovery no more than two of them count.)
+        self.recounts += u64::from(self.phase == Phase::Loss && forgotten > covered);
+        let known = u64::from(forgotten) * judgement.mss;
         let least = delivery.bytes.min(judgement.mss);
         delivery.bytes = delivery.bytes.saturating_sub(known).max(least);
         let partial = self.phase == Phase::Recovery && delivery.una < self.recover;

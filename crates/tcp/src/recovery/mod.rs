@@ -450,8 +450,8 @@ impl Recovery {
     }
 
     /// How often what is in the network was counted anew: at a timeout, which forgets what
-    /// duplicate ACKs told, and when losses turned out to be none. It may then be more than before
-    /// although nothing was sent.
+    /// duplicate ACKs told, as an ACK after one does, and when losses turned out to be none. It may
+    /// then be more than before although nothing was sent.
     pub(crate) fn recounts(&self) -> u64 {
         self.recounts
     }
