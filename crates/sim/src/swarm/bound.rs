@@ -28,6 +28,8 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(60);
 const TIMEOUT_FIRST: Duration = Duration::from_secs(3);
 /// What every world is given: neighbours are asked for once a second, for three seconds.
 const GRACE: Duration = Duration::from_secs(5);
+/// Frames that may wait for their turn at a host that sends few at a time.
+const QUEUED: u32 = 64;
 
 /// The time from the end of the faults until everybody has finished.
 pub(super) fn bound(plan: &Plan) -> Duration {
@@ -41,11 +43,12 @@ pub(super) fn bound(plan: &Plan) -> Duration {
     GRACE + 3 * pending + longest + wire(plan)
 }
 
-/// The time for closing handshakes in the background once all applications are done.
+/// The time for closing handshakes in the background once all applications are done. Text may be left
+/// that finds a hole, when its reader has gone without a word.
 pub(super) fn closing(plan: &Plan) -> Duration {
     let fin_wait = plan.hosts.iter().map(|host| host.tcp.fin_wait_2).max();
     let pending = (plan.world.faults + TIMEOUT_FIRST).min(TIMEOUT_MAX);
-    GRACE + fin_wait.unwrap_or_default() + 3 * pending + 4 * timeout(plan)
+    GRACE + fin_wait.unwrap_or_default() + 3 * pending + 4 * timeout(plan) + hole(plan)
 }
 
 /// The longest round trip with full queues and everybody's slowness, delayed ACK included.
@@ -70,9 +73,24 @@ fn way(host: &HostPlan) -> Duration {
     let turns = if host.frames == 0 {
         0
     } else {
-        64 / u32::from(host.frames).min(64) + 1
+        QUEUED / u32::from(host.frames).min(QUEUED) + 1
     };
     one(&spec.inbound) + one(&spec.outbound) + host.busy * turns
+}
+
+/// How long a segment may wait behind those of other conversations, where few frames go at a time and
+/// the next turn comes at a step only.
+pub(super) fn turns(plan: &Plan) -> Duration {
+    let step = plan.world.step.as_nanos().max(1);
+    let wait = |host: &HostPlan| match host.frames {
+        0 => Duration::ZERO,
+        frames => {
+            let steps = u64::try_from(host.busy.as_nanos().div_ceil(step) * step);
+            let turn = Duration::from_nanos(steps.unwrap_or(u64::MAX));
+            turn * (QUEUED / u32::from(frames).min(QUEUED) + 1)
+        }
+    };
+    plan.hosts.iter().map(wait).sum()
 }
 
 fn bits(bytes: u64, rate: u64) -> Duration {

@@ -109,7 +109,7 @@ pub(super) fn is_impatient(plan: &Plan, flow: &FlowPlan) -> bool {
     };
     let least = ends(plan, flow).map(patience).into_iter().min();
     let least = least.expect("two ends");
-    let mut trouble = bound::hole(plan);
+    let mut trouble = bound::hole(plan) + bound::turns(plan);
     if is_lossy(plan, flow) {
         trouble += plan.world.faults * 2 + Duration::from_secs(3);
     }

@@ -72,6 +72,8 @@ struct Begun {
     ledgers: Option<(Sent, Received)>,
     gone: [Gone; 2],
     void: Rc<Cell<bool>>,
+    /// The server's, when it had accepted this client's conversation before.
+    again: bool,
 }
 
 /// Somebody who is not done.
@@ -82,6 +84,8 @@ struct Note {
     stream: Rc<TcpStream>,
     /// The peer's application has given up.
     peer_gone: Gone,
+    /// The server had accepted this client's conversation before.
+    again: bool,
 }
 
 impl Shared {
@@ -113,8 +117,8 @@ impl Shared {
 
     /// Whether everybody who is not done waits for a peer that has given up, and has nothing on its
     /// way to it: RSTs can be lost, and who only listens never learns of it (RFC 9293 3.5.1). With
-    /// keep-alive it would. Or is estranged from its peer.
-    pub(super) fn is_forsaken(&self) -> bool {
+    /// keep-alive it would. Or is estranged from its peer, or haunts it.
+    pub(super) fn is_forsaken(&self, hosts: &[Host]) -> bool {
         let notes = self.notes.borrow();
         let estranged: Vec<_> = notes
             .values()
@@ -131,9 +135,20 @@ impl Shared {
                 let unwatched = self.plan.hosts[host].tcp.keep_alive.is_none();
                 match estranged.contains(&(note.flow, client)) {
                     true => !idle || unwatched,
-                    false => note.peer_gone.get() && idle && unwatched,
+                    false => {
+                        note.peer_gone.get() && idle && (unwatched || self.haunts(note, hosts))
+                    }
                 }
             })
+    }
+
+    /// Whether a server's end may be one that a late ACK of a cookie opened once more after the end
+    /// before was aborted, so that it lacks text which that one had acknowledged (RFC 4987 3.6). The
+    /// client has nothing of it any more, its later text goes again and again behind the gap, and it
+    /// answers keep-alive until its user timeout, if it has one.
+    fn haunts(&self, note: &Note, hosts: &[Host]) -> bool {
+        let flow = &self.plan.flows[note.flow];
+        note.again && excuse::sends_cookies(flow) && hosts[flow.from].tcp_count() > 0
     }
 
     /// The flow and the address of a client to which nothing ever came, where the server's end may be
@@ -231,6 +246,7 @@ impl Shared {
             ledgers: (!unclear).then_some(for_client),
             gone,
             void,
+            again: false,
         }
     }
 
@@ -255,9 +271,11 @@ impl Shared {
                         (true, false) => [nobody, Gone::default()],
                     },
                     void: Rc::clone(&talk.void),
+                    again,
                 }
             }
             None => Begun {
+                again: false,
                 void: Rc::default(),
                 key: 0,
                 ledgers: None,
@@ -277,6 +295,7 @@ impl Shared {
         (flow, who): (usize, &'static str),
         stream: &Rc<TcpStream>,
         peer_gone: &Gone,
+        again: bool,
     ) -> (u64, Rc<Progress>) {
         let mut notes = self.notes.borrow_mut();
         let id = notes.last_key_value().map_or(0, |(id, _)| id + 1);
@@ -287,6 +306,7 @@ impl Shared {
             side: Rc::clone(&side),
             stream: Rc::clone(stream),
             peer_gone: Rc::clone(peer_gone),
+            again,
         };
         notes.insert(id, note);
         (id, side)
@@ -376,8 +396,9 @@ async fn talk(shared: &Shared, index: usize, host: &Host, sleep: impl Sleeper) -
         ledgers,
         gone: [gone, peer_gone],
         void,
+        again,
     } = shared.begin(index, stream.local_addr());
-    let (id, progress) = shared.note((index, CLIENT), &stream, &peer_gone);
+    let (id, progress) = shared.note((index, CLIENT), &stream, &peer_gone, again);
     let side = Side {
         stream: &stream,
         plan: &flow.client,
@@ -456,8 +477,9 @@ async fn answer(shared: &Shared, index: usize, stream: TcpStream, sleep: impl Sl
         ledgers,
         gone: [peer_gone, gone],
         void,
+        again,
     } = shared.accepted(index, stream.peer_addr());
-    let (id, progress) = shared.note((index, SERVER), &stream, &peer_gone);
+    let (id, progress) = shared.note((index, SERVER), &stream, &peer_gone, again);
     let side = Side {
         stream: &stream,
         plan: &plan,

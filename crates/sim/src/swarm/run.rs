@@ -154,7 +154,7 @@ fn phases(plan: &Plan, world: &mut World, hosts: &[Host], shared: &Shared) -> Op
         shared.statistics.borrow_mut().tightest.0 = thousandths(used, allowed);
     }
     for _ in 0..shared.conversations() {
-        if ended.is_ok() || !shared.is_forsaken() {
+        if ended.is_ok() || !shared.is_forsaken(hosts) {
             break;
         }
         shared.forsake();
