@@ -11,7 +11,7 @@ use handfast_tcp::{self as tcp, Connection, Cx, Path, Segment, Transmit, statele
 use super::demux::{Endpoint, Flow};
 use super::fast_open::Answer;
 use super::listener::Admission;
-use super::syn_cookie::{self, COOKIE_LIFE};
+use super::syn_cookie::{self, Bits, COOKIE_LIFE};
 use super::{Key, ListenerId, Overflow, Owner, Tcp};
 use crate::network::Network;
 
@@ -114,13 +114,13 @@ impl Tcp {
     ) -> Transmit {
         let mss = syn.options.mss.unwrap_or(path.default_mss);
         let mut initial = self.secrets.initial(now, flow, None);
-        initial.seq = self.cookies.make(now, flow, syn.seq, mss);
         let options = syn_cookie::kept(&syn.options, config.timestamps);
         // One bit is kept of ECN, enough for that of RFC 3168.
         let ecn = options.timestamps.is_some() && syn.ace.contains(Ace::CWR_ECE);
         let ace = if ecn { Ace::CWR_ECE } else { Ace::ZERO };
-        let value = initial.timestamp(now);
-        let back = syn_cookie::set_back(value, &options, ace);
+        let bits = Bits::of(&options, ace);
+        initial.seq = self.cookies.make(now, flow, (syn.seq, bits), mss);
+        let back = bits.set_back(initial.timestamp(now));
         initial.timestamp_offset = initial.timestamp_offset.wrapping_sub(back);
         let syn = Segment {
             options,
@@ -152,11 +152,13 @@ impl Tcp {
         let Some((mut syn, cookie)) = stateless::syns_before(ack) else {
             return false;
         };
-        let Some(mss) = self.cookies.check(now, &flow, syn.seq, cookie) else {
-            self.counters.cookies_rejected += 1;
+        let Some(config) = self.listeners.config(listener) else {
             return false;
         };
-        let Some(config) = self.listeners.config(listener) else {
+        let timestamps = ack.options.timestamps.filter(|_| config.timestamps);
+        let bits = timestamps.map_or(Bits::NONE, |stamps| Bits::echoed(stamps.echo));
+        let Some(mss) = self.cookies.check(now, &flow, (syn.seq, bits), cookie) else {
+            self.counters.cookies_rejected += 1;
             return false;
         };
         if self.slots.len() >= self.connections_max {
@@ -167,7 +169,7 @@ impl Tcp {
             self.counters.accept_overflows += 1;
             return self.listeners.overflow(listener) == Overflow::Drop;
         }
-        if let Some(timestamps) = ack.options.timestamps.filter(|_| config.timestamps) {
+        if let Some(timestamps) = timestamps {
             (syn.options, syn.ace) = syn_cookie::restored(timestamps.echo, &ack.options);
         }
         syn.options.mss = Some(mss);

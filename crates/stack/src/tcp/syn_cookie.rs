@@ -1,8 +1,9 @@
 //! SYN cookies (RFC 4987 3.6): what a SYN said, kept by the peer instead of by us.
 //!
 //! Our sequence number is the cookie: 30 bits of a keyed hash over the 4-tuple, the peer's
-//! sequence number, the minute and the MSS, and 2 bits that say which MSS. A peer with timestamps
-//! also keeps window scale, SACK and ECN for us, in the low bits of the timestamp that it echoes.
+//! sequence number, the minute, the MSS and what the timestamp tells, and 2 bits that say which MSS.
+//! A peer with timestamps also keeps window scale, SACK and ECN for us, in the low bits of the
+//! timestamp that it echoes.
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -31,6 +32,37 @@ const NO_SCALE: u32 = 0xf;
 const SACK_BIT: u32 = 1 << 4;
 const ECN_BIT: u32 = 1 << 5;
 
+/// What the low bits of a timestamp tell of the options of a SYN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bits(u32);
+
+impl Bits {
+    /// Where there are no timestamps.
+    pub(super) const NONE: Self = Self(NO_SCALE);
+
+    /// Those of `options`, as [`kept`] leaves them, and `ace`.
+    pub(super) fn of(options: &TcpOptions, ace: Ace) -> Self {
+        let mut bits = options.window_scale.map_or(NO_SCALE, u32::from);
+        if options.sack_permitted {
+            bits |= SACK_BIT;
+        }
+        if ace == Ace::CWR_ECE {
+            bits |= ECN_BIT;
+        }
+        Self(bits)
+    }
+
+    /// Those in the timestamp that the peer echoes.
+    pub(super) fn echoed(echo: u32) -> Self {
+        Self(echo & STAMP_MASK)
+    }
+
+    /// How far a timestamp must be set back so that its low bits are these.
+    pub(super) fn set_back(self, value: u32) -> u32 {
+        value.wrapping_sub(self.0) & STAMP_MASK
+    }
+}
+
 /// Makes and checks cookies.
 #[derive(Debug)]
 pub(super) struct CookieJar {
@@ -42,40 +74,50 @@ impl CookieJar {
         Self { key: random.key() }
     }
 
-    /// The cookie for a SYN with the number `irs` and this MSS, rounded down to one that a cookie
-    /// can tell; [`fits`] says whether there is one.
-    pub(super) fn make(&self, now: Instant, flow: &Flow, irs: SeqNumber, mss: u16) -> SeqNumber {
+    /// The cookie for a SYN with the number `irs`, the options in `bits` and this MSS, rounded down
+    /// to one that a cookie can tell; [`fits`] says whether there is one.
+    pub(super) fn make(
+        &self,
+        now: Instant,
+        flow: &Flow,
+        (irs, bits): (SeqNumber, Bits),
+        mss: u16,
+    ) -> SeqNumber {
         let table = table(flow);
         let index = table.iter().rposition(|&known| known <= mss).unwrap_or(0);
         let index = u32::try_from(index).expect("four entries");
-        SeqNumber(self.code(minute(now), flow, irs, index) | index)
+        SeqNumber(self.code(minute(now), flow, (irs, bits), index) | index)
     }
 
-    /// The MSS that stands in a cookie; `None` when we did not make it, or too long ago.
+    /// The MSS that stands in a cookie; `None` when we did not make it, or too long ago, or when
+    /// `bits` are of another timestamp than that of its SYN-ACK: options must not be read out of
+    /// whatever the peer happens to echo.
     pub(super) fn check(
         &self,
         now: Instant,
         flow: &Flow,
-        irs: SeqNumber,
+        (irs, bits): (SeqNumber, Bits),
         cookie: SeqNumber,
     ) -> Option<u16> {
         let index = cookie.0 & 3;
         let present = minute(now);
         let good = |age| {
             let made = present.checked_sub(age);
-            made.is_some_and(|made| self.code(made, flow, irs, index) | index == cookie.0)
+            made.is_some_and(|made| self.code(made, flow, (irs, bits), index) | index == cookie.0)
         };
         let index = usize::try_from(index).expect("at most 3");
         (0..=COOKIE_AGE_MAX).any(good).then(|| table(flow)[index])
     }
 
     /// The upper 30 bits.
-    fn code(&self, minute: u64, flow: &Flow, irs: SeqNumber, index: u32) -> u32 {
-        let mut bytes = [0; 36 + 4 + 4 + 8];
+    fn code(&self, minute: u64, flow: &Flow, syn: (SeqNumber, Bits), index: u32) -> u32 {
+        let (SeqNumber(irs), Bits(bits)) = syn;
+        let mut bytes = [0; 36 + 4 + 4 + 4 + 8];
         bytes[..36].copy_from_slice(&flow.bytes());
-        bytes[36..40].copy_from_slice(&irs.0.to_be_bytes());
+        bytes[36..40].copy_from_slice(&irs.to_be_bytes());
         bytes[40..44].copy_from_slice(&index.to_be_bytes());
-        bytes[44..].copy_from_slice(&minute.to_be_bytes());
+        bytes[44..48].copy_from_slice(&bits.to_be_bytes());
+        bytes[48..].copy_from_slice(&minute.to_be_bytes());
         let hash = keyed_hash(&self.key, &bytes);
         u32::try_from(hash >> 32).expect("the high half of a u64") & !3
     }
@@ -101,18 +143,6 @@ pub(super) fn kept(options: &TcpOptions, timestamps: bool) -> TcpOptions {
         timestamps: options.timestamps,
         ..plain
     }
-}
-
-/// How far a timestamp must be set back so that its low bits tell `options` and `ace`.
-pub(super) fn set_back(value: u32, options: &TcpOptions, ace: Ace) -> u32 {
-    let mut bits = options.window_scale.map_or(NO_SCALE, u32::from);
-    if options.sack_permitted {
-        bits |= SACK_BIT;
-    }
-    if ace == Ace::CWR_ECE {
-        bits |= ECN_BIT;
-    }
-    value.wrapping_sub(bits) & STAMP_MASK
 }
 
 /// The options and the ECN bits of the SYN to which the SYN-ACK with the timestamp `echo` was the
@@ -153,6 +183,7 @@ mod tests {
     use super::*;
 
     const IRS: SeqNumber = SeqNumber(77);
+    const SYN: (SeqNumber, Bits) = (IRS, Bits::NONE);
     const START: Instant = Instant::from_secs(1_000);
 
     fn flow(v6: bool, port: u16) -> Flow {
@@ -185,8 +216,8 @@ mod tests {
             (true, 1_300, 1_220),
         ] {
             let (jar, flow) = (jar(1), flow(v6, 9));
-            let cookie = jar.make(START, &flow, IRS, mss);
-            assert_eq!(jar.check(START, &flow, IRS, cookie), Some(told), "{mss}");
+            let cookie = jar.make(START, &flow, SYN, mss);
+            assert_eq!(jar.check(START, &flow, SYN, cookie), Some(told), "{mss}");
             assert!(fits(&flow, mss));
         }
         assert!(!fits(&flow(false, 9), 535) && !fits(&flow(true, 9), 1_219));
@@ -195,16 +226,16 @@ mod tests {
     #[test]
     fn a_cookie_is_good_for_two_to_three_minutes() {
         let (jar, flow) = (jar(1), flow(false, 9));
-        let cookie = jar.make(START, &flow, IRS, 1_460);
+        let cookie = jar.make(START, &flow, SYN, 1_460);
         let good = |secs| {
             let later = START + Duration::from_secs(secs);
-            jar.check(later, &flow, IRS, cookie).is_some()
+            jar.check(later, &flow, SYN, cookie).is_some()
         };
         assert!(good(0) && good(120));
         assert!(!good(180) && !good(100_000));
         assert!(START + COOKIE_LIFE >= START + Duration::from_secs(180));
         assert_eq!(
-            jar.check(Instant::ZERO, &flow, IRS, cookie),
+            jar.check(Instant::ZERO, &flow, SYN, cookie),
             None,
             "not before it was made"
         );
@@ -212,12 +243,25 @@ mod tests {
 
     #[test]
     fn a_cookie_of_somebody_else_is_worth_nothing() {
-        let cookie = jar(1).make(START, &flow(false, 9), IRS, 1_460);
-        let check = |seed, port, irs| jar(seed).check(START, &flow(false, port), irs, cookie);
-        assert_eq!(check(1, 9, IRS), Some(1_460));
-        assert_eq!(check(2, 9, IRS), None);
-        assert_eq!(check(1, 10, IRS), None);
-        assert_eq!(check(1, 9, SeqNumber(78)), None);
+        let cookie = jar(1).make(START, &flow(false, 9), SYN, 1_460);
+        let check = |seed, port, syn| jar(seed).check(START, &flow(false, port), syn, cookie);
+        assert_eq!(check(1, 9, SYN), Some(1_460));
+        assert_eq!(check(2, 9, SYN), None);
+        assert_eq!(check(1, 10, SYN), None);
+        assert_eq!(check(1, 9, (SeqNumber(78), Bits::NONE)), None);
+    }
+
+    /// RFC 4987 3.6: an echo of any other segment tells nothing of the SYN.
+    #[test]
+    fn a_cookie_is_good_only_with_the_options_that_it_was_made_for() {
+        let (jar, flow) = (jar(1), flow(false, 9));
+        for made in 0..=STAMP_MASK {
+            let cookie = jar.make(START, &flow, (IRS, Bits(made)), 1_460);
+            for echo in 0..=STAMP_MASK {
+                let told = jar.check(START, &flow, (IRS, Bits::echoed(echo + 64)), cookie);
+                assert_eq!(told.is_some(), echo == made, "{made} {echo}");
+            }
+        }
     }
 
     proptest! {
@@ -235,8 +279,10 @@ mod tests {
             };
             let ace = if ecn { Ace::CWR_ECE } else { Ace::ZERO };
             let kept = kept(&syn, true);
-            let back = set_back(value, &kept, ace);
+            let bits = Bits::of(&kept, ace);
+            let back = bits.set_back(value);
             prop_assert!(back < 64);
+            prop_assert_eq!(Bits::echoed(value.wrapping_sub(back)), bits);
             let (options, restored_ace) = restored(value.wrapping_sub(back), &syn);
             prop_assert_eq!(options, TcpOptions { mss: None, ..kept });
             prop_assert_eq!(restored_ace, ace);
@@ -245,7 +291,7 @@ mod tests {
         #[test]
         fn a_guess_is_no_cookie(guess: u32) {
             // One in 2^30 would be by chance, and the seed of this test has none of them.
-            prop_assert_eq!(jar(3).check(START, &flow(true, 5), IRS, SeqNumber(guess)), None);
+            prop_assert_eq!(jar(3).check(START, &flow(true, 5), SYN, SeqNumber(guess)), None);
         }
     }
 

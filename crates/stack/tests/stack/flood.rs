@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use handfast_packet::tcp::TcpFlags;
+use handfast_packet::tcp::{TcpFlags, Timestamps};
 use handfast_stack::{Listen, ListenerId, SynCookies, TcpId};
 use handfast_tcp::{EcnMode, State};
 
@@ -158,6 +158,33 @@ fn a_wrong_cookie_is_reset() {
         let sent = segments(&wire, 1).remove(0).header;
         assert_eq!((sent.flags, sent.seq.0), (TcpFlags::RST, 5_000));
         assert_eq!(wire.stacks[1].counters().tcp.cookies_rejected, rejected);
+    }
+}
+
+/// What a peer echoes after the first ACK is no word about its SYN (RFC 4987 3.6, RFC 7323 4.3): a
+/// server that has forgotten the connection must not read a window scale out of it.
+#[test]
+fn the_options_of_a_cookie_are_believed_only_with_the_timestamp_of_its_syn_ack() {
+    for (later, good) in [(0, true), (1, false), (12, false), (63, false), (64, true)] {
+        let (mut wire, _) = under_attack(Family::V4, SynCookies::Always);
+        wire.log.clear();
+        let ends = [0, 1].map(|host| (host, Family::V4.address(u8::try_from(host).unwrap())));
+        let mut send = |flags, (seq, ack), echo: u32| {
+            let mut header = header(FORGED.start, 80, flags, (seq, ack));
+            header.options.timestamps = Some(Timestamps { value: 1, echo });
+            wire.inject(1, tcp(ends[0], ends[1], &header, b""));
+            wire.step();
+            segments(&wire, 1).pop().map(|sent| sent.header)
+        };
+        let cookie = send(TcpFlags::SYN, (7, 0), 0).expect("a SYN-ACK");
+        assert_eq!(cookie.options.window_scale, None, "as none was offered");
+        let value = cookie.options.timestamps.expect("agreed to").value;
+        let echo = value.wrapping_add(later);
+        let answer = send(TcpFlags::ACK, (8, cookie.seq.0.wrapping_add(1)), echo);
+        let reset = answer.is_some_and(|answer| answer.flags == TcpFlags::RST);
+        let counters = wire.stacks[1].counters().tcp;
+        assert_eq!(counters.cookies_accepted, u64::from(good), "{later}");
+        assert_eq!(reset, !good, "{later}");
     }
 }
 
