@@ -61,6 +61,8 @@ pub struct Suspect {
     pub again: bool,
     /// The host answered a SYN of this pair with a cookie.
     pub cookie: bool,
+    /// The host opened by a cookie, and what it received since could open it once more.
+    pub cookie_again: bool,
 }
 
 /// Whether a suspect is let go.

@@ -94,6 +94,7 @@ impl Table {
             remote: key.remote,
             again: flow.is_again(),
             cookie: flow.has_sent_cookie(),
+            cookie_again: flow.has_cookie_again(),
         };
         if !pardon(&suspect) {
             return false;

@@ -31,13 +31,16 @@ impl Leniency {
     ///   tell.
     /// - The ACK of a cookie is as good a second time: a segment of a client whose RST was lost
     ///   opens the connection again (RFC 4987 3.6), with the numbers that it had. And SYN-ACKs of
-    ///   several SYNs of a client that gave up in between leave one after the other.
+    ///   several SYNs of a client that gave up in between leave one after the other. A window of
+    ///   the first connection binds the second no more than its text does: the host has forgotten
+    ///   both. That needs a segment that could bring the cookie back, and the referee saw one.
     /// - Where a device keeps the SYN of a port that is used again, text of the connection before is
     ///   answered by resets that the wire sees after the SYN, and their reasons before it.
     fn pardons(self, suspect: &Suspect) -> bool {
         match suspect.rule {
             "sent-after-reset" | "ack-moved-back" | "ack-of-nothing" | "echo-went-back"
             | "echo-of-nothing" => self.forgets || suspect.cookie || suspect.again,
+            "window-moved-back" => suspect.cookie_again,
             "reset-for-a-reset" => self.slow && suspect.again,
             _ => false,
         }

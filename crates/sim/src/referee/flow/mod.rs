@@ -59,6 +59,8 @@ pub struct Flow {
     /// How many times the host began.
     begun: u32,
     cookies: Cookies,
+    /// The cookie by which the host opened came back once more.
+    cookie_again: bool,
     /// Nothing is judged any more.
     blind: bool,
 }
@@ -89,6 +91,8 @@ struct Ours {
     urgent: i64,
     /// The latest SYN-ACK was a cookie: its numbers are known only once the host goes by them.
     cookie: bool,
+    /// It went by them.
+    by_cookie: bool,
     /// The furthest ACK and right edge that the host has sent.
     told: Option<Told>,
 }
@@ -163,6 +167,7 @@ impl Flow {
             moment: Moment::default(),
             begun: 0,
             cookies: Cookies::default(),
+            cookie_again: false,
             blind: false,
         }
     }
@@ -175,6 +180,13 @@ impl Flow {
     /// Whether the host answered a SYN with a cookie.
     pub fn has_sent_cookie(&self) -> bool {
         self.cookies.any()
+    }
+
+    /// Whether the host opened by a cookie that came back once more since: when its connection was
+    /// over by then, that opened another one with the same numbers, which knows nothing of what the
+    /// first one said.
+    pub fn has_cookie_again(&self) -> bool {
+        self.cookie_again
     }
 
     /// Judges nothing from now on.
@@ -193,6 +205,7 @@ impl Flow {
             return;
         }
         self.resets.asked = self.resets.asked.saturating_add(1);
+        self.cookie_again |= self.brings_cookie_again(seen);
         if seen.has(TcpFlags::SYN) {
             self.syn_received(seen);
         } else {
@@ -248,6 +261,18 @@ impl Flow {
             self.crowded |= self.pending.is_some();
             self.pending = Some(syn);
         }
+    }
+
+    /// Whether a host that has sent by its cookie could take this segment for the first one behind
+    /// the cookie: it stands behind the peer's SYN and acknowledges only ours.
+    fn brings_cookie_again(&self, seen: &Seen<'_>) -> bool {
+        let (Some(ours), Some(theirs), Some(ack)) = (&self.ours, &self.theirs, seen.ack()) else {
+            return false;
+        };
+        ours.by_cookie
+            && !seen.has(TcpFlags::SYN)
+            && seen.header.seq.0 == theirs.initial.wrapping_add(1)
+            && ack == ours.initial.wrapping_add(1)
     }
 
     /// What a received segment acknowledges and allows.
@@ -333,9 +358,11 @@ impl Flow {
             timestamps: None,
             urgent: 0,
             cookie: false,
+            by_cookie: false,
             told: None,
         });
         self.crowded = false;
+        self.cookie_again = false;
         self.resets.over = false;
         self.resets.ended = false;
         self.resets.renewed = false;
@@ -400,6 +427,7 @@ impl Flow {
         };
         if ours.cookie {
             ours.cookie = false;
+            ours.by_cookie = true;
             let initial = seen.header.seq.0.wrapping_sub(1);
             if initial != ours.initial {
                 ours.go_by(initial, self.last_ack);

@@ -489,6 +489,40 @@ fn a_cookie_counts_once_the_host_goes_by_it() {
     trace.breaks(line(201, 12), "ack-of-nothing");
 }
 
+/// RFC 4987 3.6: what brought a cookie back opens another connection once the first is over.
+#[test]
+fn a_cookie_that_comes_back_once_more_is_seen() {
+    for cause in [Cause::SynCookie, Cause::Unstated] {
+        let mut trace = Trace(Flow::new(536));
+        let answer = Line {
+            ack: Some(1),
+            cause,
+            ..syn()
+        };
+        trace.take(syn());
+        trace.ok(answer.clone());
+        trace.take(line(1, 1));
+        trace.take(text(1, 1, 10));
+        trace.ok(line(1, 11));
+        trace.take(line(11, 1));
+        trace.take(line(1, 2));
+        assert!(!trace.0.has_cookie_again(), "neither could be the first");
+        trace.take(text(1, 1, 10));
+        assert_eq!(trace.0.has_cookie_again(), cause == Cause::SynCookie);
+        trace.breaks(line(1, 1), "ack-moved-back");
+        let low = Line {
+            window: 900,
+            ..line(1, 11)
+        };
+        trace.breaks(low, "window-moved-back");
+        // The next incarnation.
+        trace.0.received(&seen(&syn(), THEIR_ISN + 50_000, 0));
+        let fresh = seen(&answer, OUR_ISN.wrapping_add(9_000), THEIR_ISN + 50_000);
+        assert_eq!(trace.0.sent(&fresh), Ok(()));
+        assert!(!trace.0.has_cookie_again());
+    }
+}
+
 #[test]
 fn a_server_may_begin_again_with_the_same_number_after_its_reset() {
     let answer = |ack| Line {
