@@ -145,8 +145,9 @@ impl<A: Adjustment> Classic<A> {
     /// The new threshold (RFC 5681 equation 4 with the share of the adjustment).
     fn reduced(&mut self, congestion: &Congestion) -> u64 {
         let share = match congestion.cause {
-            Cause::EcnEcho => A::AFTER_ECN,
-            Cause::Loss | Cause::Timeout { .. } => A::AFTER_LOSS,
+            // RFC 8511 4: in slow start a mark is answered as a loss.
+            Cause::EcnEcho if !self.slow_start() => A::AFTER_ECN,
+            _ => A::AFTER_LOSS,
         };
         let unused = match (&mut self.validation, congestion.cause) {
             (Some(validation), Cause::Loss | Cause::EcnEcho) => {
@@ -336,14 +337,17 @@ mod tests {
         }
     }
 
-    /// RFC 5681 3.1 and 3.2, RFC 9438 4.6, RFC 8511 3: what is left of 100 segments.
+    /// RFC 5681 3.1 and 3.2, RFC 9438 4.6, RFC 8511 3: what is left of 100 segments. A mark is worth
+    /// less than a loss in congestion avoidance only (RFC 8511 4).
     #[test]
     fn reduction_by_controller_and_cause() {
         let timeout = Cause::Timeout { repeated: false };
-        for (cause, reno, cubic) in [
-            (Cause::Loss, (50, 50), (70, 70)),
-            (Cause::EcnEcho, (80, 80), (85, 85)),
-            (timeout, (1, 50), (1, 70)),
+        for (cause, slow_start, reno, cubic) in [
+            (Cause::Loss, true, (50, 50), (70, 70)),
+            (Cause::Loss, false, (50, 50), (70, 70)),
+            (Cause::EcnEcho, true, (50, 50), (70, 70)),
+            (Cause::EcnEcho, false, (80, 80), (85, 85)),
+            (timeout, true, (1, 50), (1, 70)),
         ] {
             let mut controllers = (
                 Reno::new(Start::plain(1_000)),
@@ -351,6 +355,10 @@ mod tests {
             );
             controllers.0.window = 100 * MSS;
             controllers.1.window = 100 * MSS;
+            if !slow_start {
+                controllers.0.slow_start_threshold = 100 * MSS;
+                controllers.1.slow_start_threshold = 100 * MSS;
+            }
             let both: [&mut dyn CongestionController; 2] = [&mut controllers.0, &mut controllers.1];
             for (controller, expected) in both.into_iter().zip([reno, cubic]) {
                 controller.on_congestion(&Congestion {
@@ -361,7 +369,8 @@ mod tests {
                 });
                 let threshold = controller.slow_start_threshold() / MSS;
                 let got = (controller.window() / MSS, threshold);
-                assert_eq!(got, expected, "{} {cause:?}", controller.name());
+                let name = controller.name();
+                assert_eq!(got, expected, "{name} {cause:?} {slow_start}");
             }
         }
     }
@@ -404,7 +413,7 @@ mod tests {
         let timeout = Cause::Timeout { repeated: false };
         for (cause, undone, expected) in [
             (Cause::Loss, false, 50),
-            (Cause::EcnEcho, false, 80),
+            (Cause::EcnEcho, false, 50),
             (Cause::Loss, true, 100),
             (timeout, false, 1),
             (timeout, true, 100),

@@ -67,6 +67,7 @@ fn reduction_by_cause() {
     ] {
         let mut cubic = after_losses(&[]);
         cubic.window = 100 * MSS;
+        cubic.slow_start_threshold = 100 * MSS;
         congest(&mut cubic, cause);
         let got = (cubic.window(), cubic.slow_start_threshold());
         assert_eq!(got, (window, threshold), "{cause:?}");
