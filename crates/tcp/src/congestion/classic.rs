@@ -54,7 +54,7 @@ pub(crate) struct Classic<A> {
     mss: u64,
     start: Start,
     pub(super) window: u64,
-    slow_start_threshold: u64,
+    pub(super) slow_start_threshold: u64,
     pub(super) adjustment: A,
     /// Only the first slow start needs it: later ones know a threshold (RFC 9406 4.2).
     hystart: Option<HyStart>,
