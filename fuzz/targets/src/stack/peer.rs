@@ -243,8 +243,10 @@ impl Peer {
         let set = |number: u8| shape >> number & 1 == 1;
         let seq = if set(0) { near(bytes) } else { 0 };
         let ack = if set(1) { near(bytes) } else { 0 };
+        // The usual is what RFC 7323 3.2 wants: timestamps on all segments or on none.
+        let stamped = flow.stamp != 0;
         let mut options = TcpOptions {
-            timestamps: (!set(2)).then(|| stamp(now, flow.stamp)),
+            timestamps: (set(2) != stamped).then(|| stamp(now, flow.stamp)),
             ..TcpOptions::default()
         };
         if set(3) {
