@@ -7,7 +7,7 @@ pub(crate) const RATIO_MIN: f64 = 0.8;
 /// A ratio is decided when it is so many standard errors away from the least one.
 const ERRORS: f64 = 2.0;
 /// Fewer runs than this tell nothing about their spread.
-const SPREAD_RUNS: usize = 3;
+pub(crate) const SPREAD_RUNS: usize = 3;
 
 /// Our speed and the kernel's over all runs of one cell in one direction.
 #[derive(Clone, Copy, Debug)]

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::cell::Cell;
-use super::ratio::Ratio;
+use super::ratio::{Ratio, SPREAD_RUNS};
 use super::run::{Direction, Outcome, Plan, run};
 use super::scene::Who;
 
@@ -152,13 +152,7 @@ fn repeats(choice: &Choice, first: &[Pair]) -> Vec<Task> {
         let [ours, kernel] = pair.mbit();
         let (slower, faster) = (ours.min(kernel), ours.max(kernel));
         let runs = runs(&pair.cell, slower, faster) * choice.repeats;
-        (1..runs).map(move |repeat| Task {
-            number: pair.number,
-            cell: pair.cell,
-            direction: pair.direction,
-            repeat,
-            speed: faster,
-        })
+        (1..runs).map(move |repeat| pair.again(repeat, faster))
     });
     again.collect()
 }
@@ -170,18 +164,15 @@ fn open_runs(done: &[Pair]) -> Vec<Task> {
     let again = done.chunk_by(same).flat_map(|runs| {
         let all: Vec<&Pair> = runs.iter().collect();
         let ratio = Ratio::of(&all);
-        let wanted = (runs.len() * 2).clamp(3, OPEN_RUNS_MAX);
+        let wanted = (runs.len() * 2).clamp(SPREAD_RUNS, OPEN_RUNS_MAX);
         let more = if ratio.is_open() {
             runs.len()..wanted
         } else {
             0..0
         };
-        more.map(move |repeat| Task {
-            number: runs[0].number,
-            cell: runs[0].cell,
-            direction: runs[0].direction,
-            repeat: u64::try_from(repeat).expect("a few runs"),
-            speed: ratio.ours.max(ratio.kernel),
+        more.map(move |repeat| {
+            let repeat = u64::try_from(repeat).expect("a few runs");
+            runs[0].again(repeat, ratio.ours.max(ratio.kernel))
         })
     });
     again.collect()
@@ -207,6 +198,17 @@ impl Pair {
             Ok(seen) => seen.goodput / 1e6,
             Err(_) => 0.0,
         })
+    }
+
+    /// The same once more, as the repeat of this number.
+    fn again(&self, repeat: u64, speed: f64) -> Task {
+        Task {
+            number: self.number,
+            cell: self.cell,
+            direction: self.direction,
+            repeat,
+            speed,
+        }
     }
 
     /// The order of the table.

@@ -70,27 +70,26 @@ fn way(host: &HostPlan) -> Duration {
         let hold = link.reorder.map_or(Duration::ZERO, |reorder| reorder.hold);
         link.delay + link.jitter + queue + hold
     };
-    let turns = if host.frames == 0 {
-        0
-    } else {
-        QUEUED / u32::from(host.frames).min(QUEUED) + 1
-    };
-    one(&spec.inbound) + one(&spec.outbound) + host.busy * turns
+    one(&spec.inbound) + one(&spec.outbound) + host.busy * turns_each(host)
 }
 
 /// How long a segment may wait behind those of other conversations, where few frames go at a time and
 /// the next turn comes at a step only.
 pub(super) fn turns(plan: &Plan) -> Duration {
     let step = plan.world.step.as_nanos().max(1);
-    let wait = |host: &HostPlan| match host.frames {
-        0 => Duration::ZERO,
-        frames => {
-            let steps = u64::try_from(host.busy.as_nanos().div_ceil(step) * step);
-            let turn = Duration::from_nanos(steps.unwrap_or(u64::MAX));
-            turn * (QUEUED / u32::from(frames).min(QUEUED) + 1)
-        }
+    let wait = |host: &HostPlan| {
+        let steps = u64::try_from(host.busy.as_nanos().div_ceil(step) * step);
+        Duration::from_nanos(steps.unwrap_or(u64::MAX)) * turns_each(host)
     };
     plan.hosts.iter().map(wait).sum()
+}
+
+/// Turns of a host until a full queue of it is sent.
+fn turns_each(host: &HostPlan) -> u32 {
+    match u32::from(host.frames) {
+        0 => 0,
+        frames => QUEUED / frames.min(QUEUED) + 1,
+    }
 }
 
 fn bits(bytes: u64, rate: u64) -> Duration {
