@@ -168,16 +168,15 @@ fn serial(plan: &Plan, flow: &FlowPlan) -> Duration {
 }
 
 /// How long a server may take its client for alive that a late ACK of a cookie has opened again: while
-/// the client's TIME-WAIT answers keep-alive, and until the probe after that. Without keep-alive such a
-/// server is ended by hand.
+/// the client's TIME-WAIT answers its text and its keep-alive probes, and until what it sends after
+/// that. A server that sends nothing is ended by hand.
 fn ghost(plan: &Plan, flow: &FlowPlan) -> Duration {
-    let tcp = &plan.hosts[flow.to].tcp;
-    match tcp.keep_alive {
-        Some(idle) if excuse::sends_cookies(flow) => {
-            plan.hosts[flow.from].tcp.time_wait + idle + tcp.keep_alive_interval
-        }
-        _ => Duration::ZERO,
+    if !excuse::sends_cookies(flow) {
+        return Duration::ZERO;
     }
+    let tcp = &plan.hosts[flow.to].tcp;
+    let probe = tcp.keep_alive.unwrap_or_default() + tcp.keep_alive_interval;
+    plan.hosts[flow.from].tcp.time_wait + TIMEOUT_MAX.max(probe)
 }
 
 /// What an application takes its time for.
