@@ -231,7 +231,7 @@ impl CongestionController for Three {
     fn on_ack(&mut self, _ack: &Ack) {}
     fn on_congestion(&mut self, _congestion: &Congestion) {}
     fn on_recovered(&mut self, _now: Instant, _in_flight: u64) {}
-    fn on_spurious(&mut self, _now: Instant) {}
+    fn on_spurious(&mut self, _now: Instant, _in_flight: u64) {}
     fn on_idle_restart(&mut self, _now: Instant, _idle: Duration, _rto: Duration) {}
     fn on_handshake_loss(&mut self) {}
     fn on_mss(&mut self, mss: u16) {

@@ -224,8 +224,85 @@ fn a_long_repair_is_no_idle_time() {
         script.sent();
     }
     script.after(ms(100));
+    script.inject(". 1:1(0) ack 33001");
     script.inject(". 1:1(0) ack 34001");
     script.write(20_000);
     let burst: usize = script.sent().iter().map(|sent| sent.payload.len()).sum();
     assert!(burst > 10_000, "{burst}");
+}
+
+/// A copy is lost, too, and each duplicate still stands for a segment that left the network, also for
+/// one that was sent since SND.UNA moved last: what goes on leaving brings the duplicates that tell of
+/// the copy. (With no more of them than the flight of the first loss this would cost a timeout.)
+#[test]
+fn duplicates_of_what_left_during_the_recovery_count_after_a_partial_ack() {
+    let mut script = with_segments_out(20);
+    script.write(30_000);
+    duplicates(&mut script, 19, 1);
+    script.sent();
+    let out = |script: &Script| script.connection.info().in_flight;
+    script.after(ms(100));
+    // The copy fills the first hole, another is behind it, and all that left since arrives.
+    script.inject(". 1:1(0) ack 2001");
+    script.sent();
+    let before = out(&script);
+    assert!(before >= 9_000, "{before}");
+    let mut new = 0;
+    for _ in 0..20 {
+        duplicates(&mut script, 1, 2_001);
+        new += script.sent().len();
+    }
+    assert!(new >= 8, "{new}");
+    assert!(out(&script) <= before);
+}
+
+/// RFC 5681 3.2 step 4: who repeats one ACK for ever pulls no more out of us than a flight.
+#[test]
+fn an_ack_that_is_repeated_for_ever_pulls_one_flight() {
+    let mut script = with_segments_out(10);
+    script.write(60_000);
+    duplicates(&mut script, 200, 1);
+    let bytes: usize = script.sent().iter().map(|sent| sent.payload.len()).sum();
+    assert!(bytes <= 10_000, "{bytes}");
+    script.after(ms(100));
+    script.inject(". 1:1(0) ack 2001");
+    duplicates(&mut script, 200, 2_001);
+    let bytes: usize = script.sent().iter().map(|sent| sent.payload.len()).sum();
+    assert!((5_000..=20_000).contains(&bytes), "{bytes}");
+}
+
+/// RFC 6582 3.2: when all is acknowledged at once, the window does not leave in one burst.
+#[test]
+fn after_a_recovery_no_more_than_an_initial_window_leaves_at_once() {
+    let setup =
+        Setup::default().config(|config| config.congestion = handfast_tcp::Algorithm::Cubic);
+    let mut script = Script::established(&setup.rtt(ms(100)));
+    let mut acknowledged = 1_u64;
+    for segments in [10_u64, 20] {
+        script.write(1_000 * usize::try_from(segments).unwrap());
+        script.sent();
+        script.after(ms(100));
+        acknowledged += 1_000 * segments;
+        script.inject(&format!(". 1:1(0) ack {acknowledged}"));
+    }
+    let leaves = |script: &mut Script| -> u64 {
+        let bytes: usize = script.sent().iter().map(|sent| sent.payload.len()).sum();
+        u64::try_from(bytes).unwrap()
+    };
+    script.write(60_000);
+    let flight = leaves(&mut script);
+    script.after(ms(100));
+    duplicates(
+        &mut script,
+        usize::try_from(flight / 1_000).unwrap() - 1,
+        acknowledged,
+    );
+    let new = leaves(&mut script) - 1_000;
+    let threshold = script.connection.info().slow_start_threshold;
+    assert!(threshold > 20_000 && new > 5_000, "{threshold} {new}");
+    script.after(ms(100));
+    script.inject(&format!(". 1:1(0) ack {}", acknowledged + flight + new));
+    script.write(60_000);
+    let burst = leaves(&mut script);
+    assert!((10_000..=11_000).contains(&burst), "{burst}");
 }

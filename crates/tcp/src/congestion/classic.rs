@@ -165,6 +165,17 @@ impl<A: Adjustment> Classic<A> {
         };
         reduced.max(2 * self.mss)
     }
+
+    /// Without SACK nobody knew what was out while it was resent, and it may be little: of a window
+    /// that opens at once no more leaves in a burst than on a new connection, and slow start fills
+    /// the rest (RFC 6582 3.2, full acknowledgments, 1).
+    fn open_gently(&mut self, in_flight: u64) {
+        let gentle = in_flight.saturating_add(self.start.window());
+        if !self.start.sack && gentle < self.window {
+            self.slow_start_threshold = self.slow_start_threshold.max(self.window);
+            self.window = gentle;
+        }
+    }
 }
 
 impl<A: Adjustment> CongestionController for Classic<A> {
@@ -226,7 +237,7 @@ impl<A: Adjustment> CongestionController for Classic<A> {
     }
 
     /// After a timeout, or when the reduction was taken back, the window is right already.
-    fn on_recovered(&mut self, _now: Instant, _in_flight: u64) {
+    fn on_recovered(&mut self, _now: Instant, in_flight: u64) {
         if !core::mem::take(&mut self.repairing) {
             return;
         }
@@ -235,9 +246,10 @@ impl<A: Adjustment> CongestionController for Classic<A> {
             self.slow_start_threshold = (in_use / 2).max(self.mss);
         }
         self.window = self.slow_start_threshold.min(WINDOW_MAX);
+        self.open_gently(in_flight);
     }
 
-    fn on_spurious(&mut self, _now: Instant) {
+    fn on_spurious(&mut self, _now: Instant, in_flight: u64) {
         self.repairing = false;
         if let Some(validation) = &mut self.validation {
             validation.reset();
@@ -246,6 +258,7 @@ impl<A: Adjustment> CongestionController for Classic<A> {
             self.window = self.window.max(undo.window);
             self.slow_start_threshold = undo.slow_start_threshold;
             self.adjustment = undo.adjustment;
+            self.open_gently(in_flight);
         }
     }
 
@@ -427,7 +440,7 @@ mod tests {
                 nxt: 0,
             });
             if undone {
-                reno.on_spurious(Instant::ZERO);
+                reno.on_spurious(Instant::ZERO, u64::MAX);
             }
             reno.on_recovered(Instant::ZERO, 0);
             reno.on_recovered(Instant::ZERO, 0);
@@ -451,7 +464,7 @@ mod tests {
                 nxt: 0,
             });
             if undone {
-                reno.on_spurious(Instant::ZERO);
+                reno.on_spurious(Instant::ZERO, u64::MAX);
             }
             let before = reno.slow_start_threshold();
             for (round, millis) in [100, 100, 150, 150, 150, 150, 150, 150].iter().enumerate() {

@@ -61,8 +61,9 @@ pub trait CongestionController: fmt::Debug + Send {
     /// The recovery from loss or ECN echo is over with `in_flight` bytes still out.
     fn on_recovered(&mut self, now: Instant, in_flight: u64);
 
-    /// The last `on_congestion` was a mistake: nothing was lost (RFC 4015, RFC 3708).
-    fn on_spurious(&mut self, now: Instant);
+    /// The last `on_congestion` was a mistake: nothing was lost (RFC 4015, RFC 3708), and `in_flight`
+    /// bytes are out.
+    fn on_spurious(&mut self, now: Instant, in_flight: u64);
 
     /// Data is about to leave after `idle`, longer than `rto`, without any (RFC 5681 4.1).
     fn on_idle_restart(&mut self, now: Instant, idle: Duration, rto: Duration);

@@ -135,13 +135,13 @@ mod tests {
     fn a_mistaken_reduction_is_taken_back_once() {
         let mut reno = reno(1_000);
         reno.on_congestion(&congestion(Cause::Loss, 10_000));
-        reno.on_spurious(NOW);
+        reno.on_spurious(NOW, u64::MAX);
         assert_eq!(
             (reno.window(), reno.slow_start_threshold()),
             (10_000, u64::MAX)
         );
         reno.on_ack(&full(10_000, 10_000));
-        reno.on_spurious(NOW);
+        reno.on_spurious(NOW, u64::MAX);
         assert_eq!(reno.window(), 20_000);
     }
 

@@ -324,7 +324,7 @@ fn tell(controller: &mut Controller, totals: &mut Totals, news: &News) {
             app_limited: bytes % 2 == 1,
         }),
         News::Recovered(in_flight) => controller.on_recovered(now, in_flight),
-        News::Spurious => controller.on_spurious(now),
+        News::Spurious => controller.on_spurious(now, u64::MAX),
         News::Idle(micros) => {
             let idle = Duration::from_micros(micros);
             controller.on_idle_restart(now, idle, idle / 2);

@@ -142,7 +142,8 @@ impl Connection {
             self.congestion.on_lost(&lost);
         }
         if verdict.spurious {
-            self.congestion.on_spurious(now);
+            let in_flight = self.in_flight();
+            self.congestion.on_spurious(now, in_flight);
             self.ecn.on_undo();
             self.rtt.reset_backoff();
         }

@@ -64,10 +64,14 @@ impl Recovery {
         if self.phase == Phase::Loss && judgement.nxt <= self.recover {
             return;
         }
-        // No more of them than there was in flight when the recovery began: who repeats an ACK for
-        // ever would otherwise pull segment after segment out of us (RFC 5681 3.2 step 4).
+        // No more of them than there was in flight when the recovery began or SND.UNA moved last: who
+        // repeats an ACK for ever would otherwise pull segment after segment out of us (RFC 5681 3.2
+        // step 4).
         let out = match self.phase {
-            Phase::Recovery => self.recover.saturating_sub(delivery.una),
+            Phase::Recovery => self
+                .recover
+                .max(self.nxt_at_advance)
+                .saturating_sub(delivery.una),
             _ => self.ledger.outstanding(),
         };
         let holes = out.div_ceil(judgement.mss).saturating_sub(1);
@@ -93,6 +97,7 @@ impl Recovery {
             Phase::Recovery => self.duplicates.saturating_sub(covered - 1),
             _ => 0,
         };
+        self.nxt_at_advance = judgement.nxt;
         let forgotten = before - self.duplicates;
         // A probe that was too large went again with duplicates behind it, and the ACK is for a part of
         // it. (Below recovery no more than two of them count.)

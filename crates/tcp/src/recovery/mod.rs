@@ -38,8 +38,7 @@ use tlp::Tlp;
 pub(crate) use tlp::timeout as probe_timeout;
 use undo::Undo;
 
-/// Segments behind a hole that prove a loss as long as no reordering was seen (DupThresh of
-/// RFC 5681 and RFC 6675).
+/// Segments behind a hole that prove a loss while no reordering was seen (RFC 6675's DupThresh).
 const DUPLICATE_THRESHOLD: u32 = 3;
 /// Largest reordering degree in segments that is believed (Linux has the same).
 const REORDERING_MAX: u32 = 300;
@@ -138,6 +137,8 @@ pub(crate) struct Recovery {
     duplicates: u32,
     /// Since when such a peer is known to miss the first segment that is out.
     hole_since: Option<Instant>,
+    /// SND.NXT when an ACK of such a peer moved SND.UNA last.
+    nxt_at_advance: Offset,
     /// Partial ACKs of such a peer in this recovery (RFC 6582).
     partial_acks: u32,
     /// What of the flight was given up in this recovery.
@@ -190,6 +191,7 @@ impl Recovery {
             reorderings: 0,
             duplicates: 0,
             hole_since: None,
+            nxt_at_advance: Offset::ZERO,
             given_up: GivenUp::default(),
             partial_acks: 0,
             judged: Offset::ZERO,

@@ -209,7 +209,7 @@ impl CongestionController for Bbr {
         self.bound_window();
     }
 
-    fn on_spurious(&mut self, _now: Instant) {
+    fn on_spurious(&mut self, _now: Instant, _in_flight: u64) {
         self.handle_spurious();
     }
 

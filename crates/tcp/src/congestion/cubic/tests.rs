@@ -219,7 +219,7 @@ fn undo_restores_the_curve() {
     let (window, threshold) = (cubic.window(), cubic.slow_start_threshold());
     let before = alloc::format!("{:?}", cubic.adjustment);
     congest(&mut cubic, Cause::Loss);
-    cubic.on_spurious(now);
+    cubic.on_spurious(now, u64::MAX);
     assert_eq!(
         (cubic.window(), cubic.slow_start_threshold()),
         (window, threshold)
