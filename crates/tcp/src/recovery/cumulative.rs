@@ -27,11 +27,39 @@ const GIVE_UPS_MAX: u8 = 2;
 
 /// What was given up in one piece in a recovery.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct GivenUp {
+struct GivenUp {
     /// Where the last such piece ends.
     end: Offset,
     /// How many there were since the window shrank.
     pieces: u8,
+}
+
+/// What the ACKs of a peer without SACK told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Heard {
+    /// Duplicate ACKs, each of which stands for one segment.
+    pub(super) duplicates: u32,
+    /// Since when the peer is known to miss the first segment that is out.
+    hole_since: Option<Instant>,
+    /// SND.NXT when SND.UNA moved last.
+    nxt_at_advance: Offset,
+    /// Partial ACKs in this recovery (RFC 6582).
+    pub(super) partial_acks: u32,
+    /// What of the flight was given up in this recovery.
+    given_up: GivenUp,
+}
+
+impl Heard {
+    /// Duplicates told of something that is over.
+    pub(super) fn forget_duplicates(&mut self) {
+        self.duplicates = 0;
+        self.hole_since = None;
+    }
+
+    /// The recovery is over.
+    pub(super) fn forget_given_up(&mut self) {
+        self.given_up = GivenUp::default();
+    }
 }
 
 /// A copy whose ACK comes earlier than this after it left cannot have caused it, where `least` is
@@ -56,7 +84,7 @@ impl Recovery {
         if self.sack {
             return;
         }
-        let before = self.duplicates;
+        let before = self.heard.duplicates;
         if delivery.advanced() {
             return self.explain_duplicates(judgement, delivery);
         }
@@ -70,22 +98,22 @@ impl Recovery {
         let out = match self.phase {
             Phase::Recovery => self
                 .recover
-                .max(self.nxt_at_advance)
+                .max(self.heard.nxt_at_advance)
                 .saturating_sub(delivery.una),
             _ => self.ledger.outstanding(),
         };
         let holes = out.div_ceil(judgement.mss).saturating_sub(1);
         let most = u32::try_from(holes).unwrap_or(u32::MAX);
-        self.duplicates = (before + judgement.duplicates).min(most.max(before));
-        delivery.bytes += u64::from(self.duplicates - before) * judgement.mss;
-        if self.duplicates > before && self.phase < Phase::Recovery {
-            self.hole_since.get_or_insert(judgement.now);
+        self.heard.duplicates = (before + judgement.duplicates).min(most.max(before));
+        delivery.bytes += u64::from(self.heard.duplicates - before) * judgement.mss;
+        if self.heard.duplicates > before && self.phase < Phase::Recovery {
+            self.heard.hole_since.get_or_insert(judgement.now);
         }
     }
 
     /// SND.UNA moved: duplicates were about what it has passed.
     fn explain_duplicates(&mut self, judgement: &Judgement, delivery: &mut Delivery) {
-        let before = self.duplicates;
+        let before = self.heard.duplicates;
         if before > 0 && self.phase < Phase::Recovery && !delivery.ambiguous {
             // A hole that closed without our doing.
             self.note_degree(before + 1);
@@ -93,12 +121,12 @@ impl Recovery {
         let covered = (delivery.una - delivery.before).div_ceil(judgement.mss);
         let covered = u32::try_from(covered).unwrap_or(u32::MAX);
         // The hole itself was not among them.
-        self.duplicates = match self.phase {
-            Phase::Recovery => self.duplicates.saturating_sub(covered - 1),
+        self.heard.duplicates = match self.phase {
+            Phase::Recovery => self.heard.duplicates.saturating_sub(covered - 1),
             _ => 0,
         };
-        self.nxt_at_advance = judgement.nxt;
-        let forgotten = before - self.duplicates;
+        self.heard.nxt_at_advance = judgement.nxt;
+        let forgotten = before - self.heard.duplicates;
         // A probe that was too large went again with duplicates behind it, and the ACK is for a part of
         // it. (Below recovery no more than two of them count.)
         self.recounts += u64::from(self.phase == Phase::Loss && forgotten > covered);
@@ -106,21 +134,23 @@ impl Recovery {
         let least = delivery.bytes.min(judgement.mss);
         delivery.bytes = delivery.bytes.saturating_sub(known).max(least);
         let partial = self.phase == Phase::Recovery && delivery.una < self.recover;
-        self.hole_since = partial.then_some(judgement.now);
+        self.heard.hole_since = partial.then_some(judgement.now);
         // What was given up already is no further hole.
         let hole = partial && self.ledger.first().is_some_and(|first| !first.lost);
-        self.partial_acks += u32::from(hole);
+        self.heard.partial_acks += u32::from(hole);
     }
 
     /// RFC 6582: the third duplicate loses the first segment, and each partial ACK the next.
     pub(super) fn lose_by_duplicates(&mut self, look: &Look) {
-        let (Some(since), Some(first)) = (self.hole_since, self.ledger.first()) else {
+        let (Some(since), Some(first)) = (self.heard.hole_since, self.ledger.first()) else {
             return;
         };
         let suspected = match self.phase {
             Phase::Loss => false,
             Phase::Recovery => true,
-            Phase::Open | Phase::Disorder | Phase::Cwr => self.duplicates >= DUPLICATE_THRESHOLD,
+            Phase::Open | Phase::Disorder | Phase::Cwr => {
+                self.heard.duplicates >= DUPLICATE_THRESHOLD
+            }
         };
         if !suspected || first.lost {
             return;
@@ -153,7 +183,7 @@ impl Recovery {
             if self.rack.reordering_seen {
                 self.rack.on_duplicate(delivery.una, nxt);
             }
-            self.note_degree(self.duplicates.max(DUPLICATE_THRESHOLD) + 1);
+            self.note_degree(self.heard.duplicates.max(DUPLICATE_THRESHOLD) + 1);
         }
         self.rack.reordering_seen = true;
     }
@@ -177,7 +207,7 @@ impl Recovery {
     /// How many segments are missing by the count of duplicates, when these are too many to be
     /// repaired in a round trip each: at a partial ACK, or after that many of them.
     fn many_holes(&self, mss: u64) -> Option<u64> {
-        if self.phase != Phase::Recovery || self.partial_acks == 0 {
+        if self.phase != Phase::Recovery || self.heard.partial_acks == 0 {
             return None;
         }
         let una = self
@@ -185,8 +215,8 @@ impl Recovery {
             .first()
             .map_or(self.recover, |first| first.start);
         let out = self.recover.saturating_sub(una).div_ceil(mss);
-        let holes = out.saturating_sub(u64::from(self.duplicates)).max(1);
-        let many = self.partial_acks > HOLES_MAX || holes > u64::from(HOLES_MAX);
+        let holes = out.saturating_sub(u64::from(self.heard.duplicates)).max(1);
+        let many = self.heard.partial_acks > HOLES_MAX || holes > u64::from(HOLES_MAX);
         many.then_some(holes)
     }
 
@@ -212,14 +242,14 @@ impl Recovery {
                 self.ledger.lose(entry.start);
             }
         }
-        self.duplicates = 0;
-        self.partial_acks = 0;
-        self.given_up.end = self.recover;
+        self.heard.duplicates = 0;
+        self.heard.partial_acks = 0;
+        self.heard.given_up.end = self.recover;
         self.recover = self.ledger.last().map_or(self.recover, |last| last.end);
-        self.given_up.pieces += 1;
-        if self.given_up.pieces > GIVE_UPS_MAX {
+        self.heard.given_up.pieces += 1;
+        if self.heard.given_up.pieces > GIVE_UPS_MAX {
             // What left after the window shrank is lost, too: another recovery begins.
-            self.given_up.pieces = 1;
+            self.heard.given_up.pieces = 1;
             self.phase = Phase::Disorder;
             self.prr = None;
         }
@@ -233,14 +263,9 @@ impl Recovery {
     /// duplicate ACK. So the recovery goes on until what left before the last of the copies is
     /// acknowledged, as after a timeout (RFC 6582 3.2, 4.1): until then duplicates prove nothing.
     pub(super) fn extend_recovery(&mut self, copy: Offset) {
-        if self.phase == Phase::Recovery && copy < self.given_up.end {
+        if self.phase == Phase::Recovery && copy < self.heard.given_up.end {
             self.recover = self.ledger.last().map_or(self.recover, |last| last.end);
         }
-    }
-
-    /// The recovery is over.
-    pub(super) fn forget_given_up(&mut self) {
-        self.given_up = GivenUp::default();
     }
 
     fn note_degree(&mut self, segments: u32) {

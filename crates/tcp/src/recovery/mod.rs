@@ -28,7 +28,7 @@ use handfast_packet::Instant;
 use crate::config::Config;
 use crate::congestion::{DeliveryRate, Lost, RateSample};
 use crate::seq::Offset;
-use cumulative::GivenUp;
+use cumulative::Heard;
 use ledger::{Ledger, Sent};
 use min_rtt::MinRtt;
 pub(crate) use phase::{Judgement, Reduction, Verdict};
@@ -133,16 +133,8 @@ pub(crate) struct Recovery {
     /// Reordering degree in segments, and how often it showed.
     reordering: u32,
     reorderings: u64,
-    /// Duplicate ACKs of a peer without SACK, each of which stands for one segment.
-    duplicates: u32,
-    /// Since when such a peer is known to miss the first segment that is out.
-    hole_since: Option<Instant>,
-    /// SND.NXT when an ACK of such a peer moved SND.UNA last.
-    nxt_at_advance: Offset,
-    /// Partial ACKs of such a peer in this recovery (RFC 6582).
-    partial_acks: u32,
-    /// What of the flight was given up in this recovery.
-    given_up: GivenUp,
+    /// What a peer without SACK told.
+    heard: Heard,
     /// Originals below this are judged: acknowledged, SACKed, lost or resent.
     judged: Offset,
     /// Where that was when marks were taken back.
@@ -189,11 +181,7 @@ impl Recovery {
             tests_timeouts: config.f_rto,
             reordering: DUPLICATE_THRESHOLD,
             reorderings: 0,
-            duplicates: 0,
-            hole_since: None,
-            nxt_at_advance: Offset::ZERO,
-            given_up: GivenUp::default(),
-            partial_acks: 0,
+            heard: Heard::default(),
             judged: Offset::ZERO,
             judged_before: Offset::ZERO,
             again: VecDeque::new(),
@@ -350,8 +338,7 @@ impl Recovery {
     pub(crate) fn resend_all(&mut self, nxt: Offset) {
         let end = self.ledger.last().map_or(nxt, |last| last.end);
         self.refuse(Offset::ZERO..end);
-        self.duplicates = 0;
-        self.hole_since = None;
+        self.heard.forget_duplicates();
         self.prr = None;
         self.testing = false;
         self.forward = false;
@@ -447,7 +434,7 @@ impl Recovery {
             Phase::Recovery | Phase::Loss => u32::MAX,
             Phase::Open | Phase::Disorder | Phase::Cwr => DUPLICATE_THRESHOLD - 1,
         };
-        let arrived = u64::from(self.duplicates.min(most)) * mss;
+        let arrived = u64::from(self.heard.duplicates.min(most)) * mss;
         self.ledger.in_flight().saturating_sub(arrived)
     }
 
@@ -546,7 +533,7 @@ impl Recovery {
 
     /// Segments of `mss` bytes that are SACKed, lost, and under way again.
     pub(crate) fn segments(&self, mss: u64) -> (u64, u64, u64) {
-        let mut counts = (u64::from(self.duplicates), 0, 0);
+        let mut counts = (u64::from(self.heard.duplicates), 0, 0);
         for entry in self.ledger.iter() {
             let segments = entry.len().div_ceil(mss);
             counts.0 += if entry.sacked { segments } else { 0 };

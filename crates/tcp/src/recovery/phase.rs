@@ -135,9 +135,8 @@ impl Recovery {
         if self.phase >= Phase::Cwr {
             self.rack.on_recovery_end();
         }
-        self.duplicates = 0;
-        self.hole_since = None;
-        self.forget_given_up();
+        self.heard.forget_duplicates();
+        self.heard.forget_given_up();
         self.prr = None;
         self.tlp.clear();
         self.reorder_deadline = None;
@@ -232,10 +231,9 @@ impl Recovery {
         }
         verdict.recovered |= !verdict.spurious;
         self.prr = None;
-        self.recounts += u64::from(self.duplicates > 0);
-        self.duplicates = 0;
-        self.hole_since = None;
-        self.forget_given_up();
+        self.recounts += u64::from(self.heard.duplicates > 0);
+        self.heard.forget_duplicates();
+        self.heard.forget_given_up();
         self.undo.finish();
         self.phase = Phase::Open;
     }
@@ -246,7 +244,7 @@ impl Recovery {
         self.recounts += 1;
         self.ledger.forget_losses();
         self.judge_anew();
-        self.forget_given_up();
+        self.heard.forget_given_up();
         self.prr = None;
         self.undo.clear();
         self.testing = false;
@@ -269,7 +267,7 @@ impl Recovery {
                 verdict.reduction = Some(Reduction::Loss);
             }
             self.phase = Phase::Recovery;
-            self.partial_acks = 0;
+            self.heard.partial_acks = 0;
             self.recover = judgement.nxt;
             self.tlp.clear();
             return;
@@ -294,7 +292,7 @@ impl Recovery {
     fn keep_open(&mut self, nxt: Offset) {
         let disorder = self.ledger.sacked_bytes() > 0
             || self.ledger.again_bytes() > 0
-            || self.duplicates > 0
+            || self.heard.duplicates > 0
             || self.undo.is_armed();
         let phase = if disorder {
             Phase::Disorder
