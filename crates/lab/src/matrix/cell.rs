@@ -145,11 +145,13 @@ impl Cell {
 
     /// The longest time without progress that the retransmission timer may explain: timeouts that
     /// double (RFC 6298 5.5) for as many lost retransmissions in a row, or lost answers to them, as
-    /// are less likely than one in a hundred thousand.
+    /// are less likely than one in a hundred thousand. Without timestamps what was sent again measures
+    /// no round trip (RFC 6298 3), and the first of them may still be doubled since the last time.
     pub fn silence_max(&self) -> Duration {
         let drain = Duration::from_secs_f64(self.queue() as f64 * 8e-6 / self.rate_mbit as f64);
         let slowest = self.round_trip() * 2 + drain * 2;
-        let timeout = RTO_FIRST.max(slowest * 2 + RTO_MIN);
+        let doubled = if self.timestamps { 1 } else { 2 };
+        let timeout = RTO_FIRST.max(slowest * 2 + RTO_MIN) * doubled;
         let arrives = (1.0 - f64::from(self.loss_ppm) / 1e6).powi(2);
         let (mut chance, mut total, mut step) = (1.0 - arrives, timeout, timeout);
         while chance * UNLIKELY > 1.0 {
@@ -219,5 +221,11 @@ mod tests {
         assert!(of(0) < Duration::from_secs(2), "{:?}", of(0));
         assert!(of(1_000) < Duration::from_secs(8), "{:?}", of(1_000));
         assert!(LOSSES.is_sorted_by_key(|&loss| of(loss)));
+        let untimed = Cell {
+            loss_ppm: 0,
+            timestamps: !CELL.timestamps,
+            ..CELL
+        };
+        assert_ne!(untimed.silence_max(), of(0), "the back-off lasts");
     }
 }
