@@ -7,12 +7,19 @@
 //! cargo run --release -p handfast-lab --example matrix -- --cells 0..10 --seconds 4 --repeats 2 --jobs 2
 //! cargo run --release -p handfast-lab --example matrix -- --fairness --seconds 30
 //! ```
-//! `--captures FOLDER` keeps what our TCP sent and received, with its causes, as pcapng.
+//! `--repeats N` runs each pair N times as often as its speed asks for. `--captures FOLDER` keeps
+//! what our TCP sent and received, with its causes, as pcapng.
 //! With `--fairness`: two flows at once through one bottleneck, ours and the kernel's, both CUBIC.
 
 #[cfg(target_os = "linux")]
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    linux::main()
+fn main() -> std::process::ExitCode {
+    match linux::main() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(wrong) => {
+            eprintln!("matrix: {wrong}");
+            std::process::ExitCode::FAILURE
+        }
+    }
 }
 
 #[cfg(not(target_os = "linux"))]

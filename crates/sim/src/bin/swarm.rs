@@ -77,7 +77,13 @@ fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         match word.as_str() {
             "--seeds" => {
                 let (from, to) = value.split_once("..").ok_or("seeds are a range, A..B")?;
-                arguments.seeds = Some(number(from)?..number(to)?);
+                let seeds = number(from)?..number(to)?;
+                if seeds.is_empty() {
+                    return Err(format!(
+                        "`{value}` holds no seed: the end is not in the range"
+                    ));
+                }
+                arguments.seeds = Some(seeds);
             }
             "--ladder" => arguments.ladder = Some(number(&value)?),
             "--draw" => arguments.draw = Some(value),
@@ -201,4 +207,18 @@ fn one(plan: &Plan, arguments: &Arguments) -> ExitCode {
         }
     }
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_without_seeds_is_refused() {
+        let of = |range: &str| parse(["--seeds", range].map(str::to_owned).into_iter());
+        assert!(of("5..6").is_ok());
+        for empty in ["5..5", "6..5"] {
+            assert!(of(empty).err().is_some_and(|wrong| wrong.contains(empty)));
+        }
+    }
 }
