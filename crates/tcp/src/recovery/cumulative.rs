@@ -118,11 +118,13 @@ impl Recovery {
             // A hole that closed without our doing.
             self.note_degree(before + 1);
         }
-        let covered = (delivery.una - delivery.before).div_ceil(judgement.mss);
+        // Duplicates of what was given up were forgotten then.
+        let covered = (delivery.una - delivery.before - delivery.told).div_ceil(judgement.mss);
         let covered = u32::try_from(covered).unwrap_or(u32::MAX);
         // The hole itself was not among them.
+        let explained = covered.saturating_sub(1);
         self.heard.duplicates = match self.phase {
-            Phase::Recovery => self.heard.duplicates.saturating_sub(covered - 1),
+            Phase::Recovery => self.heard.duplicates.saturating_sub(explained),
             _ => 0,
         };
         self.heard.nxt_at_advance = judgement.nxt;

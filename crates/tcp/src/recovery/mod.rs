@@ -99,6 +99,8 @@ pub(crate) struct Delivery {
     pub(crate) original: bool,
     /// Without SACK: something resent was acknowledged sooner than its copy can have arrived.
     pub(crate) early: bool,
+    /// Without SACK: bytes that duplicates had told of before they were given up.
+    pub(crate) told: u64,
     /// SACK blocks told news.
     pub(crate) sacked: bool,
     /// A D-SACK came.
@@ -108,6 +110,12 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
+    /// `bytes` are no news: duplicates told of them.
+    fn discount(&mut self, bytes: u64) {
+        self.bytes -= bytes;
+        self.told += bytes;
+    }
+
     /// Whether SND.UNA moved.
     pub(crate) fn advanced(&self) -> bool {
         self.una > self.before
@@ -259,7 +267,7 @@ impl Recovery {
             if !known {
                 delivery.book(entry, acknowledged);
                 if told && entry.lost && !entry.again {
-                    delivery.bytes -= entry.len();
+                    delivery.discount(entry.len());
                 }
                 delivery.segments += entry.len().div_ceil(info.mss);
                 let early = rack::is_original(entry, info.at, least);
