@@ -117,13 +117,16 @@ pub(super) fn hole(plan: &Plan) -> Duration {
 /// The timeout after a handshake of which SYNs were lost on their way back: with timestamps the first
 /// measurement is of all of it, since the SYN-ACK repeats the time of the first SYN that came, and the
 /// timeout is three times as much (RFC 6298 2.2). The SYN that goes through is the first one after the
-/// faults, which is no later than the faults have lasted and a first timeout.
+/// faults, which is no later than the faults have lasted and a first timeout. Who defers to accept
+/// leaves the handshake open for that long.
 fn after_handshake(plan: &Plan) -> Duration {
     let able = |host: &&HostPlan| host.tcp.timestamps;
     if plan.hosts.iter().filter(able).count() < 2 {
         return Duration::ZERO;
     }
-    3 * (2 * plan.world.faults + Duration::from_secs(1) + round_trip(plan))
+    let defer = plan.flows.iter().filter_map(|flow| flow.defer).max();
+    let open = 2 * plan.world.faults + Duration::from_secs(1) + defer.unwrap_or_default();
+    3 * (open + round_trip(plan))
 }
 
 /// The conversations of a flow, one after the other, but for the rate of the wire.

@@ -124,6 +124,11 @@ impl Shared {
             .values()
             .filter_map(|note| self.estranged(note))
             .collect();
+        let haunted: Vec<_> = notes
+            .values()
+            .filter(|note| self.haunts(note, hosts))
+            .map(|note| (note.flow, note.stream.peer_addr()))
+            .collect();
         self.clients.get() + self.servers.get() == notes.len()
             && notes.values().all(|note| {
                 let flow = &self.plan.flows[note.flow];
@@ -133,11 +138,10 @@ impl Shared {
                 };
                 let idle = note.stream.info().in_flight == 0;
                 let unwatched = self.plan.hosts[host].tcp.keep_alive.is_none();
+                let haunted = haunted.contains(&(note.flow, client));
                 match estranged.contains(&(note.flow, client)) {
                     true => !idle || unwatched,
-                    false => {
-                        note.peer_gone.get() && idle && (unwatched || self.haunts(note, hosts))
-                    }
+                    false => note.peer_gone.get() && idle && (unwatched || haunted),
                 }
             })
     }
@@ -145,7 +149,7 @@ impl Shared {
     /// Whether a server's end may be one that a late ACK of a cookie opened once more after the end
     /// before was aborted, so that it lacks text which that one had acknowledged (RFC 4987 3.6). The
     /// client has nothing of it any more, its later text goes again and again behind the gap, and it
-    /// answers keep-alive until its user timeout, if it has one.
+    /// answers keep-alive until its user timeout, if it has one; and has its own keep-alive answered.
     fn haunts(&self, note: &Note, hosts: &[Host]) -> bool {
         let flow = &self.plan.flows[note.flow];
         note.again && excuse::sends_cookies(flow) && hosts[flow.from].tcp_count() > 0
