@@ -23,6 +23,12 @@ fn duplicates(script: &mut Script, count: usize, at: u64) {
     }
 }
 
+/// Bytes of text that left since this was last asked.
+fn bytes_sent(script: &mut Script) -> u64 {
+    let bytes: usize = script.sent().iter().map(|sent| sent.payload.len()).sum();
+    u64::try_from(bytes).expect("a few segments")
+}
+
 /// A copy cannot be acknowledged sooner than any round trip took: the original had been late, and
 /// the reduction is taken back.
 #[test]
@@ -227,7 +233,7 @@ fn a_long_repair_is_no_idle_time() {
     script.inject(". 1:1(0) ack 33001");
     script.inject(". 1:1(0) ack 34001");
     script.write(20_000);
-    let burst: usize = script.sent().iter().map(|sent| sent.payload.len()).sum();
+    let burst = bytes_sent(&mut script);
     assert!(burst > 10_000, "{burst}");
 }
 
@@ -262,12 +268,12 @@ fn an_ack_that_is_repeated_for_ever_pulls_one_flight() {
     let mut script = with_segments_out(10);
     script.write(60_000);
     duplicates(&mut script, 200, 1);
-    let bytes: usize = script.sent().iter().map(|sent| sent.payload.len()).sum();
+    let bytes = bytes_sent(&mut script);
     assert!(bytes <= 10_000, "{bytes}");
     script.after(ms(100));
     script.inject(". 1:1(0) ack 2001");
     duplicates(&mut script, 200, 2_001);
-    let bytes: usize = script.sent().iter().map(|sent| sent.payload.len()).sum();
+    let bytes = bytes_sent(&mut script);
     assert!((5_000..=20_000).contains(&bytes), "{bytes}");
 }
 
@@ -285,24 +291,20 @@ fn after_a_recovery_no_more_than_an_initial_window_leaves_at_once() {
         acknowledged += 1_000 * segments;
         script.inject(&format!(". 1:1(0) ack {acknowledged}"));
     }
-    let leaves = |script: &mut Script| -> u64 {
-        let bytes: usize = script.sent().iter().map(|sent| sent.payload.len()).sum();
-        u64::try_from(bytes).unwrap()
-    };
     script.write(60_000);
-    let flight = leaves(&mut script);
+    let flight = bytes_sent(&mut script);
     script.after(ms(100));
     duplicates(
         &mut script,
         usize::try_from(flight / 1_000).unwrap() - 1,
         acknowledged,
     );
-    let new = leaves(&mut script) - 1_000;
+    let new = bytes_sent(&mut script) - 1_000;
     let threshold = script.connection.info().slow_start_threshold;
     assert!(threshold > 20_000 && new > 5_000, "{threshold} {new}");
     script.after(ms(100));
     script.inject(&format!(". 1:1(0) ack {}", acknowledged + flight + new));
     script.write(60_000);
-    let burst = leaves(&mut script);
+    let burst = bytes_sent(&mut script);
     assert!((10_000..=11_000).contains(&burst), "{burst}");
 }

@@ -178,8 +178,8 @@ fn ghost(plan: &Plan, flow: &FlowPlan) -> Duration {
         return Duration::ZERO;
     }
     let tcp = &plan.hosts[flow.to].tcp;
-    let probe = tcp.keep_alive.unwrap_or_default() + tcp.keep_alive_interval;
-    plan.hosts[flow.from].tcp.time_wait + TIMEOUT_MAX.max(probe)
+    let probe = tcp.keep_alive.map(|idle| idle + tcp.keep_alive_interval);
+    plan.hosts[flow.from].tcp.time_wait + TIMEOUT_MAX.max(probe.unwrap_or_default())
 }
 
 /// What an application takes its time for.
