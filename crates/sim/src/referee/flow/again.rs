@@ -3,7 +3,9 @@
 use handfast_packet::cause::Cause;
 
 use super::Flow;
-use super::trace::{FIN, Line, RST, THEIR_ISN, Trace, line, seen, syn, text, text_of, with};
+use super::trace::{
+    FIN, Line, OUR_ISN, RST, THEIR_ISN, Trace, line, seen, syn, text, text_of, with,
+};
 
 /// A RST with this reason.
 fn reset(at: i64, cause: Cause) -> Line {
@@ -102,6 +104,96 @@ fn a_client_may_begin_again_with_the_same_number_after_both_fins() {
     trace.ok(line(1, 2));
     trace.ok(again);
     trace.breaks(line(1, 1), "ack-moved-back");
+}
+
+/// A SYN that comes twice before the handshake is over has two answers (RFC 9293 3.10.7.4). Where
+/// the device is slow, the second one, and the FIN that was formed before the peer's RST came, leave
+/// when the next SYN is there; or a late copy of the SYN, and then nobody can tell whether the second
+/// answer begins something. The handshake has to be over by then, and the next one has its own.
+#[test]
+fn a_second_syn_ack_and_the_fin_behind_it_may_leave_after_the_next_syn_came() {
+    const NEXT: u32 = THEIR_ISN + 9_000;
+    const NUMBER: u32 = OUR_ISN + 200;
+    let fin = with(line(1, 1), FIN);
+    for (open, copy, next) in [
+        (true, false, true),
+        (true, true, false),
+        (true, true, true),
+        (false, false, true),
+        (false, true, false),
+    ] {
+        let mut trace = Trace(Flow::new(536));
+        trace.take(syn());
+        trace.take(syn());
+        trace.ok(answer(1));
+        if open {
+            trace.take(line(1, 1));
+        }
+        trace.take(reset(1, Cause::Abort));
+        if copy {
+            trace.take(syn());
+        }
+        if next {
+            trace.0.received(&seen(&syn(), NEXT, NUMBER));
+        }
+        trace.ok(answer(1));
+        match open {
+            true => trace.ok(fin.clone()),
+            false => trace.breaks(fin.clone(), "text-before-handshake"),
+        }
+        if next {
+            let mut sent = |line: &Line| trace.0.sent(&seen(line, NUMBER, NEXT));
+            assert_eq!(sent(&answer(1)), Ok(()));
+            assert_eq!(sent(&fin).unwrap_err().rule, "text-before-handshake");
+        }
+    }
+}
+
+/// Nothing begins with the answer to a SYN that did not come since the RST: it and what is behind
+/// it are held against what the connection had said. Where that SYN came too, or may have been
+/// forgotten for another one, or the answer fits the text of another one, something may begin. A RST
+/// of our own, or both FINs, leave nothing behind.
+#[test]
+fn what_leaves_late_still_belongs_to_the_connection_that_is_over() {
+    let moved = Some("fin-moved");
+    let other = (THEIR_ISN + 9_000, 0);
+    for (syns, rule) in [
+        (vec![other], moved),
+        (vec![other, (THEIR_ISN, 0)], None),
+        (vec![other, (THEIR_ISN + 19_000, 0)], None),
+        (vec![(THEIR_ISN - 3, 5)], None),
+        (vec![(THEIR_ISN - 3, 2)], moved),
+    ] {
+        let mut trace = Trace(Flow::new(536));
+        trace.take(syn());
+        trace.ok(answer(1));
+        trace.take(syn());
+        trace.take(line(1, 1));
+        trace.ok(with(text(1, 1, 5), FIN));
+        trace.take(reset(1, Cause::Abort));
+        for (number, len) in syns {
+            let text = text_of(1, len);
+            let next = Line { text, ..syn() };
+            trace.0.received(&seen(&next, number, OUR_ISN));
+        }
+        trace.ok(answer(1));
+        assert_eq!(trace.send(with(text(1, 1, 3), FIN)), rule);
+    }
+    for resets in [false, true] {
+        let mut trace = Trace(Flow::new(536));
+        trace.take(syn());
+        trace.ok(answer(1));
+        trace.take(with(line(1, 1), FIN));
+        if resets {
+            trace.ok(reset(1, Cause::Abort));
+        } else {
+            trace.ok(with(line(1, 2), FIN));
+            trace.take(line(2, 2));
+        }
+        trace.take(syn());
+        trace.ok(answer(1));
+        trace.breaks(with(line(1, 1), FIN), "text-before-handshake");
+    }
 }
 
 /// An answer to what comes behind TIME-WAIT leaves before the last ACK, which waits: one such ACK,

@@ -93,6 +93,8 @@ struct Ours {
     cookie: bool,
     /// It went by them.
     by_cookie: bool,
+    /// Perhaps nothing began, and text of the connection before, which was open, leaves late.
+    unsure: bool,
     /// The furthest ACK and right edge that the host has sent.
     told: Option<Told>,
 }
@@ -134,6 +136,8 @@ struct Resets {
     /// ... and received a SYN since: what begins now may have the numbers of what is over, if the
     /// clock of sequence numbers (RFC 6528) has not moved.
     renewed: bool,
+    /// One of those SYNs may have been the one with which it had begun.
+    repeated: bool,
     /// A connection that had ended orderly, but not said its last words, when a segment behind it
     /// was answered with a reset.
     last_words: bool,
@@ -238,7 +242,9 @@ impl Flow {
 
     fn syn_received(&mut self, seen: &Seen<'_>) {
         if seen.ack().is_none() {
-            self.resets.renewed |= self.is_over();
+            let over = self.is_over();
+            self.resets.renewed |= over;
+            self.resets.repeated |= over && !self.is_of_another(seen);
             self.resets.syns = self.resets.syns.saturating_add(1);
         }
         let initial = seen.header.seq.0;
@@ -328,8 +334,10 @@ impl Flow {
                 if self.answers_pending(ack) {
                     self.theirs = self.pending.take();
                     self.begin(seen);
-                } else if !again || self.resets.renewed {
+                } else if !again {
                     self.begin(seen);
+                } else if self.resets.renewed {
+                    self.answered_again(seen, ack);
                 }
                 self.resets.syns = self.resets.syns.saturating_sub(1);
             }
@@ -359,6 +367,7 @@ impl Flow {
             urgent: 0,
             cookie: false,
             by_cookie: false,
+            unsure: false,
             told: None,
         });
         self.crowded = false;
@@ -366,6 +375,7 @@ impl Flow {
         self.resets.over = false;
         self.resets.ended = false;
         self.resets.renewed = false;
+        self.resets.repeated = false;
         self.resets.last_words = false;
         self.cookies.settled();
         self.begun += 1;
@@ -400,6 +410,36 @@ impl Flow {
                 ours.offers = offers;
                 ours.go_by(number, self.last_ack);
             }
+        }
+    }
+
+    /// Whether a SYN is another one than that with which the connection began.
+    fn is_of_another(&self, syn: &Seen<'_>) -> bool {
+        let theirs = self.theirs.as_ref();
+        theirs.is_some_and(|theirs| theirs.initial != syn.header.seq.0)
+    }
+
+    /// A SYN-ACK with the number of the last one leaves when that connection is over and a SYN came
+    /// since. Something begins with it, or it was formed before: a copy of the SYN that came during
+    /// the handshake is answered once more, and where a device is slow, that answer, and then text
+    /// and FIN of the connection, leave only after the peer's RST and its next SYN came. Behind a
+    /// RST or FIN of our own no old answer to a SYN can leave.
+    fn answered_again(&mut self, seen: &Seen<'_>, ack: u32) {
+        let open = self
+            .ours
+            .as_ref()
+            .is_some_and(|ours| ours.acknowledged >= 1);
+        let cut_off = open && !self.resets.over && !self.is_finished();
+        let earned = |syn: &Option<Theirs>| syn.as_ref().is_some_and(|syn| syn.earns(ack));
+        let old = cut_off && earned(&self.theirs);
+        // Nothing begins with the answer to a SYN that has not come since.
+        let others = self.resets.repeated || self.crowded || earned(&self.pending);
+        if old && !others {
+            return;
+        }
+        self.begin(seen);
+        if let Some(ours) = &mut self.ours {
+            ours.unsure = old;
         }
     }
 

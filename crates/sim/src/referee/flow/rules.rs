@@ -101,7 +101,9 @@ impl Flow {
         }
         // A SYN that waited inside of the host while the RST waited on the way out is taken next.
         let gone = self.resets.over || self.resets.ended;
-        self.resets.renewed |= gone && self.resets.syns > 0;
+        let waits = gone && self.resets.syns > 0;
+        self.resets.renewed |= waits;
+        self.resets.repeated |= waits;
         Ok(())
     }
 
@@ -218,7 +220,7 @@ fn judge_urgent(ours: &mut Ours, start: i64, seen: &Seen<'_>) -> Result<(), Brok
 /// No text before the handshake is over, but with Fast Open (RFC 9293 3.10.7, RFC 7413).
 fn judge_early_text(ours: &Ours, theirs: &Theirs, seen: &Seen<'_>) -> Result<(), Broken> {
     let opening = ours.acknowledged < 1 && !seen.has(TcpFlags::SYN);
-    if opening && seen.len() > 0 && !theirs.early {
+    if opening && seen.len() > 0 && !theirs.early && !ours.unsure {
         return broken("text-before-handshake", format!("{} bytes", seen.len()));
     }
     Ok(())
