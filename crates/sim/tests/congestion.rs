@@ -274,3 +274,26 @@ fn heavy_losses_slow_everybody_down_rfc_9743() {
         assert!(info.timeouts > 0, "{congestion:?}: {info:?}");
     }
 }
+
+/// When a copy arrives, about ten segments are late by up to 25 ms. Their timestamps are older than
+/// the clock was when the copy left: if the copy showed that clock, PAWS (RFC 7323 5.3) would drop
+/// them, and their copies would do the same to the next ten.
+#[test]
+fn the_copy_of_a_lost_segment_costs_none_that_is_late() {
+    let spec = "out.rate=100mbit,out.queue=400KB,delay=50ms,out.reorder=5%:25ms";
+    for sack in [true, false] {
+        let [without, with] = [false, true].map(|timestamps| {
+            let config = tcp::Config {
+                timestamps,
+                sack,
+                ..config(Algorithm::Cubic)
+            };
+            let (_, info) = upload(config, spec, 20_000_000);
+            info.retransmissions
+        });
+        // The losses of slow start are the same for both.
+        assert!(without > 100, "{without}");
+        let what = format!("SACK {sack}: {with}, without timestamps {without}");
+        assert!(4 * with <= 5 * without, "{what}");
+    }
+}

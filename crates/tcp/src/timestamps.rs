@@ -16,6 +16,10 @@ pub(crate) struct TimestampState {
     offset: u32,
     recent: u32,
     recent_at: Instant,
+    /// TSval of what was last sent again.
+    again: u32,
+    /// By how many milliseconds that was behind the clock.
+    lag: u32,
 }
 
 /// Our timestamp clock: milliseconds plus a secret offset.
@@ -29,12 +33,19 @@ pub(crate) fn is_older(a: u32, b: u32) -> bool {
     a != b && b.wrapping_sub(a) <= u32::MAX / 2
 }
 
+/// The later of two on the circle.
+fn later(a: u32, b: u32) -> u32 {
+    if is_older(a, b) { b } else { a }
+}
+
 impl TimestampState {
     pub(crate) fn new(offset: u32, first: Timestamps, now: Instant) -> Self {
         Self {
             offset,
             recent: first.value,
             recent_at: now,
+            again: clock(now, offset),
+            lag: 0,
         }
     }
 
@@ -57,6 +68,41 @@ impl TimestampState {
             value: clock(now, self.offset),
             echo: self.recent,
         }
+    }
+
+    /// The option for text that left at `sent_at` and leaves again `now`, on a path where a segment
+    /// may be `lateness` behind its time.
+    ///
+    /// The copy that fills a hole becomes the peer's TS.Recent, and PAWS (RFC 7323 5.3 R1) has it
+    /// drop whatever left before that copy and arrives after it. So the copy stays that much behind
+    /// the clock. It is never older than a copy before it, which may be TS.Recent already, and younger
+    /// than its original, from which Eifel (RFC 3522) has to tell it.
+    pub(crate) fn option_again(
+        &mut self,
+        now: Instant,
+        sent_at: Instant,
+        lateness: Duration,
+    ) -> Timestamps {
+        let present = self.option(now);
+        let behind = u32::try_from(lateness.as_nanos().div_ceil(1_000_000)).unwrap_or(0);
+        let late = present.value.wrapping_sub(behind);
+        let original = clock(sent_at, self.offset);
+        let value = later(later(late, original.wrapping_add(1)), self.again);
+        // In the millisecond of its original it has no other time than that.
+        let value = if is_older(value, present.value) {
+            value
+        } else {
+            present.value
+        };
+        self.again = value;
+        self.lag = present.value.wrapping_sub(value);
+        Timestamps { value, ..present }
+    }
+
+    /// How far the timestamp of what was last sent again was behind the clock: an echo of it counts
+    /// so much too long.
+    pub(crate) fn lag(&self) -> Duration {
+        Duration::from_millis(u64::from(self.lag))
     }
 
     /// The time since we sent the timestamp that is echoed here; `None` when the echo cannot be
@@ -102,6 +148,35 @@ mod tests {
         assert!(state.is_stale(99, Instant::from_secs(10)));
         assert!(!state.is_stale(100, Instant::from_secs(10)));
         assert!(!state.is_stale(99, Instant::from_secs(24 * 86_400)));
+    }
+
+    /// What leaves again at 1,000 ms, but for the last row: at 1,010.
+    #[test]
+    fn a_copy_is_dated_back_by_what_a_segment_may_be_late() {
+        let mut state = TimestampState::new(0, Timestamps::default(), Instant::ZERO);
+        for (what, now, sent_at, lateness, value, lag) in [
+            ("never younger than the clock", 1_000, 1_000, 25, 1_000, 0),
+            ("order is kept on this path", 1_000, 900, 0, 1_000, 0),
+        ] {
+            let mut state = state;
+            let dated = copy(&mut state, now, sent_at, lateness);
+            assert_eq!(dated, (value, lag), "{what}");
+        }
+        for (what, now, sent_at, lateness, value, lag) in [
+            ("younger than its original", 1_000, 900, 200, 901, 99),
+            ("as late as a segment may be", 1_000, 900, 25, 975, 25),
+            ("not older than the copy before", 1_010, 900, 80, 975, 35),
+        ] {
+            let dated = copy(&mut state, now, sent_at, lateness);
+            assert_eq!(dated, (value, lag), "{what}");
+        }
+    }
+
+    fn copy(state: &mut TimestampState, now: u64, sent_at: u64, lateness: u64) -> (u32, u64) {
+        let [now, sent_at] = [now, sent_at].map(Instant::from_millis);
+        let dated = state.option_again(now, sent_at, Duration::from_millis(lateness));
+        let lag = u64::try_from(state.lag().as_millis()).expect("a few milliseconds");
+        (dated.value, lag)
     }
 
     #[test]

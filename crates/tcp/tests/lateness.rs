@@ -96,3 +96,21 @@ fn patience_sends_no_more_than_limited_transmit() {
         assert!(out <= window + 2_000, "{out} out, window {window}");
     }
 }
+
+/// PAWS (RFC 7323 5.3) would have the peer drop what left before a copy and arrives behind it, so
+/// that a copy says that it left as much earlier as a segment may be late here. The round trip that
+/// its echo tells is as much shorter.
+#[test]
+fn a_copy_on_a_path_that_reorders_is_dated_back() {
+    let mut script = late();
+    script.inject(". 1:1(0) ack 10001 <TS val 1001 ecr 100100>");
+    script.write(10_000);
+    script.expect_bytes(10_001, 20_001);
+    script.after(ms(100));
+    duplicates(&mut script, 10_001, 100_200, 5);
+    script.expect_after(ms(25), ". 10001:11001(1000) ack 1 <TS val 100300 ecr 1001>");
+    script.after(ms(100));
+    let before = script.connection.info().srtt;
+    script.inject(". 1:1(0) ack 12001 <TS val 1001 ecr 100300>");
+    assert_eq!(script.connection.info().srtt, before);
+}

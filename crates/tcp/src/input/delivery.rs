@@ -234,7 +234,10 @@ impl Connection {
             self.rtt.reset_backoff();
             return None;
         }
+        // The echo is that of a copy, which was dated back.
+        let least = self.recovery.min_rtt().unwrap_or_default();
         let sample = state.elapsed(theirs.echo, at)?;
+        let sample = sample.saturating_sub(state.lag()).max(least);
         self.rtt.sample(sample);
         Some(sample)
     }
@@ -255,7 +258,7 @@ impl Connection {
         // SACKed data that left before the head was last sent says nothing against the head.
         let sacked_before_head = self
             .recovery
-            .first_sent_at()
+            .sent_at(self.snd.una)
             .zip(delivery.latest_sacked)
             .is_some_and(|(head, sacked)| sacked < head);
         if delivery.advanced() || sacked_before_head {

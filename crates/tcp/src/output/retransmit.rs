@@ -126,7 +126,7 @@ impl Connection {
         // No later than the retransmission timer would fire, which may have been started anew
         // since the head was sent.
         let running = [Timer::Retransmit, Timer::TailLossProbe].map(|timer| self.timers.at(timer));
-        let latest = match self.recovery.first_sent_at() {
+        let latest = match self.recovery.sent_at(self.snd.una) {
             Some(sent_at) if !advanced => running
                 .into_iter()
                 .flatten()

@@ -78,6 +78,9 @@ impl Connection {
         let complete = payload.len() == whole;
         let push = !payload.is_empty() && at + payload.len() as u64 == self.snd.buffer.end();
         let mut transmit = self.bare(at, cx.now, cause);
+        if at < self.snd.nxt {
+            self.date_again(at, cx.now, &mut transmit);
+        }
         if fin && complete {
             transmit.control = Control::Fin;
         }
@@ -144,6 +147,16 @@ impl Connection {
             SACK_BLOCKS_MAX
         };
         self.acks.sack_blocks(&self.rcv, room - fewer, for_text)
+    }
+
+    /// What leaves again may not make the peer drop what is still on its way: see
+    /// [`TimestampState::option_again`](crate::timestamps::TimestampState::option_again).
+    fn date_again(&mut self, at: Offset, now: Instant, transmit: &mut Transmit) {
+        let lateness = self.recovery.lateness(self.rtt.srtt());
+        let sent_at = self.recovery.sent_at(at);
+        if let (Some(state), Some(sent_at)) = (&mut self.timestamps, sent_at) {
+            transmit.options.timestamps = Some(state.option_again(now, sent_at, lateness));
+        }
     }
 
     /// A segment that carries nothing but our numbers, our window and our timestamp.

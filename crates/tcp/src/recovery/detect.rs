@@ -55,6 +55,16 @@ impl Recovery {
         again
     }
 
+    /// How far behind its time a segment may arrive on this path: not at all, as far as we know,
+    /// where none ever did.
+    pub(crate) fn lateness(&self, srtt: Option<Duration>) -> Duration {
+        if !self.rack.reordering_seen {
+            return Duration::ZERO;
+        }
+        let least = self.least.get().unwrap_or_default();
+        self.rack.window(false, least, srtt.unwrap_or_default())
+    }
+
     /// RFC 8985 6.2 step 4.
     fn reordering_window(&self, look: &Look) -> Duration {
         let sacked = self.ledger.sacked_bytes().div_ceil(look.mss);

@@ -526,9 +526,10 @@ impl Recovery {
         self.reorder_deadline
     }
 
-    /// When the oldest outstanding segment was last sent.
-    pub(crate) fn first_sent_at(&self) -> Option<Instant> {
-        self.ledger.first().map(|first| first.sent_at())
+    /// When what is out at `at` was last sent.
+    pub(crate) fn sent_at(&self, at: Offset) -> Option<Instant> {
+        let entry = self.ledger.get(at).filter(|entry| entry.start <= at)?;
+        Some(entry.sent_at())
     }
 
     /// Segments of `mss` bytes that are out.

@@ -10,6 +10,7 @@ mod cookies;
 mod ranges;
 mod rules;
 mod seq;
+mod stamps;
 mod text;
 
 use std::collections::VecDeque;
@@ -88,6 +89,8 @@ struct Ours {
     text: FirstCopy,
     /// The latest TSval and TSecr that were sent.
     timestamps: Option<(u32, u32)>,
+    /// The latest TSval of text that left again.
+    again: Option<u32>,
     urgent: i64,
     /// The latest SYN-ACK was a cookie: its numbers are known only once the host goes by them.
     cookie: bool,
@@ -364,6 +367,7 @@ impl Flow {
             fin: None,
             text: FirstCopy::default(),
             timestamps: None,
+            again: None,
             urgent: 0,
             cookie: false,
             by_cookie: false,

@@ -3,8 +3,8 @@
 use handfast_packet::cause::Cause;
 use handfast_packet::tcp::{SackBlock, TcpFlags};
 
-use super::seq::{is_older, position};
-use super::{Broken, Flow, Moment, Offers, Ours, Theirs, Told};
+use super::seq::position;
+use super::{Broken, Flow, Moment, Offers, Ours, Theirs, Told, stamps};
 use crate::referee::segment::Seen;
 
 /// Most segments without text that may leave one connection at one moment for which nothing was
@@ -19,7 +19,7 @@ const TEXT_LEAST: usize = 48;
 /// Answers that may still be on their way out when a connection is reset.
 const ANSWERS_UNDER_WAY: u32 = 4;
 
-fn broken<T>(rule: &'static str, detail: String) -> Result<T, Broken> {
+pub(super) fn broken<T>(rule: &'static str, detail: String) -> Result<T, Broken> {
     Err(Broken { rule, detail })
 }
 
@@ -123,8 +123,8 @@ impl Flow {
         };
         judge_early_text(ours, theirs, seen)?;
         judge_size(theirs, self.default_mss, seen)?;
+        stamps::judge(ours, theirs, seen)?;
         judge_text(ours, seen)?;
-        judge_timestamps(ours, theirs, seen)?;
         let Some(ack) = seen.ack() else {
             return match seen.has(TcpFlags::SYN) {
                 true => Ok(()),
@@ -242,76 +242,6 @@ fn judge_size(theirs: &Theirs, default: u16, seen: &Seen<'_>) -> Result<(), Brok
         return broken("larger-than-mss", detail);
     }
     Ok(())
-}
-
-/// Timestamps where they were agreed upon and nowhere else; neither goes back, and only what was
-/// received is echoed (RFC 7323 3.2, 4.3).
-fn judge_timestamps(ours: &mut Ours, theirs: &Theirs, seen: &Seen<'_>) -> Result<(), Broken> {
-    let agreed = ours.offers.timestamps && theirs.offers.timestamps;
-    let syn = seen.has(TcpFlags::SYN);
-    let Some(now) = seen.header.options.timestamps else {
-        if agreed && !syn && !theirs.mixed {
-            return broken("timestamps-missing", format!("seq {}", seen.header.seq));
-        }
-        return Ok(());
-    };
-    if !agreed && !syn {
-        return broken("timestamps-not-agreed", format!("{now:?}"));
-    }
-    if seen.cause == Cause::SynCookie {
-        // Its low bits tell options (RFC 4987 3.6); it is no clock.
-        return Ok(());
-    }
-    if let Some((value, echo)) = ours.timestamps {
-        if is_older(now.value, value) {
-            return broken(
-                "timestamp-went-back",
-                format!("{} after {value}", now.value),
-            );
-        }
-        // TIME-WAIT may answer before the last words of the connection itself leave.
-        if seen.cause == Cause::TimeWaitAck {
-            return Ok(());
-        }
-        let back = is_older(now.echo, echo) && !goes_round(theirs, echo, now.echo);
-        if back && seen.ack().is_some() {
-            return broken("echo-went-back", format!("{} after {echo}", now.echo));
-        }
-        if now.echo == echo {
-            ours.timestamps = Some((now.value, echo));
-            return Ok(());
-        }
-    }
-    if seen.ack().is_none() {
-        return Ok(());
-    }
-    let received = theirs
-        .timestamps
-        .iter()
-        .rev()
-        .any(|&value| value == now.echo);
-    if !received && !theirs.forgotten && !theirs.unknown {
-        return broken(
-            "echo-of-nothing",
-            format!("{} was never received", now.echo),
-        );
-    }
-    ours.timestamps = Some((now.value, now.echo));
-    Ok(())
-}
-
-/// Whether the peer's own timestamps lead from `from` to `to` in steps that each go forward: what
-/// was received in between, and not echoed, may lie far ahead.
-fn goes_round(theirs: &Theirs, from: u32, to: u32) -> bool {
-    let since = theirs.timestamps.iter().skip_while(|&&value| value != from);
-    let mut reached = Vec::new();
-    for &value in since {
-        let forward = |&before: &u32| !is_older(value, before);
-        if reached.is_empty() || reached.iter().any(forward) {
-            reached.push(value);
-        }
-    }
-    reached.contains(&to)
 }
 
 /// ACK and right edge never move left, and only what was received is acknowledged (RFC 9293 3.4,

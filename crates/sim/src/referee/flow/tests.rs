@@ -1,7 +1,5 @@
 //! For each rule a trace that keeps it and one that breaks it.
 
-use handfast_packet::tcp::Timestamps;
-
 use super::trace::*;
 use super::*;
 
@@ -220,64 +218,6 @@ fn sack_blocks_name_what_arrived() {
     let mut trace = Trace::plain();
     trace.take(text(201, 1, 100));
     trace.breaks(sacked(line(1, 1), &[(201, 301)]), "sack-not-agreed");
-}
-
-#[test]
-fn timestamps_are_agreed_upon_and_go_forward() {
-    let timestamps = |value, echo| TcpOptions {
-        timestamps: Some(Timestamps { value, echo }),
-        mss: Some(500),
-        ..TcpOptions::default()
-    };
-    let open = || {
-        let mut trace = Trace(Flow::new(536));
-        trace.ok(Line {
-            options: timestamps(u32::MAX, 0),
-            ..syn()
-        });
-        trace.take(Line {
-            ack: Some(1),
-            options: timestamps(50, u32::MAX),
-            ..syn()
-        });
-        trace.ok(stamped(line(1, 1), 3, 50));
-        trace
-    };
-    let mut trace = open();
-    trace.take(stamped(line(1, 1), 52, 3));
-    trace.take(stamped(line(1, 1), 55, 3));
-    trace.ok(stamped(line(1, 1), 3, 50));
-    trace.ok(stamped(line(1, 1), 4, 52));
-    trace.breaks(stamped(line(1, 1), 3, 52), "timestamp-went-back");
-    trace.breaks(stamped(line(1, 1), 5, 50), "echo-went-back");
-    trace.breaks(stamped(line(1, 1), 5, 54), "echo-of-nothing");
-    trace.breaks(line(1, 1), "timestamps-missing");
-    trace.ok(stamped(line(1, 1), 5, 55));
-    Trace::plain().breaks(stamped(line(1, 1), 1, 1), "timestamps-not-agreed");
-}
-
-#[test]
-fn an_echo_may_go_round_the_circle_where_the_peer_did() {
-    let open = || {
-        let mut trace = Trace(Flow::new(536));
-        trace.ok(stamped(syn(), 1, 0));
-        trace.take(Line {
-            ack: Some(1),
-            ..stamped(syn(), 1_000, 1)
-        });
-        trace.take(stamped(line(1, 1), 50, 1));
-        trace.take(stamped(line(1, 1), 2_000_000_000, 1));
-        trace.ok(stamped(line(1, 1), 2, 2_000_000_000));
-        trace
-    };
-    let mut trace = open();
-    trace.take(stamped(line(1, 1), 50, 1));
-    trace.breaks(stamped(line(1, 1), 3, 50), "echo-went-back");
-    let mut trace = open();
-    for value in [3_000_000_000, 4_200_000_000, 50] {
-        trace.take(stamped(line(1, 1), value, 1));
-    }
-    trace.ok(stamped(line(1, 1), 3, 50));
 }
 
 #[test]
