@@ -2,6 +2,9 @@
 //! answered, so that the window arrives at the new threshold by the end, without a burst and
 //! without a pause.
 
+/// Segments that leave at once into a network that is empty (RFC 6928).
+const FIRST: u64 = 10;
+
 /// One reduction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prr {
@@ -15,6 +18,8 @@ pub(crate) struct Prr {
     sent: u64,
     /// cwnd as of the last ACK.
     window: u64,
+    /// Everything was given up, and what leaves is found out anew.
+    anew: bool,
 }
 
 /// What one ACK tells; bytes.
@@ -37,14 +42,17 @@ impl Prr {
             delivered: 0,
             sent: 0,
             window: target,
+            anew: false,
         }
     }
 
-    /// What was delivered and sent so far allows nothing more: the way is empty, and fills as ACKs
-    /// come.
+    /// The flight was given up: what was delivered and sent so far allows nothing more, and the
+    /// network may be empty, if the peer's window let nothing new go. So it fills as in slow start, to
+    /// half of the target: copies of what the peer held go uncounted once an ACK has passed them.
     pub(crate) fn begin_anew(&mut self) {
         self.delivered = 0;
         self.sent = 0;
+        self.anew = true;
     }
 
     /// An ACK came in. Amounts are rounded up to whole segments of `mss`, as nothing smaller is
@@ -54,6 +62,7 @@ impl Prr {
             return;
         }
         self.delivered += ack.bytes;
+        let fills = self.anew && ack.in_flight < self.target / 2;
         let allowance = if ack.in_flight > self.target {
             // The proportional part: one byte out for each target / flight delivered.
             let share = u128::from(self.delivered) * u128::from(self.target);
@@ -63,11 +72,16 @@ impl Prr {
         } else {
             // Below the target: as much as was delivered, one more when that is safe.
             let owed = self.delivered.saturating_sub(self.sent).max(ack.bytes);
-            let owed = owed.div_ceil(mss) * mss + if ack.safe { mss } else { 0 };
+            let grows = ack.safe || (fills && ack.bytes > 0);
+            let owed = owed.div_ceil(mss) * mss + if grows { mss } else { 0 };
             owed.min(self.target - ack.in_flight)
         };
         // The first retransmission always leaves.
-        let least = if self.sent == 0 { mss } else { 0 };
+        let least = match (self.sent, fills) {
+            (0, true) => FIRST * mss,
+            (0, false) => mss,
+            _ => 0,
+        };
         // The target may stem from a time when segments were smaller.
         self.window = (ack.in_flight + allowance.max(least)).max(mss);
     }
@@ -85,6 +99,8 @@ impl Prr {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -129,6 +145,37 @@ mod tests {
             MSS,
         );
         assert_eq!(prr.window(), 51 * MSS);
+    }
+
+    /// Each segment that arrives lets two go, whether SND.UNA moves or not, until half of the target
+    /// is out; then as many as arrive.
+    #[test]
+    fn an_empty_network_fills_as_in_slow_start() {
+        let mut prr = Prr::new(100 * MSS, 140 * MSS);
+        prr.begin_anew();
+        let (mut in_flight, mut rounds) = (0, Vec::new());
+        let mut arrives = 0;
+        for _ in 0..6 {
+            let mut sent = 0;
+            for _ in 0..arrives.max(1) {
+                let bytes = MSS.min(in_flight);
+                in_flight -= bytes;
+                let ack = Delivered {
+                    bytes,
+                    in_flight,
+                    safe: false,
+                };
+                prr.on_ack(&ack, MSS);
+                while prr.window() >= in_flight + MSS {
+                    prr.on_sent(MSS);
+                    in_flight += MSS;
+                    sent += 1;
+                }
+            }
+            rounds.push(sent);
+            arrives = sent;
+        }
+        assert_eq!(rounds, [10, 20, 40, 51, 51, 51]);
     }
 
     #[test]
