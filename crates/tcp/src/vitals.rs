@@ -24,6 +24,11 @@ pub struct Vitals {
     /// How often [`Vitals::in_flight`] was counted anew, and became more without anything sent: after
     /// a timeout, or because losses turned out to be none.
     pub recounts: u64,
+    /// What the peer holds beyond a hole by the duplicate ACKs that count, whether it is left out of
+    /// [`Vitals::in_flight`] yet or not.
+    pub told: u64,
+    /// Duplicate ACKs that came (RFC 5681 section 2).
+    pub duplicates: u64,
     /// All text that was sent, copies included.
     pub sent: u64,
     /// Text that was acknowledged.
@@ -46,6 +51,8 @@ impl Connection {
             congestion_window: self.congestion_window(),
             mss: self.snd.mss,
             recounts: self.recovery.recounts(),
+            told: self.recovery.told(u64::from(self.snd.mss)),
+            duplicates: self.info.duplicate_acks,
             sent: self.tally.bytes_sent,
             acknowledged: self.info.bytes_acked,
             timer: self.next_timeout(),

@@ -151,16 +151,25 @@ fn roof(vitals: &Vitals, before: Option<&Seen>) -> u64 {
     };
     // In between it may have grown by what was acknowledged, and have been reduced since.
     let grown = before.congestion_window + (vitals.acknowledged - before.acknowledged);
-    // What counted as lost or arrived may count as under way again, whether there is room or not.
-    let again = match vitals.recounts > before.recounts {
-        true => before.outstanding.saturating_sub(before.in_flight),
-        false => 0,
+    let grown = vitals.congestion_window.max(grown);
+    let window = match vitals.recounts > before.recounts {
+        true => grown + restated(vitals, before),
+        false => grown,
     };
-    let window = vitals.congestion_window.max(grown) + again;
     match before.in_flight > before.congestion_window {
         true => window.max(*roof),
         false => window,
     }
+}
+
+/// What counted as lost or arrived may count as under way again, whether there is room or not: what
+/// did at the last look, or would have in a recovery, which believes all duplicates, and what further
+/// ones have told since. Each of them let a segment go.
+fn restated(vitals: &Vitals, before: &Vitals) -> u64 {
+    let counted = before.outstanding.saturating_sub(before.in_flight);
+    let since = vitals.duplicates - before.duplicates;
+    let mss = u64::from(vitals.mss.max(before.mss));
+    counted.max(before.told) + since * mss
 }
 
 /// What was sent since the last look fits into the congestion window (RFC 5681 section 3). The
@@ -198,6 +207,8 @@ mod tests {
             congestion_window: 10_000,
             mss: 1_000,
             recounts: 0,
+            told: 0,
+            duplicates: 0,
             sent: 0,
             acknowledged: 0,
             timer: None,
@@ -352,6 +363,33 @@ mod tests {
             broken,
             "no more than what was out before"
         );
+    }
+
+    /// Without SACK each duplicate lets a segment go, and the end of a recovery forgets them.
+    #[test]
+    fn what_left_for_duplicates_that_are_forgotten_was_allowed() {
+        let timer = Some(Instant::from_millis(20));
+        // Before the recovery two duplicates count.
+        let full = Vitals {
+            outstanding: 12_000,
+            in_flight: 10_000,
+            told: 4_000,
+            timer,
+            ..vitals()
+        };
+        let after = |duplicates, recounts| Vitals {
+            outstanding: 19_000,
+            in_flight: 19_000,
+            sent: 9_000,
+            duplicates,
+            recounts,
+            ..full
+        };
+        let rule = |second| rule(full, second, &tables());
+        assert_eq!(rule(after(2, 1)), None);
+        let broken = Some("beyond-the-congestion-window");
+        assert_eq!(rule(after(1, 1)), broken, "more than arrived");
+        assert_eq!(rule(after(2, 0)), broken, "nothing was forgotten");
     }
 
     #[test]

@@ -142,6 +142,11 @@ impl Recovery {
         self.heard.partial_acks += u32::from(hole);
     }
 
+    /// Bytes that the peer holds by its duplicates.
+    pub(crate) fn told(&self, mss: u64) -> u64 {
+        u64::from(self.heard.duplicates) * mss
+    }
+
     /// RFC 6582: the third duplicate loses the first segment, and each partial ACK the next.
     pub(super) fn lose_by_duplicates(&mut self, look: &Look) {
         let (Some(since), Some(first)) = (self.heard.hole_since, self.ledger.first()) else {
