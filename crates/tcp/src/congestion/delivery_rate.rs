@@ -14,6 +14,8 @@ use super::arithmetic::mul_div;
 use super::message::{Lost, RateSample};
 
 const SECOND: u64 = 1_000_000_000;
+/// No sample counts as shorter.
+const SHORTEST: Duration = Duration::from_micros(1);
 
 /// What is remembered of one segment from the time when it left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -142,8 +144,11 @@ impl DeliveryRate {
         let acknowledging = self.delivered_at - newest.delivered_at;
         let interval = sending.max(acknowledging);
         let delivered = self.delivered - newest.delivered;
+        // Where the clock stood still all the while the path is faster than it can tell; without this
+        // only what waited for a timer would be measured there.
+        let interval = interval.max(SHORTEST);
         let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
-        let long = nanos > 0 && min_rtt.is_none_or(|min_rtt| interval >= min_rtt);
+        let long = min_rtt.is_none_or(|min_rtt| interval >= min_rtt);
         Some(RateSample {
             rate: if measures && long {
                 mul_div(delivered, SECOND, nanos)
@@ -189,6 +194,15 @@ mod tests {
         let sample = rate.sample(None).unwrap();
         assert_eq!(figures(sample), (100, 1_000, 10_000, false));
         assert_eq!(rate.sample(None), None);
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_measures_a_fast_path() {
+        let mut rate = DeliveryRate::default();
+        let stamp = rate.stamp(ms(0), 0, 1_000);
+        rate.on_delivered(stamp, 1_000, ms(0));
+        let sample = rate.sample(Some(Duration::ZERO)).unwrap();
+        assert_eq!(figures(sample), (0, 1_000, 1_000_000_000, false));
     }
 
     /// Four segments leave at once; the path passes one each 10 ms.
