@@ -9,15 +9,18 @@ use handfast::{FastOpenConnect, Overflow, SynCookies};
 use super::bound;
 use super::plan::{End, FlowPlan, HostPlan, Plan};
 
-/// A failure that nobody asked for, when `kind` is one on a side of `flow`.
-pub(super) fn is_excused(plan: &Plan, flow: &FlowPlan, kind: ErrorKind) -> bool {
+/// A failure that nobody asked for, when `kind` is one on a side of `flow`: its server's, or its
+/// client's.
+pub(super) fn is_excused(plan: &Plan, flow: &FlowPlan, server: bool, kind: ErrorKind) -> bool {
     let gives_up = is_impatient(plan, flow);
     match kind {
         // A server that was let in early may have ended before the rest of the handshake.
         ErrorKind::ConnectionRefused => {
             !flow.open || (flow.early.is_some() && (is_cut(flow) || gives_up))
         }
-        ErrorKind::TimedOut => gives_up || is_estranged(plan, flow),
+        ErrorKind::TimedOut => {
+            gives_up || is_estranged(plan, flow) || (server && is_unheard(plan, flow))
+        }
         ErrorKind::HostUnreachable => is_lossy(plan, flow),
         ErrorKind::ConnectionReset
         | ErrorKind::NotConnected
@@ -39,9 +42,12 @@ pub(super) fn is_excused(plan: &Plan, flow: &FlowPlan, kind: ErrorKind) -> bool 
 
 /// Whether a side of some flow may fail without an application that wants it.
 pub(super) fn is_lenient(plan: &Plan) -> bool {
-    plan.flows
-        .iter()
-        .any(|flow| is_impatient(plan, flow) || is_shut_out(plan, flow) || is_forgotten(plan, flow))
+    plan.flows.iter().any(|flow| {
+        is_impatient(plan, flow)
+            || is_shut_out(plan, flow)
+            || is_forgotten(plan, flow)
+            || is_unheard(plan, flow)
+    })
 }
 
 /// The two hosts of a flow.
@@ -80,6 +86,19 @@ pub(super) fn sends_cookies(flow: &FlowPlan) -> bool {
 fn is_estranged(plan: &Plan, flow: &FlowPlan) -> bool {
     let again = flow.repeat > 1 && plan.hosts[flow.from].ports < 100;
     again && sends_cookies(flow) && is_lossy(plan, flow)
+}
+
+/// The server may have an application since the SYN (Fast Open, RFC 7413 4.2.2), which is told when
+/// all its SYN-ACKs were in vain. The waits between them double from a second on, so the last one
+/// leaves 2^retries - 1 seconds after the first. One that leaves after the faults is answered.
+fn is_unheard(plan: &Plan, flow: &FlowPlan) -> bool {
+    let early = flow.early.is_some() && flow.fast_open != FastOpenConnect::Off;
+    let Some(retries) = plan.hosts[flow.to].tcp.syn_ack_retries else {
+        return false;
+    };
+    let last = Duration::from_secs((1 << retries.min(10)) - 1);
+    let late = bound::round_trip(plan) + bound::turns(plan);
+    early && is_lossy(plan, flow) && last < plan.world.faults + late
 }
 
 /// The server may have forgotten a client that believes to be connected.
@@ -133,4 +152,54 @@ fn is_lossy(plan: &Plan, flow: &FlowPlan) -> bool {
     ends(plan, flow)
         .iter()
         .any(|host| FAULTS.iter().any(|fault| host.link.contains(fault)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a side may time out, in a world with these faults and this flow.
+    fn may_time_out(server: bool, faults: &str, host: &str, flow: &str) -> bool {
+        let text = format!("world faults={faults}\nhost\nhost {host}\nflow {flow}");
+        let plan: Plan = text.parse().unwrap();
+        is_excused(&plan, &plan.flows[0], server, ErrorKind::TimedOut)
+    }
+
+    #[test]
+    fn who_was_let_in_early_may_time_out_when_every_syn_ack_may_be_lost() {
+        let (link, early) = ("link=out.loss=1%", "fast_open=now early=1");
+        for (retries, faults, excused) in [
+            (1, "1100ms", true),
+            (1, "500ms", false),
+            (2, "3100ms", true),
+            (2, "2500ms", false),
+            (5, "20s", false),
+        ] {
+            let host = format!("{link} tcp.syn_ack_retries={retries}");
+            let found = may_time_out(true, faults, &host, early);
+            assert_eq!(found, excused, "{retries} {faults}");
+        }
+    }
+
+    #[test]
+    fn nobody_else_may_time_out_when_every_syn_ack_may_be_lost() {
+        let (host, early) = (
+            "link=out.loss=1% tcp.syn_ack_retries=1",
+            "fast_open=now early=1",
+        );
+        assert!(may_time_out(true, "2s", host, early));
+        for (server, host, flow) in [
+            (false, host, early),
+            (true, host, "fast_open=now"),
+            (true, host, "early=1"),
+            (true, "tcp.syn_ack_retries=1", early),
+            (true, "link=out.loss=1%", early),
+            (true, "link=out.loss=1% tcp.syn_ack_retries=none", early),
+        ] {
+            assert!(
+                !may_time_out(server, "2s", host, flow),
+                "{server} {host} {flow}"
+            );
+        }
+    }
 }

@@ -212,7 +212,7 @@ impl Shared {
         let kind = error.kind();
         let mut statistics = self.statistics.borrow_mut();
         *statistics.failures.entry(kind).or_default() += 1;
-        if !excuse::is_excused(&self.plan, &self.plan.flows[flow], kind) {
+        if !excuse::is_excused(&self.plan, &self.plan.flows[flow], who == SERVER, kind) {
             self.failure.borrow_mut().get_or_insert_with(|| Failure {
                 kind: FailureKind::Unexcused(kind),
                 text: format!("the {who} of flow {flow}: {error}"),
