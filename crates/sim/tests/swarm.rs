@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
+use std::time::Duration;
 
 use handfast::{EthernetAddress, Instant};
 use handfast_device::Device;
@@ -151,6 +152,25 @@ fn a_failure_without_an_excuse_is_found() {
     let failure = run_between(&plan, |_| None, tampered).failure.unwrap();
     let refused = FailureKind::Unexcused(io::ErrorKind::ConnectionRefused);
     assert_eq!(failure.kind, refused);
+}
+
+/// Who uses a port again has an excuse when the end before answers its SYN, not when nobody does.
+#[test]
+fn a_second_syn_on_a_port_that_nobody_answers_has_no_excuse() {
+    let name = "syn-that-meets-the-end-before.plan";
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/swarm");
+    let plan: Plan = fs::read_to_string(folder.join(name))
+        .unwrap()
+        .parse()
+        .unwrap();
+    // Nobody hears anything after the first conversation.
+    let tamper = |now: Instant, _, data: Chunk| {
+        (now < Instant::ZERO + Duration::from_millis(50)).then_some(data)
+    };
+    let tampered = |_, port| Box::new(Tampered { port, tamper }) as Box<dyn Device>;
+    let failure = run_between(&plan, |_| None, tampered).failure.unwrap();
+    let timed_out = FailureKind::Unexcused(io::ErrorKind::TimedOut);
+    assert_eq!(failure.kind, timed_out);
 }
 
 #[test]

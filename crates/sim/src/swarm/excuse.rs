@@ -9,6 +9,9 @@ use handfast::{FastOpenConnect, Overflow, SynCookies};
 use super::bound;
 use super::plan::{End, FlowPlan, HostPlan, Plan};
 
+/// Until a SYN without an answer goes again.
+const SYN_AGAIN: Duration = Duration::from_secs(1);
+
 /// A failure that nobody asked for, when `kind` is one on a side of `flow`: its server's, or its
 /// client's.
 pub(super) fn is_excused(plan: &Plan, flow: &FlowPlan, server: bool, kind: ErrorKind) -> bool {
@@ -99,6 +102,17 @@ fn is_unheard(plan: &Plan, flow: &FlowPlan) -> bool {
     let last = Duration::from_secs((1 << retries.min(10)) - 1);
     let late = bound::round_trip(plan) + bound::turns(plan);
     early && is_lossy(plan, flow) && last < plan.world.faults + late
+}
+
+/// A client whose patience ends before its SYN goes a second time. When it uses a port again, and the
+/// server still has an end of the conversation before (one half closed whose peer no longer waits in
+/// FIN-WAIT-2, or one in TIME-WAIT), that end answers the SYN with an ACK of where it is, which the
+/// client answers with a RST (RFC 9293 3.5.1, 3.10.7.3). Nothing but the next SYN opens a connection,
+/// and that goes when the first timeout is over (RFC 6298 2.1).
+pub(super) fn has_one_syn(plan: &Plan, flow: &FlowPlan) -> bool {
+    let again = flow.repeat > 1 && plan.hosts[flow.from].ports < 100;
+    let opened = SYN_AGAIN + bound::turns(plan) + bound::round_trip(plan) * 4;
+    again && plan.hosts[flow.from].tcp.connect_timeout < opened
 }
 
 /// The server may have forgotten a client that believes to be connected.
@@ -201,5 +215,24 @@ mod tests {
                 "{server} {host} {flow}"
             );
         }
+    }
+
+    /// A client with one port and 248 ms for its handshake, but for what `change` says.
+    fn one_syn(change: fn(&mut Plan)) -> bool {
+        let text = "host\nhost ports=1 tcp.connect_timeout=248ms\nflow from=1 to=0 repeat=4";
+        let mut plan: Plan = text.parse().expect("a plan");
+        change(&mut plan);
+        has_one_syn(&plan, &plan.flows[0])
+    }
+
+    #[test]
+    fn only_who_uses_a_port_again_and_gives_up_before_the_second_syn_has_one() {
+        assert!(one_syn(|_| {}));
+        assert!(!one_syn(|plan| plan.flows[0].repeat = 1));
+        assert!(!one_syn(|plan| plan.hosts[1].ports = 100));
+        let patient = |plan: &mut Plan| plan.hosts[1].tcp.connect_timeout = SYN_AGAIN * 2;
+        assert!(!one_syn(patient));
+        // The patience of the server's host is not asked for.
+        assert!(!one_syn(|plan| plan.hosts.swap(0, 1)));
     }
 }

@@ -209,15 +209,43 @@ impl Shared {
 
     /// A side of `flow` failed: an excuse is found, or the world has.
     fn failed(&self, flow: usize, who: &str, error: &io::Error) {
-        let kind = error.kind();
+        if !self.counted(flow, who, error.kind()) {
+            self.fail(flow, who, error);
+        }
+    }
+
+    /// The client at `stream` failed. It may have met the server's end of the conversation before, when
+    /// its addresses were in use before and something came, but nothing that opens a connection.
+    fn client_failed(&self, flow: usize, stream: &TcpStream, error: &io::Error) {
+        let client = (flow, stream.local_addr());
+        let begun = self
+            .talks
+            .borrow()
+            .get(&client)
+            .map_or(0, |talk| talk.begun);
+        let info = stream.info();
+        let met = error.kind() == io::ErrorKind::TimedOut
+            && begun > 1
+            && info.segments_received > 0
+            && info.bytes_acked + info.bytes_received == 0
+            && excuse::has_one_syn(&self.plan, &self.plan.flows[flow]);
+        if !self.counted(flow, CLIENT, error.kind()) && !met {
+            self.fail(flow, CLIENT, error);
+        }
+    }
+
+    /// Counts a failure, and tells whether the plan excuses it.
+    fn counted(&self, flow: usize, who: &str, kind: io::ErrorKind) -> bool {
         let mut statistics = self.statistics.borrow_mut();
         *statistics.failures.entry(kind).or_default() += 1;
-        if !excuse::is_excused(&self.plan, &self.plan.flows[flow], who == SERVER, kind) {
-            self.failure.borrow_mut().get_or_insert_with(|| Failure {
-                kind: FailureKind::Unexcused(kind),
-                text: format!("the {who} of flow {flow}: {error}"),
-            });
-        }
+        excuse::is_excused(&self.plan, &self.plan.flows[flow], who == SERVER, kind)
+    }
+
+    fn fail(&self, flow: usize, who: &str, error: &io::Error) {
+        self.failure.borrow_mut().get_or_insert_with(|| Failure {
+            kind: FailureKind::Unexcused(error.kind()),
+            text: format!("the {who} of flow {flow}: {error}"),
+        });
     }
 
     /// Ledgers for a new conversation of `client`; `None` when the one before with the same
@@ -373,6 +401,7 @@ async fn call(shared: Rc<Shared>, index: usize, host: Host, sleep: impl Sleeper)
     sleep(flow.start).await;
     for _ in 0..flow.repeat {
         shared.statistics.borrow_mut().conversations += 1;
+        // Without a port there is no conversation.
         if let Err(error) = talk(&shared, index, &host, sleep.clone()).await {
             if error.kind() == io::ErrorKind::AddrNotAvailable {
                 sleep(NO_PORT).await;
@@ -386,7 +415,7 @@ async fn call(shared: Rc<Shared>, index: usize, host: Host, sleep: impl Sleeper)
     shared.clients.set(shared.clients.get() - 1);
 }
 
-/// One conversation, by the client.
+/// One conversation, by the client. An error is one of the call that began it.
 async fn talk(shared: &Shared, index: usize, host: &Host, sleep: impl Sleeper) -> io::Result<()> {
     let flow = &shared.plan.flows[index];
     let options = Connect {
@@ -427,8 +456,11 @@ async fn talk(shared: &Shared, index: usize, host: &Host, sleep: impl Sleeper) -
     };
     // The text of an impatient host may never arrive, and nobody is left to tell.
     gone.set(!matches!(outcome, Ok(true)) || excuse::is_impatient(&shared.plan, flow));
+    if let Err(error) = &outcome {
+        shared.client_failed(index, &stream, error);
+    }
     shared.forget(id);
-    outcome.map(|_| ())
+    Ok(())
 }
 
 /// The server of a flow.
