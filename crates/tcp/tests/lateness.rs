@@ -37,6 +37,17 @@ fn late() -> Script {
     script
 }
 
+/// On that path five duplicates tell of another hole.
+fn late_again() -> Script {
+    let mut script = late();
+    script.inject(". 1:1(0) ack 10001 <TS val 1001 ecr 100100>");
+    script.write(10_000);
+    script.expect_bytes(10_001, 20_001);
+    script.after(ms(100));
+    duplicates(&mut script, 10_001, 100_200, 5);
+    script
+}
+
 /// RFC 3522: the ACK is for the original, so the next hole is none either. RFC 6582 alone would
 /// resend a segment for each ACK of the flight.
 #[test]
@@ -67,12 +78,7 @@ fn an_ack_for_a_copy_makes_the_next_segment_a_loss() {
 /// Who reorders gets the reordering window before a third duplicate means a loss.
 #[test]
 fn a_path_that_reorders_without_sack_gets_the_reordering_window() {
-    let mut script = late();
-    script.inject(". 1:1(0) ack 10001 <TS val 1001 ecr 100100>");
-    script.write(10_000);
-    script.expect_bytes(10_001, 20_001);
-    script.after(ms(100));
-    duplicates(&mut script, 10_001, 100_200, 5);
+    let mut script = late_again();
     script.expect_nothing_for(ms(24));
     script.after(ms(1));
     script.expect(". 10001:11001(1000)");
@@ -102,12 +108,7 @@ fn patience_sends_no_more_than_limited_transmit() {
 /// its echo tells is as much shorter.
 #[test]
 fn a_copy_on_a_path_that_reorders_is_dated_back() {
-    let mut script = late();
-    script.inject(". 1:1(0) ack 10001 <TS val 1001 ecr 100100>");
-    script.write(10_000);
-    script.expect_bytes(10_001, 20_001);
-    script.after(ms(100));
-    duplicates(&mut script, 10_001, 100_200, 5);
+    let mut script = late_again();
     script.expect_after(ms(25), ". 10001:11001(1000) ack 1 <TS val 100300 ecr 1001>");
     script.after(ms(100));
     let before = script.connection.info().srtt;

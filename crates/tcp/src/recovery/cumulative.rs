@@ -163,9 +163,7 @@ impl Recovery {
             return;
         }
         let lost_at = if self.rack.reordering_seen {
-            let least = self.least.get().unwrap_or_default();
-            let srtt = look.srtt.unwrap_or_default();
-            let window = self.rack.window(false, least, srtt);
+            let window = self.lateness(look.srtt);
             match rack::detect(&self.rack, window, first, look.now) {
                 Verdict::Lost => look.now,
                 Verdict::Late(at) => at,

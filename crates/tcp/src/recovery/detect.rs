@@ -61,8 +61,7 @@ impl Recovery {
         if !self.rack.reordering_seen {
             return Duration::ZERO;
         }
-        let least = self.least.get().unwrap_or_default();
-        self.rack.window(false, least, srtt.unwrap_or_default())
+        self.window(false, srtt)
     }
 
     /// RFC 8985 6.2 step 4.
@@ -70,9 +69,12 @@ impl Recovery {
         let sacked = self.ledger.sacked_bytes().div_ceil(look.mss);
         let enough = sacked >= u64::from(self.reordering);
         let eager = self.phase >= Phase::Recovery || enough;
+        self.window(eager, look.srtt)
+    }
+
+    fn window(&self, eager: bool, srtt: Option<Duration>) -> Duration {
         let least = self.least.get().unwrap_or_default();
-        let srtt = look.srtt.unwrap_or_default();
-        self.rack.window(eager, least, srtt)
+        self.rack.window(eager, least, srtt.unwrap_or_default())
     }
 
     fn lose_late_originals(&mut self, look: &Look, window: Duration) {
