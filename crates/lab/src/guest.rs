@@ -43,9 +43,6 @@ pub struct GuestOptions {
     pub recorder: Option<Box<dyn Recorder>>,
     /// Whether frames may stand for several segments.
     pub super_segments: bool,
-    /// Bytes of receive buffer to ask the packet socket for; `None` for the device's default. The
-    /// kernel grants twice as much, up to twice `net.core.rmem_max`.
-    pub capture_buffer: Option<usize>,
     /// Configuration of the stack. Its seed is the one below and its hardware address that of the
     /// interface, whatever it says; [`ClaimTimings::fast`] suits the lab.
     pub config: Config,
@@ -63,7 +60,6 @@ impl Default for GuestOptions {
             impair: None,
             recorder: None,
             super_segments: true,
-            capture_buffer: None,
             config: Config {
                 claim: ClaimTimings::fast(),
                 ..Config::default()
@@ -183,7 +179,6 @@ impl Guest {
     fn open(lab: &Lab, options: GuestOptions) -> io::Result<Self> {
         let packet = PacketOptions {
             super_segments: options.super_segments,
-            receive_buffer: options.capture_buffer,
             ..PacketOptions::default()
         };
         let socket = lab
@@ -220,8 +215,8 @@ impl Guest {
     }
 }
 
-/// The largest receive buffer of a connection in the lab: no peer may have more under way to us than half
-/// the capture buffer holds. Round trips take microseconds here, so a large window gains nothing,
+/// The largest receive buffer of a connection in the lab: no peer may have more under way to us than
+/// half the capture buffer holds. Round trips take microseconds here, so a large window gains nothing,
 /// and on a machine with a small `net.core.rmem_max` it would overflow the capture buffer, which is
 /// how the article's program lost its packets.
 pub fn window_for(socket: &PacketSocket, wanted: &handfast::tcp::Config) -> usize {
