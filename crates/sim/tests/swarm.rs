@@ -173,6 +173,57 @@ fn a_second_syn_on_a_port_that_nobody_answers_has_no_excuse() {
     assert_eq!(failure.kind, timed_out);
 }
 
+/// What a TCP segment over IPv4 and Ethernet is: its flags, and whether it has text.
+fn segment(frame: &[u8]) -> Option<(u8, bool)> {
+    let is_tcp = frame[12..14] == [8, 0] && frame[23] == 6;
+    let length = || u16::from_be_bytes([frame[16], frame[17]]);
+    let header = || 20 + u16::from(frame[46] >> 4) * 4;
+    is_tcp.then(|| (frame[47], length() > header()))
+}
+
+/// An end that a late ACK of a cookie opened once more is an excuse for its client when text is gone,
+/// not when the client still has all of it and the text does not come through.
+#[test]
+fn a_client_that_has_all_its_text_has_no_excuse_to_stall() {
+    const SYN: u8 = 2;
+    let text = "host tcp.send_buffer=201 tcp.send_buffer_max=1 tcp.timestamps=off\nhost\n\
+        flow up=1094 cookies=always server.end=abort server.cut=100";
+    let plan: Plan = text.parse().unwrap();
+    let first = Instant::ZERO + Duration::from_millis(50);
+    // The first end hears everything, and nobody hears it.
+    let deaf = move |now, _, data: Chunk| {
+        let heard = segment(&data).is_none_or(|(flags, _)| flags & SYN != 0);
+        (heard || now > first).then_some(data)
+    };
+    // Later text never comes, but for the ACK of the cookie in place of the first of it.
+    let mut ack = None;
+    let late = move |now, _, data: Chunk| match segment(&data) {
+        Some((flags, false)) if flags & SYN == 0 && now < first => {
+            ack.get_or_insert_with(|| data.to_vec());
+            Some(data)
+        }
+        Some((_, true)) if now > first => ack.take().map(Chunk::from),
+        _ => Some(data),
+    };
+    let failure = run_between(
+        &plan,
+        |_| None,
+        |host, port| match host {
+            0 => Box::new(Tampered { port, tamper: deaf }) as Box<dyn Device>,
+            _ => Box::new(Tampered {
+                port,
+                tamper: late.clone(),
+            }),
+        },
+    )
+    .failure
+    .unwrap();
+    assert_eq!(failure.kind, FailureKind::Stall);
+    // The end that was opened again is there, and the client has had nothing acknowledged.
+    assert!(failure.text.contains("1 flows and 1 servers"), "{failure}");
+    assert!(failure.text.contains("bytes_acked: 0,"), "{failure}");
+}
+
 #[test]
 fn other_frames_the_second_time_are_found() {
     let digest = |cut: usize| tampered(move |_, at, data| (at != cut).then_some(data)).digest;

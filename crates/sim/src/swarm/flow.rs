@@ -117,17 +117,17 @@ impl Shared {
 
     /// Whether everybody who is not done waits for a peer that has given up, and has nothing on its
     /// way to it: RSTs can be lost, and who only listens never learns of it (RFC 9293 3.5.1). With
-    /// keep-alive it would. Or is estranged from its peer, or haunts it.
+    /// keep-alive it would. Or is estranged from its peer, or haunts it, or sends it what it cannot take.
     pub(super) fn is_forsaken(&self, hosts: &[Host]) -> bool {
         let notes = self.notes.borrow();
         let estranged: Vec<_> = notes
             .values()
             .filter_map(|note| self.estranged(note))
             .collect();
-        let haunted: Vec<_> = notes
+        let haunted: BTreeMap<_, _> = notes
             .values()
             .filter(|note| self.haunts(note, hosts))
-            .map(|note| (note.flow, note.stream.peer_addr()))
+            .map(|note| ((note.flow, note.stream.peer_addr()), note))
             .collect();
         self.clients.get() + self.servers.get() == notes.len()
             && notes.values().all(|note| {
@@ -138,18 +138,21 @@ impl Shared {
                 };
                 let idle = note.stream.info().in_flight == 0;
                 let unwatched = self.plan.hosts[host].tcp.keep_alive.is_none();
-                let haunted = haunted.contains(&(note.flow, client));
+                let by = haunted.get(&(note.flow, client));
+                let stuck = by.is_some_and(|by| is_behind_a_gap(note, by));
+                let waits = idle && (unwatched || by.is_some());
                 match estranged.contains(&(note.flow, client)) {
                     true => !idle || unwatched,
-                    false => note.peer_gone.get() && idle && (unwatched || haunted),
+                    false => note.peer_gone.get() && (waits || stuck),
                 }
             })
     }
 
     /// Whether a server's end may be one that a late ACK of a cookie opened once more after the end
-    /// before was aborted, so that it lacks text which that one had acknowledged (RFC 4987 3.6). The
-    /// client has nothing of it any more, its later text goes again and again behind the gap, and it
-    /// answers keep-alive until its user timeout, if it has one; and has its own keep-alive answered.
+    /// before was aborted, or reset by text that came after its close, so that it lacks text which
+    /// that one had acknowledged (RFC 4987 3.6). The client has nothing of it any more, its later text
+    /// goes again and again behind the gap, and it answers keep-alive until its user timeout, if it has
+    /// one; and has its own keep-alive answered.
     fn haunts(&self, note: &Note, hosts: &[Host]) -> bool {
         let flow = &self.plan.flows[note.flow];
         note.again && excuse::sends_cookies(flow) && hosts[flow.from].tcp_count() > 0
@@ -352,6 +355,15 @@ impl Shared {
         }
         drop(note);
     }
+}
+
+/// Whether what this client sends can never be taken in order by the end that haunts it: text before
+/// it was acknowledged by the end before, so that the client has it no more. Each resend is answered
+/// by an ACK of what is no news to the client (RFC 9293 3.10.7.4), until the client's user timeout, if
+/// it has one.
+fn is_behind_a_gap(client: &Note, by: &Note) -> bool {
+    let (client_info, by_info) = (client.stream.info(), by.stream.info());
+    client.who == CLIENT && by_info.bytes_received < client_info.bytes_acked
 }
 
 /// Starts all flows.

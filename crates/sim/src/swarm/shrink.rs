@@ -3,6 +3,8 @@
 //! It works on the text of the plan, where every line is a thing that may be left out, every pair
 //! a peculiarity that may go back to its default, and every number something that may be halved.
 
+use handfast_device::{ImpairSpec, LinkSpec, Probability};
+
 use super::hunt::run_caught;
 use super::plan::Plan;
 use super::run::FailureKind;
@@ -16,6 +18,10 @@ pub const SHRINK_RUNS_MAX: usize = 2_000;
 pub fn shrink(plan: &Plan, mut told: impl FnMut(&Plan)) -> Plan {
     let mut best = plan.clone();
     let Some(kind) = kind(plan) else { return best };
+    let must_end = matches!(
+        kind,
+        FailureKind::Stall | FailureKind::Leak | FailureKind::Unexcused(_)
+    ) && !has_endless_faults(plan);
     let mut left = SHRINK_RUNS_MAX;
     let mut index = 0;
     while left > 0 {
@@ -25,7 +31,7 @@ pub fn shrink(plan: &Plan, mut told: impl FnMut(&Plan)) -> Plan {
         let mut order = (0..candidates.len()).map(|step| (index + step) % candidates.len());
         let found = order.find_map(|at| {
             let candidate: Plan = candidates[at].parse().ok()?;
-            if left == 0 {
+            if left == 0 || (must_end && has_endless_faults(&candidate)) {
                 return None;
             }
             left -= 1;
@@ -43,6 +49,21 @@ fn kind(plan: &Plan) -> Option<FailureKind> {
     run_caught(plan, |_| None)
         .failure
         .map(|failure| failure.kind)
+}
+
+/// Whether some link loses segments by chance when the faults are over. Nothing has to end well, or in
+/// time, in such a world: what fails for a reason would shrink to what fails for none.
+fn has_endless_faults(plan: &Plan) -> bool {
+    let faults = plan.world.faults;
+    let loses = |link: &LinkSpec| {
+        let chances = [link.loss, link.corrupt];
+        let by_chance = chances != [Probability::default(); 2] || link.burst.is_some();
+        by_chance && link.until.is_none_or(|until| until > faults)
+    };
+    plan.hosts.iter().any(|host| {
+        let spec: ImpairSpec = host.link.parse().unwrap_or_default();
+        loses(&spec.inbound) || loses(&spec.outbound)
+    })
 }
 
 /// Texts with one thing less each, the large steps first.
@@ -159,6 +180,22 @@ mod tests {
         assert!(without.iter().any(|plan| {
             plan.flows.len() == 1 && plan.flows[0].from == 1 && plan.flows[0].to == 0
         }));
+    }
+
+    #[test]
+    fn faults_that_outlast_those_of_the_world_are_endless() {
+        for (faults, link, endless) in [
+            ("2s", "loss=1%,until=2s", false),
+            ("2s", "loss=1%,until=3s", true),
+            ("2s", "loss=1%", true),
+            ("0s", "out.burst=5%:16", true),
+            ("0s", "in.corrupt=1%", true),
+            ("0s", "drop=1+5,delay=24ms,reorder=1%:9ms", false),
+        ] {
+            let text = format!("world faults={faults}\nhost\nhost link={link}\nflow");
+            let plan: Plan = text.parse().unwrap();
+            assert_eq!(has_endless_faults(&plan), endless, "{faults} {link}");
+        }
     }
 
     #[test]
