@@ -1,6 +1,6 @@
 //! The project's own checks: `cargo xtask ci` runs all of them, `cargo xtask tidy` the house rules
 //! that no tool of the toolchain knows, `cargo xtask limits` writes `docs/limits.md`, `cargo xtask rfc`
-//! holds `docs/conformance.tsv` against the sources. What each rule is for stands in `CONTRIBUTING.md`.
+//! holds `docs/conformance.tsv` against the sources, `cargo xtask bench` measures (`bench/`). What each rule is for stands in `CONTRIBUTING.md`.
 
 mod rfc;
 mod tidy;
@@ -8,7 +8,8 @@ mod tidy;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-const USAGE: &str = "usage: cargo xtask ci [--skip-tests] | tidy | limits | rfc [--run]";
+const USAGE: &str =
+    "usage: cargo xtask ci [--skip-tests] | tidy | limits | rfc [--run] | bench [NAME]... [--pairs N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         ["limits"] => tidy::write_limits(&root()),
         ["rfc"] => rfc::check(&root()),
         ["rfc", "--run"] => rfc::check_and_run(&root()),
+        ["bench", rest @ ..] => bench(rest),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -72,6 +74,12 @@ fn ci(with_tests: bool) -> Result<(), String> {
     rfc::check_and_run(&root())?;
     println!("xtask: all checks passed");
     Ok(())
+}
+
+/// Measures; `rest` goes to `bench/benches/suite`.
+fn bench(rest: &[&str]) -> Result<(), String> {
+    let suite = ["bench", "-p", "handfast-bench", "--bench", "suite", "--"];
+    cargo("benchmarks", &[&suite, rest].concat(), &[])
 }
 
 fn cargo(what: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), String> {

@@ -1,0 +1,108 @@
+//! The works, and which of them to do.
+//!
+//! ```text
+//! cargo xtask bench                    # all
+//! cargo xtask bench memory             # those whose name begins so
+//! cargo xtask bench --pairs 9 --json results.json --write
+//! ```
+//! `--write` puts the tables into `docs/benchmarks.md`.
+
+mod memory;
+
+use std::process::ExitCode;
+
+use handfast_bench::{Contest, Failure, PAIRS_LEAST, Report, run, splice};
+
+/// Each group: its name, and its contests.
+type Group = (&'static str, fn() -> Vec<Contest<'static>>);
+
+const GROUPS: [Group; 1] = [("memory", memory::contests)];
+
+/// What the command line asks for.
+struct Choice {
+    prefixes: Vec<String>,
+    pairs: usize,
+    json: Option<String>,
+    write: bool,
+}
+
+fn main() -> ExitCode {
+    match choice().and_then(|choice| bench(&choice)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("bench: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn choice() -> Result<Choice, Failure> {
+    let mut choice = Choice {
+        prefixes: Vec::new(),
+        pairs: PAIRS_LEAST,
+        json: None,
+        write: false,
+    };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} wants a value"));
+        match word.as_str() {
+            // Cargo says so to every benchmark.
+            "--bench" => {}
+            "--pairs" => choice.pairs = value()?.parse()?,
+            "--json" => choice.json = Some(value()?),
+            "--write" => choice.write = true,
+            option if option.starts_with('-') => return Err(format!("{option} is no option").into()),
+            _ => choice.prefixes.push(word),
+        }
+    }
+    if choice.pairs < PAIRS_LEAST {
+        return Err(format!("at least {PAIRS_LEAST} pairs: fewer say nothing").into());
+    }
+    Ok(choice)
+}
+
+fn bench(choice: &Choice) -> Result<(), Failure> {
+    let mut all = Vec::new();
+    for (group, contests) in GROUPS {
+        let mut reports = Vec::new();
+        for mut contest in contests() {
+            let name = contest.name;
+            let chosen = |prefix: &String| name.starts_with(prefix.as_str());
+            if !choice.prefixes.is_empty() && !choice.prefixes.iter().any(chosen) {
+                continue;
+            }
+            if reports.is_empty() {
+                println!("{}", Report::head());
+            }
+            let report = run(&mut contest, choice.pairs)?;
+            println!("{}", report.row());
+            reports.push(report);
+        }
+        if choice.write && !reports.is_empty() {
+            write(group, &reports)?;
+        }
+        all.extend(reports);
+    }
+    if all.is_empty() {
+        return Err("no work has such a name".into());
+    }
+    if let Some(path) = &choice.json {
+        let reports: Vec<_> = all.iter().map(Report::json).collect();
+        std::fs::write(path, serde_json::to_string_pretty(&reports)?)?;
+    }
+    Ok(())
+}
+
+/// A part of a group would leave the rest of its table behind, so only whole groups are written.
+fn write(group: &str, reports: &[Report]) -> Result<(), Failure> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/benchmarks.md");
+    let mut table = Report::head().to_owned();
+    for report in reports {
+        table.push('\n');
+        table.push_str(&report.row());
+    }
+    let page = std::fs::read_to_string(path)?;
+    std::fs::write(path, splice(&page, group, &table)?)?;
+    Ok(())
+}

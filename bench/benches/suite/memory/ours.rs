@@ -1,0 +1,155 @@
+//! Two stacks of ours.
+
+use core::net::IpAddr;
+use core::time::Duration;
+
+use handfast_bench::Failure;
+use handfast_device::convey;
+use handfast_packet::Instant;
+use handfast_packet::buf::{Capabilities, Medium, Pool, PoolLimits, RxBatch, TxBatch};
+use handfast_stack::{Config, Connect, Listen, Stack, TcpId};
+use handfast_tcp as tcp;
+
+use super::{PIECE, Path, TEXT};
+
+/// Turns after which a transfer that does not move is given up.
+const TURNS_IDLE_MAX: usize = 10_000;
+const ADDRESSES: [[u8; 4]; 2] = [[192, 0, 2, 1], [192, 0, 2, 2]];
+const PORT: u16 = 80;
+
+/// Both ends, and the way between them.
+struct Pair {
+    stacks: [Stack; 2],
+    capabilities: Capabilities,
+    /// Where frames lie that are under way.
+    pool: Pool,
+    now: Instant,
+    batch: usize,
+    sent: TxBatch,
+}
+
+/// Sends [`TEXT`] from one to the other; returns how much arrived.
+pub(super) fn transfer(path: Path) -> Result<f64, Failure> {
+    let mut pair = Pair::new(path)?;
+    let (client, server) = pair.open()?;
+    let written = vec![0x5a; PIECE];
+    let mut read = vec![0; PIECE];
+    let (mut out, mut arrived, mut idle) = (0_u64, 0_u64, 0);
+    while arrived < TEXT {
+        let before = (out, arrived);
+        while out < TEXT {
+            let wanted = usize::try_from(TEXT - out)?.min(PIECE);
+            let mut socket = pair.socket(0, client)?;
+            match socket.writable() {
+                0 => break,
+                _ => out += socket.write(&written[..wanted])? as u64,
+            }
+        }
+        pair.carry(0);
+        loop {
+            let mut socket = pair.socket(1, server)?;
+            match socket.read(&mut read) {
+                Ok(count) if count > 0 => arrived += count as u64,
+                _ => break,
+            }
+        }
+        pair.carry(1);
+        idle = if before == (out, arrived) { idle + 1 } else { 0 };
+        if idle > TURNS_IDLE_MAX {
+            return Err(format!("stuck after {arrived} of {TEXT} bytes").into());
+        }
+    }
+    Ok(arrived as f64)
+}
+
+impl Pair {
+    fn new(path: Path) -> Result<Self, Failure> {
+        let capabilities = Capabilities {
+            medium: Medium::Ip,
+            mtu: path.mtu,
+            max_gso: path.super_segment,
+            tx_checksum: !path.checksums,
+        };
+        let stack = |index: usize| -> Result<Stack, Failure> {
+            let config = Config {
+                seed: index as u64,
+                tcp: tcp::Config::default(),
+                ..Config::default()
+            };
+            let mut stack = Stack::new(config, capabilities);
+            let address = IpAddr::from(ADDRESSES[index]);
+            stack.add_address(format!("{address}/24").parse()?)?;
+            Ok(stack)
+        };
+        Ok(Self {
+            stacks: [stack(0)?, stack(1)?],
+            capabilities,
+            pool: Pool::new(PoolLimits::default()),
+            now: Instant::from_secs(1),
+            batch: path.batch,
+            sent: TxBatch::new(),
+        })
+    }
+
+    /// A connection from the first to the second.
+    fn open(&mut self) -> Result<(TcpId, TcpId), Failure> {
+        let server = (IpAddr::from(ADDRESSES[1]), PORT).into();
+        let listener = self.stacks[1].listen(server, Listen::default())?;
+        let client = self.stacks[0].connect(self.now, server, Connect::default())?;
+        for _ in 0..4 {
+            self.carry(0);
+            self.carry(1);
+        }
+        let accepted = self.stacks[1].accept(listener);
+        Ok((client, accepted.ok_or("the handshake did not end")?))
+    }
+
+    fn socket(&mut self, side: usize, id: TcpId) -> Result<handfast_stack::TcpSocket<'_>, Failure> {
+        let socket = self.stacks[side].tcp(self.now, id);
+        socket.ok_or_else(|| "the connection is gone".into())
+    }
+
+    /// Everything that `side` has to send goes to the other one, which answers after each batch.
+    fn carry(&mut self, side: usize) {
+        self.now += Duration::from_micros(1);
+        for stack in &mut self.stacks {
+            if stack.next_timeout().is_some_and(|at| at <= self.now) {
+                stack.on_timeout(self.now);
+            }
+        }
+        loop {
+            let more = self.stacks[side].poll_transmit(self.now, &mut self.sent);
+            self.deliver(1 - side);
+            if !more {
+                return;
+            }
+        }
+    }
+
+    /// What was sent arrives at `side`, and what that answers at the other one.
+    fn deliver(&mut self, side: usize) {
+        let mut arrived = RxBatch::new();
+        let mut answers = TxBatch::new();
+        while !self.sent.is_empty() {
+            while arrived.len() < self.batch {
+                let Some(frame) = self.sent.pop() else {
+                    break;
+                };
+                let Some(mut frame) = convey(&frame, &self.capabilities, &mut self.pool) else {
+                    continue;
+                };
+                frame.received_at = self.now;
+                arrived.push(frame);
+            }
+            self.stacks[side].receive(self.now, &mut arrived);
+            self.stacks[side].poll_transmit(self.now, &mut answers);
+            while let Some(frame) = answers.pop() {
+                if let Some(mut frame) = convey(&frame, &self.capabilities, &mut self.pool) {
+                    frame.received_at = self.now;
+                    arrived.push(frame);
+                }
+            }
+            self.stacks[1 - side].receive(self.now, &mut arrived);
+        }
+    }
+}
