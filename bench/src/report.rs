@@ -95,7 +95,9 @@ impl Report {
     /// Its row.
     pub fn row(&self) -> String {
         let [ours, theirs] = &self.sides;
-        let wanted = self.reach.map_or("-".to_owned(), |reach| format!("{reach}"));
+        let wanted = self
+            .reach
+            .map_or("-".to_owned(), |reach| format!("{reach}"));
         format!(
             "| {} | {} | {} | {} | {} | **{:.2}** ({:.2} to {:.2}) | {wanted} | {} | {} | {:.2} |",
             self.name,
@@ -114,9 +116,7 @@ impl Report {
 
     /// All of it, in units of work and seconds.
     pub fn json(&self) -> Value {
-        let side = |(rate, cost): &(Spread, Spread)| {
-            json!({ "per_second": rate.json(), "processor_seconds_each": cost.json() })
-        };
+        let side = |(rate, cost): &(Spread, Spread)| json!({ "per_second": rate.json(), "processor_seconds_each": cost.json() });
         json!({
             "name": self.name,
             "work": self.what,

@@ -1,6 +1,7 @@
 //! The project's own checks: `cargo xtask ci` runs all of them, `cargo xtask tidy` the house rules
 //! that no tool of the toolchain knows, `cargo xtask limits` writes `docs/limits.md`, `cargo xtask rfc`
-//! holds `docs/conformance.tsv` against the sources, `cargo xtask bench` measures (`bench/`). What each rule is for stands in `CONTRIBUTING.md`.
+//! holds `docs/conformance.tsv` against the sources, `cargo xtask bench` measures (`bench/`). What each
+//! rule is for stands in `CONTRIBUTING.md`.
 
 mod rfc;
 mod tidy;
@@ -8,8 +9,7 @@ mod tidy;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-const USAGE: &str =
-    "usage: cargo xtask ci [--skip-tests] | tidy | limits | rfc [--run] | bench [NAME]... [--pairs N]";
+const USAGE: &str = "usage: cargo xtask ci [--skip-tests] | tidy | limits | rfc [--run] | bench [NAME]... [--pairs N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -69,7 +69,7 @@ pub(crate) fn check(root: &Path) -> Result<(), String> {
 /// All sources that can be parsed, and the offences of those that cannot.
 fn read(root: &Path) -> Result<(Vec<Source>, Vec<String>), String> {
     let (mut sources, mut offences) = (Vec::new(), Vec::new());
-    for folder in ["crates", "xtask", "fuzz/targets"] {
+    for folder in ["crates", "bench", "xtask", "fuzz/targets"] {
         for path in rust_files(&root.join(folder))? {
             let text = fs::read_to_string(&path)
                 .map_err(|error| format!("cannot read {}: {error}", path.display()))?;

@@ -52,7 +52,9 @@ fn choice() -> Result<Choice, Failure> {
             "--pairs" => choice.pairs = value()?.parse()?,
             "--json" => choice.json = Some(value()?),
             "--write" => choice.write = true,
-            option if option.starts_with('-') => return Err(format!("{option} is no option").into()),
+            option if option.starts_with('-') => {
+                return Err(format!("{option} is no option").into());
+            }
             _ => choice.prefixes.push(word),
         }
     }

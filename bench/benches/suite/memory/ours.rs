@@ -54,7 +54,11 @@ pub(super) fn transfer(path: Path) -> Result<f64, Failure> {
             }
         }
         pair.carry(1);
-        idle = if before == (out, arrived) { idle + 1 } else { 0 };
+        idle = if before == (out, arrived) {
+            idle + 1
+        } else {
+            0
+        };
         if idle > TURNS_IDLE_MAX {
             return Err(format!("stuck after {arrived} of {TEXT} bytes").into());
         }

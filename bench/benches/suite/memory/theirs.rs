@@ -123,7 +123,11 @@ pub(super) fn transfer(path: Path) -> Result<f64, Failure> {
         server.send(now);
         client.wire.inbox.append(&mut server.wire.outbox);
         client.receive(now);
-        idle = if before == (out, arrived) { idle + 1 } else { 0 };
+        idle = if before == (out, arrived) {
+            idle + 1
+        } else {
+            0
+        };
         if idle > TURNS_IDLE_MAX {
             return Err(format!("stuck after {arrived} of {TEXT} bytes").into());
         }
