@@ -1,7 +1,7 @@
 //! The project's own checks: `cargo xtask ci` runs all of them, `cargo xtask tidy` the house rules
 //! that no tool of the toolchain knows, `cargo xtask limits` writes `docs/limits.md`, `cargo xtask rfc`
-//! holds `docs/conformance.tsv` against the sources, `cargo xtask bench` measures (`bench/`). What each
-//! rule is for stands in `CONTRIBUTING.md`.
+//! holds `docs/conformance.tsv` against the sources, `cargo xtask bench` measures and `cargo xtask counts`
+//! counts instructions (`bench/`). What each rule is for stands in `CONTRIBUTING.md`.
 
 mod rfc;
 mod tidy;
@@ -9,7 +9,7 @@ mod tidy;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-const USAGE: &str = "usage: cargo xtask ci [--skip-tests] | tidy | limits | rfc [--run] | bench [NAME]... [--pairs N]";
+const USAGE: &str = "usage: cargo xtask ci [--skip-tests] | tidy | limits | rfc [--run] | bench [NAME]... [--pairs N] | counts [NAME]... [--write | --check | --profile NAME]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,7 +21,8 @@ fn main() -> ExitCode {
         ["limits"] => tidy::write_limits(&root()),
         ["rfc"] => rfc::check(&root()),
         ["rfc", "--run"] => rfc::check_and_run(&root()),
-        ["bench", rest @ ..] => bench(rest),
+        ["bench", rest @ ..] => bench("suite", rest),
+        ["counts", rest @ ..] => bench("counts", rest),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -76,10 +77,10 @@ fn ci(with_tests: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// Measures; `rest` goes to `bench/benches/suite`.
-fn bench(rest: &[&str]) -> Result<(), String> {
-    let suite = ["bench", "-p", "handfast-bench", "--bench", "suite", "--"];
-    cargo("benchmarks", &[&suite, rest].concat(), &[])
+/// Measures; `rest` goes to the program of that name in `bench/benches`.
+fn bench(name: &str, rest: &[&str]) -> Result<(), String> {
+    let program = ["bench", "-p", "handfast-bench", "--bench", name, "--"];
+    cargo("benchmarks", &[&program, rest].concat(), &[])
 }
 
 fn cargo(what: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), String> {
