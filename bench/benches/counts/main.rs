@@ -6,7 +6,7 @@
 //! cargo xtask counts ack batch       # those whose name begins so
 //! cargo xtask counts --write         # stores all, in bench/counts.tsv
 //! cargo xtask counts --check         # fails when one is more than 3 % worse than stored
-//! cargo xtask counts --profile ack   # which functions of a path take them
+//! cargo xtask counts --profile ack   # which functions of a path take them, and who copies
 //! ```
 //! This program runs itself under valgrind, once for each path. Only what happens inside of
 //! [`counted`] counts. The environment is empty there, but for the word to the C library not to copy
@@ -14,12 +14,14 @@
 
 mod pair;
 mod paths;
+mod profile;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use handfast_bench::{Counts, Failure};
 use paths::PATHS;
+use profile::Profile;
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/counts.tsv");
 const TUNABLES: &str = "glibc.cpu.x86_rep_movsb_threshold=0x10000000";
@@ -86,7 +88,7 @@ fn run(choice: &Choice) -> Result<bool, Failure> {
     let stored = Counts::parse(&std::fs::read_to_string(TABLE).unwrap_or_default())?;
     let names = match choice {
         Choice::Show(names) => &names[..],
-        Choice::Profile(name) => return profile(name),
+        Choice::Profile(name) => return explain(name),
         _ => &[],
     };
     let chosen = |name: &str| {
@@ -182,13 +184,11 @@ fn observe(path: &paths::Path, out: &Path) -> Result<u64, Failure> {
 }
 
 /// Prints where the instructions of a path go.
-fn profile(name: &str) -> Result<bool, Failure> {
+fn explain(name: &str) -> Result<bool, Failure> {
     let out = file(name);
     let times = observe(find(name)?, &out)?;
-    println!("{name}: done {times} times, seen in {}", out.display());
-    let annotate = Command::new("callgrind_annotate")
-        .args(["--threshold=97", "--auto=no"])
-        .arg(&out)
-        .status()?;
-    Ok(annotate.success())
+    let profile = Profile::parse(&std::fs::read_to_string(&out)?)?;
+    print!("{}", profile.text(times));
+    println!("\nMore: callgrind_annotate --auto=yes {}", out.display());
+    Ok(true)
 }
