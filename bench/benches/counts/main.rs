@@ -1,5 +1,5 @@
-//! How many instructions the hot paths take, by callgrind: exact and the same in each run, so that
-//! what a change costs shows at once, however busy the machine is.
+//! How many instructions the hot paths take, by callgrind: the same in each run, so that what a
+//! change costs shows at once, however busy the machine is.
 //!
 //! ```text
 //! cargo xtask counts                 # measures and prints, beside what is stored
