@@ -7,6 +7,8 @@
 //! ```
 //! `--write` puts the tables into `docs/benchmarks.md`.
 
+#[cfg(target_os = "linux")]
+mod bulk;
 mod memory;
 
 use std::process::ExitCode;
@@ -16,7 +18,11 @@ use handfast_bench::{Contest, Failure, PAIRS_LEAST, Report, run, splice};
 /// Each group: its name, and its contests.
 type Group = (&'static str, fn() -> Vec<Contest<'static>>);
 
-const GROUPS: [Group; 1] = [("memory", memory::contests)];
+const GROUPS: &[Group] = &[
+    ("memory", memory::contests),
+    #[cfg(target_os = "linux")]
+    ("bulk", bulk::contests),
+];
 
 /// What the command line asks for.
 struct Choice {
@@ -27,6 +33,9 @@ struct Choice {
 }
 
 fn main() -> ExitCode {
+    // While there is one thread only. Where it is refused, the works that need it say so.
+    #[cfg(target_os = "linux")]
+    let _ = handfast_lab::enter();
     match choice().and_then(|choice| bench(&choice)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -66,7 +75,7 @@ fn choice() -> Result<Choice, Failure> {
 
 fn bench(choice: &Choice) -> Result<(), Failure> {
     let mut all = Vec::new();
-    for (group, contests) in GROUPS {
+    for &(group, contests) in GROUPS {
         let mut reports = Vec::new();
         for mut contest in contests() {
             let name = contest.name;

@@ -44,6 +44,9 @@ pub struct PacketOptions {
     /// Whether frames may stand for many wire segments, in both directions. Without it received
     /// super-frames are cut, and none can be sent.
     pub super_segments: bool,
+    /// Whether outgoing frames may leave their checksums to the interface. Without it, no
+    /// super-segments are sent either. What is received comes as the interface has it.
+    pub checksums: bool,
     /// Whether frames that the host's kernel sends on this interface are received too.
     pub outgoing: bool,
 }
@@ -53,6 +56,7 @@ impl Default for PacketOptions {
         Self {
             receive_buffer: None,
             super_segments: true,
+            checksums: true,
             outgoing: false,
         }
     }
@@ -135,7 +139,7 @@ impl PacketSocket {
             });
         }
         set_up(socket.as_fd(), index, options).map_err(failed("setting up the packet socket"))?;
-        let max_gso = if options.super_segments {
+        let max_gso = if options.super_segments && options.checksums {
             PAYLOAD_MAX
         } else {
             0
@@ -147,7 +151,7 @@ impl PacketSocket {
                 medium: Medium::Ethernet,
                 mtu: u16::try_from(info.mtu).unwrap_or(u16::MAX),
                 max_gso: u32::try_from(max_gso).expect("PAYLOAD_MAX is below 64 KiB"),
-                tx_checksum: true,
+                tx_checksum: options.checksums,
             },
             address: info.address,
             reader: FrameReader::new(Medium::Ethernet),

@@ -31,6 +31,9 @@ pub struct TapOptions {
     pub medium: Medium,
     /// Whether frames may stand for many wire segments, in both directions.
     pub super_segments: bool,
+    /// Whether frames may leave their checksums to the other side, in both directions. Without it,
+    /// there are no super-segments either.
+    pub checksums: bool,
     /// Largest IP packet of one wire segment; `None` for the interface's own MTU.
     pub mtu: Option<u16>,
     /// Our link address on a TAP; `None` for one derived from the kernel's end, which has the one
@@ -43,6 +46,7 @@ impl Default for TapOptions {
         Self {
             medium: Medium::Ethernet,
             super_segments: true,
+            checksums: true,
             mtu: None,
             hardware_address: None,
         }
@@ -185,18 +189,16 @@ impl Tap {
         address: EthernetAddress,
         options: &TapOptions,
     ) -> Result<Self, DeviceError> {
-        let offload = match options.super_segments {
-            true => sys::TUN_F_CSUM | sys::TUN_F_TSO4 | sys::TUN_F_TSO6,
-            false => sys::TUN_F_CSUM,
+        let super_segments = options.super_segments && options.checksums;
+        let offload = match (super_segments, options.checksums) {
+            (true, _) => sys::TUN_F_CSUM | sys::TUN_F_TSO4 | sys::TUN_F_TSO6,
+            (false, true) => sys::TUN_F_CSUM,
+            (false, false) => 0,
         };
         sys::set_tun_header_len(tun.as_fd(), VirtioHdr::LEN)
             .and_then(|()| sys::set_tun_offload(tun.as_fd(), offload))
             .map_err(|source| failed("turning on offloads", &interface, source))?;
-        let max_gso = if options.super_segments {
-            PAYLOAD_MAX
-        } else {
-            0
-        };
+        let max_gso = if super_segments { PAYLOAD_MAX } else { 0 };
         let (medium, link) = match options.medium {
             Medium::Ethernet => (Medium::Ethernet, address),
             Medium::Ip => (Medium::Ip, EthernetAddress::ZERO),
@@ -208,7 +210,7 @@ impl Tap {
                 medium,
                 mtu,
                 max_gso: u32::try_from(max_gso).expect("PAYLOAD_MAX is below 64 KiB"),
-                tx_checksum: true,
+                tx_checksum: options.checksums,
             },
             address: link,
             reader: FrameReader::new(medium),

@@ -10,6 +10,7 @@
 #![deny(unsafe_code)]
 
 pub mod answers;
+mod cable;
 pub mod content;
 pub mod counters;
 mod error;
@@ -32,6 +33,7 @@ mod tcp_info;
 mod topology;
 mod veth;
 
+pub use cable::{CABLE_INTERFACE, CABLE_PREFIX_LEN, Cable, CableOptions, FAR_V4, NEAR_V4, OURS_V4};
 pub use counters::Counters;
 pub use error::{LabError, Remedy};
 pub use lab::{Lab, LabOptions, WEB_NAME};

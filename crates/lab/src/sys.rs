@@ -172,6 +172,52 @@ pub(crate) fn packet_statistics(socket: BorrowedFd<'_>) -> io::Result<(u32, u32)
     Ok((counts.tp_packets, counts.tp_drops))
 }
 
+/// Takes all offloads from an interface of this thread's namespace, by `SIOCETHTOOL`: what it sends
+/// is cut and has its checksums, and what it receives is not merged and not trusted.
+pub(crate) fn forbid_offloads(interface: &str) -> io::Result<()> {
+    /// `ETHTOOL_STSO`, `..SGSO`, `..SGRO`, `..SSG`, `..STXCSUM`, `..SRXCSUM`
+    /// (`include/uapi/linux/ethtool.h`). What builds on another comes before it.
+    const SETTINGS: [u32; 6] = [0x1F, 0x24, 0x2C, 0x19, 0x17, 0x15];
+    /// `SIOCETHTOOL` (`include/uapi/linux/sockios.h`).
+    const ETHTOOL: libc::c_ulong = 0x8946;
+    let flags = rustix::net::SocketFlags::CLOEXEC;
+    let (family, kind) = (
+        rustix::net::AddressFamily::INET,
+        rustix::net::SocketType::DGRAM,
+    );
+    let socket = rustix::net::socket_with(family, kind, flags, None)?;
+    // SAFETY: all zeroes is a valid ifreq, which holds only integers and a pointer.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    if interface.len() >= request.ifr_name.len() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(interface.bytes()) {
+        *to = from.cast_signed();
+    }
+    let mut ask = |command: u32| {
+        // `struct ethtool_value`: a command and the value, 0 for off.
+        let mut value = [command, 0_u32];
+        request.ifr_ifru.ifru_data = value.as_mut_ptr().cast();
+        // SAFETY: the kernel reads one ifreq, and reads and writes one ethtool_value through its
+        // pointer; both live across the call.
+        let result = unsafe { libc::ioctl(socket.as_raw_fd(), ETHTOOL as _, &raw mut request) };
+        match result {
+            0.. => Ok(value[1]),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    for setting in SETTINGS {
+        // An interface that never has an offload cannot be told to go without. The question whether
+        // it has it is one below the order.
+        if let Err(error) = ask(setting)
+            && ask(setting - 1)? != 0
+        {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
 fn socklen_of<T>(value: &T) -> libc::socklen_t {
     libc::socklen_t::try_from(size_of_val(value)).expect("a small structure")
 }

@@ -78,6 +78,11 @@ impl Links {
             .await
     }
 
+    /// Sets the largest IP packet of one wire segment in bytes.
+    pub(crate) async fn set_mtu(&self, name: &str, mtu: u32) -> io::Result<()> {
+        self.set(LinkUnspec::new_with_name(name).mtu(mtu)).await
+    }
+
     /// Sets how many frames may wait for whoever reads them from a TUN interface.
     pub(crate) async fn set_queue(&self, name: &str, frames: u32) -> io::Result<()> {
         let link = LinkUnspec::new_with_name(name);

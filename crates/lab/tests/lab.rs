@@ -5,7 +5,7 @@
 mod common;
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::BorrowedFd;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
@@ -21,10 +21,11 @@ use handfast_lab::http::{self, Answer, FetchError};
 use handfast_lab::kernel_client::{fetch, run_command, upload};
 use handfast_lab::server::{ConnectionEnd, Service};
 use handfast_lab::{
-    Counters, GATEWAY_V4, HANDFAST_V4, HANDFAST_V6, HOME_HOST_V4, HOME_INTERFACE, Lab, LabOptions,
-    PREFIX_LEN_V4, QuietPort, Server, ServerOptions, WEB_NAME, WEB_V6,
+    CABLE_INTERFACE, Cable, CableOptions, Counters, FAR_V4, GATEWAY_V4, HANDFAST_V4, HANDFAST_V6,
+    HOME_HOST_V4, HOME_INTERFACE, Lab, LabOptions, PREFIX_LEN_V4, QuietPort, Server, ServerOptions,
+    WEB_NAME, WEB_V6,
 };
-use handfast_packet::buf::{Capabilities, RxBatch, TxBatch};
+use handfast_packet::buf::{Capabilities, RxBatch, RxChecksum, TxBatch};
 use handfast_packet::ethernet::EthernetAddress;
 use handfast_packet::ip::Cidr;
 use handfast_packet::time::Instant;
@@ -86,6 +87,10 @@ const CASES: &[Case] = &[
         a_quiet_port_is_silent,
     ),
     ("counters_count", counters_count),
+    (
+        "a_cable_without_offloads_carries_whole_segments",
+        cable_without_offloads,
+    ),
     ("commands_run_inside", commands_run_inside),
     ("names_resolve", names_resolve),
     (
@@ -492,6 +497,55 @@ impl Device for Watched {
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.socket.fd()
+    }
+}
+
+/// Frames as they come out of the far kernel: nothing is merged, and no checksum is missing.
+fn cable_without_offloads(_: &Lab) {
+    const LEN: usize = 300_000;
+    for offloads in [true, false] {
+        let options = CableOptions {
+            mtu: 1_500,
+            offloads,
+        };
+        let cable = Cable::lay(&options, true).expect("a cable");
+        let open = || PacketSocket::open(CABLE_INTERFACE, &PacketOptions::default());
+        let mut tap = cable.near.run(open).expect("a packet socket");
+        let listen = || TcpListener::bind((FAR_V4, 0));
+        let listener = cable.far.run(listen).expect("a port");
+        let address = listener.local_addr().expect("it is bound");
+        let send = move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            stream.write_all(&vec![7; LEN]).expect("written");
+        };
+        let sender = std::thread::spawn(send);
+        let receive = || {
+            let mut stream = TcpStream::connect(address).expect("open");
+            let mut text = Vec::new();
+            stream.read_to_end(&mut text).expect("the end");
+            text.len()
+        };
+        assert_eq!(cable.near.run(receive), LEN);
+        sender.join().expect("it does not panic");
+        let (mut batch, mut frames, mut whole) = (RxBatch::new(), 0, 0);
+        while tap.recv(Instant::ZERO, &mut batch).expect("frames") > 0 {
+            while let Some(frame) = batch.pop() {
+                frames += 1;
+                let left = frame.checksum == RxChecksum::Partial;
+                whole += usize::from(frame.gso.is_none() && !left);
+            }
+        }
+        if offloads {
+            assert!(
+                whole < frames && frames < LEN / 1_448,
+                "{whole} of {frames}"
+            );
+        } else {
+            assert!(
+                whole == frames && frames >= LEN / 1_448,
+                "{whole} of {frames}"
+            );
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
 
 use handfast_device::{Device, DeviceError, PacketOptions, PacketSocket, Tap, TapOptions};
-use handfast_packet::buf::{Medium, RxChecksum};
+use handfast_packet::buf::{Medium, RxChecksum, RxFrame};
 use handfast_packet::ethernet::EthernetAddress;
 
 use crate::frames::{Segment, assert_same, data, fetch, fetch_one, send, wire_of, wire_of_sent};
@@ -12,6 +12,10 @@ use crate::runner::{Test, ip};
 
 pub(crate) const TESTS: &[Test] = &[
     ("tap::super_frames_pass_both_ways", super_frames),
+    (
+        "tap::without_checksums_the_kernel_sends_whole_frames",
+        without_checksums,
+    ),
     ("tap::an_interface_that_is_taken_is_explained", taken),
     ("tap::a_descriptor_can_be_taken_over", from_fd),
     ("tap::a_tun_carries_packets_and_is_no_ethernet", tun),
@@ -94,6 +98,42 @@ fn super_frames() -> Result<(), String> {
         ),
         (1, 0, 0)
     );
+    Ok(())
+}
+
+fn without_checksums() -> Result<(), String> {
+    let options = TapOptions {
+        checksums: false,
+        ..TapOptions::default()
+    };
+    let mut tap = open("tap7", &options)?;
+    let capabilities = tap.capabilities();
+    assert_eq!((capabilities.max_gso, capabilities.tx_checksum), (0, false));
+    let mut kernel = PacketSocket::open("tap7", &PacketOptions::default()).expect("it is up");
+    let ends = [kernel.hardware_address(), tap.hardware_address()];
+    let medium = Medium::Ethernet;
+    for v6 in [false, true] {
+        for len in [100, 60_000] {
+            let into = Segment {
+                v6,
+                ..Segment::new(Some([ends[1], ends[0]]), len)
+            }
+            .frame();
+            send(&mut kernel, into.clone());
+            let at_tap = fetch(&mut tap, into.head.len(), len);
+            let whole =
+                |frame: &RxFrame| frame.gso.is_none() && frame.checksum == RxChecksum::Unknown;
+            assert!(at_tap.iter().all(whole), "{len} bytes, IPv6 {v6}");
+            assert_same(&wire_of(at_tap, medium), &wire_of_sent(into, medium));
+            // What leaves the checksum to others cannot be sent.
+            let out = Segment {
+                v6,
+                ..Segment::new(Some(ends), len)
+            };
+            send(&mut tap, out.frame());
+        }
+    }
+    assert_eq!(tap.statistics().too_large, 4);
     Ok(())
 }
 

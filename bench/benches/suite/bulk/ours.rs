@@ -1,0 +1,79 @@
+//! Handfast at the near end: application, stack and device on one thread of tokio.
+
+use std::net::IpAddr;
+
+use handfast::Config;
+use handfast::tokio::{Net, TcpStream};
+use handfast_bench::{Failure, Sample, measure};
+use handfast_device::{PacketOptions, PacketSocket};
+use handfast_lab::{CABLE_INTERFACE, CABLE_PREFIX_LEN, Cable, Namespace, OURS_V4};
+use handfast_packet::ip::Cidr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::runtime::Builder;
+
+use super::far::Far;
+use super::{Device, Direction, PIECE, Work};
+
+pub(super) fn turn(work: &Work) -> Result<Sample, Failure> {
+    match work.device {
+        Device::Tap => {
+            let (far, tap) = Cable::tap(&work.cable)?;
+            transfer(work, &far, tap)
+        }
+        Device::Packet => {
+            let cable = Cable::lay(&work.cable, false)?;
+            let options = PacketOptions {
+                super_segments: work.cable.offloads,
+                checksums: work.cable.offloads,
+                ..PacketOptions::default()
+            };
+            let open = || PacketSocket::open(CABLE_INTERFACE, &options);
+            let socket = cable.near.run(open)?;
+            transfer(work, &cable.far, socket)
+        }
+    }
+}
+
+fn transfer(
+    work: &Work,
+    namespace: &Namespace,
+    device: impl handfast_device::Device + Send + 'static,
+) -> Result<Sample, Failure> {
+    let far = Far::start(namespace, work)?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let (net, mut stream) = runtime.block_on(async {
+        let net = Net::start(device, Config::default())?;
+        let address = Cidr::new(IpAddr::V4(OURS_V4), CABLE_PREFIX_LEN);
+        net.host()
+            .add_address(address.expect("24 bits fit into an IPv4 address"))?;
+        let stream = net.connect(far.address).await?;
+        Ok::<_, Failure>((net, stream))
+    })?;
+    let sample = measure(|| {
+        runtime.block_on(async {
+            if work.direction == Direction::Send {
+                write_all(&mut stream, work.text).await?;
+            }
+            // The far end closes when it has everything, or has said everything.
+            let mut buffer = vec![0; PIECE];
+            while stream.read(&mut buffer).await? > 0 {}
+            Ok(work.amount())
+        })
+    })?;
+    drop(stream);
+    runtime.block_on(net.shutdown());
+    far.finish(work)?;
+    Ok(sample)
+}
+
+/// Writes `text` bytes and the end of the stream.
+async fn write_all(stream: &mut TcpStream, text: u64) -> std::io::Result<()> {
+    let piece = vec![0x5A; PIECE];
+    let mut left = text;
+    while left > 0 {
+        let count = PIECE.min(usize::try_from(left).unwrap_or(PIECE));
+        stream.write_all(&piece[..count]).await?;
+        left -= u64::try_from(count).expect("a piece is small");
+    }
+    stream.shutdown().await
+}
