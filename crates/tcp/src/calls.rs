@@ -58,6 +58,7 @@ impl Connection {
         match self.rcv.data.read(&mut buffer[..limit]) {
             0 => self.end_of_stream().map(|()| 0),
             count => {
+                self.rcv.data.settle(cx.pool);
                 self.rcv.on_read(cx.now, self.rtt.srtt());
                 Ok(count)
             }
@@ -74,6 +75,7 @@ impl Connection {
         match self.rcv.data.read_chunk(limit) {
             None => self.end_of_stream().map(|()| None),
             chunk => {
+                self.rcv.data.settle(cx.pool);
                 self.rcv.on_read(cx.now, self.rtt.srtt());
                 Ok(chunk)
             }

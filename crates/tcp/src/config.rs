@@ -3,7 +3,6 @@
 use core::time::Duration;
 
 use handfast_packet::Instant;
-use handfast_packet::buf::Pool;
 use handfast_packet::tcp::SeqNumber;
 
 use crate::timestamps;
@@ -11,6 +10,7 @@ use crate::timestamps;
 use crate::congestion::Algorithm;
 use crate::ecn::EcnMode;
 use crate::mtu_probe::MtuProbing;
+use crate::pool::Pool;
 
 /// Largest receive buffer: the largest window that RFC 7323 can express.
 pub const RECEIVE_BUFFER_MAX: usize = 1 << 30;

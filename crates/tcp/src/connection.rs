@@ -168,7 +168,11 @@ impl Connection {
         match self.phase {
             Phase::Closed(_) => {}
             Phase::SynSent => self.on_syn_sent(cx, segment),
-            Phase::SynReceived { .. } | Phase::Synchronized => self.segment_arrives(cx, segment),
+            Phase::SynReceived { .. } | Phase::Synchronized => {
+                self.segment_arrives(cx, segment);
+                self.snd.buffer.settle(cx.pool);
+                self.recovery.settle(cx.pool);
+            }
             Phase::TimeWait(mut entry) => {
                 match entry.on_segment(cx.now, &segment) {
                     TimeWaitVerdict::Reply(reply) => self.reply = Some(reply),

@@ -6,8 +6,9 @@
 
 use alloc::collections::VecDeque;
 
-use handfast_packet::buf::{Chunk, LARGE, Pool};
+use handfast_packet::buf::{Chunk, LARGE};
 
+use crate::pool::Pool;
 use crate::seq::Offset;
 use crate::text_queue::{TextQueue, WASTE_MAX};
 
@@ -115,6 +116,13 @@ impl Reassembler {
         let chunk = self.ready.take(max)?;
         self.readable -= chunk.len();
         Some(chunk)
+    }
+
+    /// Text may have been read: an empty list is for others.
+    pub(crate) fn settle(&mut self, pool: &mut Pool) {
+        if self.readable == 0 {
+            self.ready.give_to(pool);
+        }
     }
 
     /// Makes room when views keep more than `limit` bytes of memory alive, or a few blocks: what

@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use handfast_packet::Instant;
-use handfast_packet::buf::Pool;
 use handfast_packet::tcp::SeqNumber;
 
 use crate::config::{Config, RECEIVE_BUFFER_MAX};
+use crate::pool::Pool;
 use crate::reassembler::Reassembler;
 use crate::receive_tuning::ReceiveTuning;
 use crate::seq::{Offset, SeqSpace};

@@ -6,8 +6,9 @@
 use alloc::collections::VecDeque;
 use core::fmt;
 
-use handfast_packet::buf::{BlockMut, Chunk, MEDIUM, PAYLOAD_MAX, Payload, Pool};
+use handfast_packet::buf::{BlockMut, Chunk, MEDIUM, PAYLOAD_MAX, Payload};
 
+use crate::pool::Pool;
 use crate::seq::Offset;
 use crate::text_queue::{block_for, concatenate, is_wasteful};
 
@@ -133,6 +134,13 @@ impl SendBuffer {
         }
     }
 
+    /// Something may have been released: an empty list is for others.
+    pub(crate) fn settle(&mut self, pool: &mut Pool) {
+        if self.chunks.is_empty() && self.chunks.capacity() > 0 {
+            pool.writings.give(core::mem::take(&mut self.chunks));
+        }
+    }
+
     /// Behind the last byte written.
     pub(crate) fn end(&self) -> Offset {
         self.end
@@ -174,7 +182,12 @@ impl SendBuffer {
             Some((_, last)) if last.len() + chunk.len() <= MEDIUM => {
                 *last = concatenate(last, &chunk, pool);
             }
-            _ => self.chunks.push_back((at, chunk)),
+            _ => {
+                if self.chunks.capacity() == 0 {
+                    self.chunks = pool.writings.take().unwrap_or_default();
+                }
+                self.chunks.push_back((at, chunk));
+            }
         }
     }
 }

@@ -5,7 +5,9 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use handfast_packet::buf::{BlockMut, Chunk, LARGE, MEDIUM, Pool, SMALL};
+use handfast_packet::buf::{BlockMut, Chunk, LARGE, MEDIUM, SMALL};
+
+use crate::pool::Pool;
 
 /// A view must use at least one part in this many of the memory that it keeps alive.
 pub(crate) const WASTE_MAX: usize = 4;
@@ -28,17 +30,19 @@ impl TextQueue {
     /// a block for each segment.
     pub(crate) fn push(&mut self, chunk: Chunk, pool: &mut Pool) {
         if !is_wasteful(&chunk) {
-            return self.append(chunk);
+            return self.append(chunk, pool);
         }
         let small = |last: &Chunk| last.len() + chunk.len() <= MEDIUM;
         if self.chunks.back().is_some_and(small) {
             let last = self.pop_back().expect("there is a last one");
-            return self.append(concatenate(&last, &chunk, pool));
+            let both = concatenate(&last, &chunk, pool);
+            return self.append(both, pool);
         }
         let mut rest = &chunk[..];
         while !rest.is_empty() {
             let (head, tail) = rest.split_at(rest.len().min(block_for(rest.len())));
-            self.append(pool.copy_from(head));
+            let copy = pool.copy_from(head);
+            self.append(copy, pool);
             rest = tail;
         }
     }
@@ -46,18 +50,20 @@ impl TextQueue {
     /// Adds a view at the front, as [`Self::push`] does at the end.
     pub(crate) fn push_front(&mut self, chunk: Chunk, pool: &mut Pool) {
         if !is_wasteful(&chunk) {
-            return self.prepend(chunk);
+            return self.prepend(chunk, pool);
         }
         let small = |first: &Chunk| first.len() + chunk.len() <= MEDIUM;
         if self.chunks.front().is_some_and(small) {
             let first = self.pop_front().expect("there is a first one");
-            return self.prepend(concatenate(&chunk, &first, pool));
+            let both = concatenate(&chunk, &first, pool);
+            return self.prepend(both, pool);
         }
         let mut copies = Self::default();
         copies.push(chunk, pool);
         while let Some(last) = copies.pop_back() {
-            self.prepend(last);
+            self.prepend(last, pool);
         }
+        copies.give_to(pool);
     }
 
     /// Puts `right` behind; the shorter of the two is moved.
@@ -74,6 +80,7 @@ impl TextQueue {
             }
             core::mem::swap(&mut self.chunks, &mut right.chunks);
         }
+        pool.texts.give(right.chunks);
     }
 
     /// Moves bytes from the front into `out`; returns how many.
@@ -141,7 +148,7 @@ impl TextQueue {
             } else {
                 self.append_copies(&loose, pool);
                 loose.clear();
-                self.append(chunk);
+                self.append(chunk, pool);
             }
         }
         self.append_copies(&loose, pool);
@@ -163,18 +170,33 @@ impl TextQueue {
                 rest = tail;
                 if *filled == block.capacity() || left == 0 {
                     let (block, filled) = open.take().expect("opened above");
-                    self.append(pool.freeze(block, 0..filled));
+                    let copy = pool.freeze(block, 0..filled);
+                    self.append(copy, pool);
                 }
             }
         }
     }
 
-    fn append(&mut self, chunk: Chunk) {
+    /// Gives the list, which has to be empty, to others.
+    pub(crate) fn give_to(&mut self, pool: &mut Pool) {
+        assert!(self.chunks.is_empty(), "text is not given away");
+        pool.texts.give(core::mem::take(&mut self.chunks));
+    }
+
+    fn take_from(&mut self, pool: &mut Pool) {
+        if self.chunks.capacity() == 0 {
+            self.chunks = pool.texts.take().unwrap_or_default();
+        }
+    }
+
+    fn append(&mut self, chunk: Chunk, pool: &mut Pool) {
+        self.take_from(pool);
         self.memory += chunk.true_size();
         self.chunks.push_back(chunk);
     }
 
-    fn prepend(&mut self, chunk: Chunk) {
+    fn prepend(&mut self, chunk: Chunk, pool: &mut Pool) {
+        self.take_from(pool);
         self.memory += chunk.true_size();
         self.chunks.push_front(chunk);
     }
@@ -235,7 +257,8 @@ mod tests {
             let mut space = pool.take(block);
             let byte = u8::try_from(index % 251).expect("below 251");
             space.bytes_mut()[..len].fill(byte);
-            queue.append(pool.freeze(space, 0..len));
+            let chunk = pool.freeze(space, 0..len);
+            queue.append(chunk, pool);
         }
         queue
     }

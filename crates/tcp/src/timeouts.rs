@@ -51,7 +51,7 @@ impl Connection {
                 return self.window_probe_expires(cx);
             }
             let timeout = self.recovery.on_timeout(cx.now, nxt);
-            for lost in self.recovery.take_losses() {
+            for lost in self.recovery.drain_losses() {
                 self.congestion.on_lost(&lost);
             }
             self.congestion.on_congestion(&Congestion {

@@ -5,12 +5,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use handfast_packet::Instant;
-use handfast_packet::buf::Pool;
 use handfast_packet::ip::Ecn;
 use handfast_packet::tcp::{AccEcn, AccEcnOrder, Ace, SeqNumber};
 use handfast_tcp::{
-    Config, Connection, Control, Cx, EcnFeedback, EcnMode, Initial, MtuProbing, Path, Segment,
-    Transmit,
+    Config, Connection, Control, Cx, EcnFeedback, EcnMode, Initial, MtuProbing, Path, Pool,
+    Segment, Transmit,
 };
 use proptest::prelude::*;
 

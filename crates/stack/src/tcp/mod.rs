@@ -16,9 +16,9 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use handfast_packet::Instant;
-use handfast_packet::buf::{Capabilities, Pool, PoolLimits};
+use handfast_packet::buf::{Capabilities, PoolLimits};
 use handfast_packet::tcp::SeqNumber;
-use handfast_tcp::{self as tcp, Connection, Cx, State};
+use handfast_tcp::{self as tcp, Connection, Cx, Pool, State};
 
 use crate::config::Config;
 use crate::counters::TcpCounters;

@@ -138,7 +138,7 @@ impl Connection {
     /// the network, both from before.
     fn obey(&mut self, now: Instant, verdict: &Verdict, flight: (u64, u64)) {
         let (in_flight, nxt) = (flight.0, self.snd.nxt.get());
-        for lost in self.recovery.take_losses() {
+        for lost in self.recovery.drain_losses() {
             self.congestion.on_lost(&lost);
         }
         if verdict.spurious {

@@ -69,6 +69,7 @@ impl Connection {
         let Piece { at, text, fin } = piece;
         let whole = usize::try_from(text).expect("at most one super-segment");
         let wanted = self.uncut(whole);
+        self.recovery.prepare(cx.pool);
         let mut payload = self.snd.buffer.view(at, wanted, cx.pool);
         let mss = usize::from(self.snd.mss);
         if payload.len() < wanted && payload.len() > mss {

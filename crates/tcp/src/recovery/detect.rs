@@ -229,7 +229,7 @@ mod tests {
             };
             let mut delivery = recovery.on_ack(&info, nxt);
             let verdict = recovery.judge(&judgement, &mut delivery);
-            (recovery.take_losses().len(), verdict.spurious)
+            (recovery.drain_losses().count(), verdict.spurious)
         };
         assert_eq!(ack(&mut recovery, None), (3 * JUDGED_ANEW_MAX - 1, false));
         for round in 0..2 {

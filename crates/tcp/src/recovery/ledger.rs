@@ -3,13 +3,15 @@
 //!
 //! It counts; it does not judge. What is lost is decided in `detect`.
 
-use alloc::collections::BTreeMap;
-use core::ops::{Bound, Range};
+use alloc::boxed::Box;
+use core::ops::Range;
 
 use handfast_packet::Instant;
 
 use super::ranges::RangeSet;
+use super::row::{Placed, Row, Spot};
 use crate::congestion::Stamp;
+use crate::pool::Spare;
 use crate::seq::Offset;
 
 /// One entry: text that left together, the FIN included. Cut when an ACK, a SACK block or a
@@ -45,24 +47,58 @@ impl Sent {
     }
 }
 
+/// By their ends, so that what is behind an offset begins with the entry that holds it.
+impl Placed for Sent {
+    fn place(&self) -> Offset {
+        self.end
+    }
+}
+
 /// Everything between SND.UNA and SND.NXT, without gaps: behind an entry the next one begins at its
 /// end. A peer chooses where SACK cuts entries, so that a cut may cost no more than a logarithm of
 /// their number, and how many there are is bounded by the segments in the peer's window.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    /// By their ends.
-    entries: BTreeMap<Offset, Sent>,
+    /// The entries and what is known of them; need not be there while there is none.
+    pub(super) rooms: Option<Box<Rooms>>,
     /// Departures so far.
     departures: u64,
+    sacked_bytes: u64,
+    lost_bytes: u64,
+    again_bytes: u64,
+}
+
+/// What a ledger needs memory for.
+#[derive(Debug, Default)]
+pub(crate) struct Rooms {
+    entries: Row<Sent>,
     /// What SACK blocks cover, in whole entries.
     sacked: RangeSet,
     /// What is lost and not under way again.
     lost: RangeSet,
     /// What is lost, under way again or not.
     marked: RangeSet,
-    sacked_bytes: u64,
-    lost_bytes: u64,
-    again_bytes: u64,
+}
+
+static NOTHING: Rooms = Rooms {
+    entries: Row::new(),
+    sacked: RangeSet::new(),
+    lost: RangeSet::new(),
+    marked: RangeSet::new(),
+};
+
+impl Rooms {
+    /// Whether nothing is out.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+impl Spare for Rooms {
+    fn bytes(&self) -> usize {
+        let sets = [&self.sacked, &self.lost, &self.marked];
+        self.entries.bytes() + sets.map(RangeSet::bytes).iter().sum::<usize>()
+    }
 }
 
 impl Ledger {
@@ -85,7 +121,7 @@ impl Ledger {
             again: false,
             resent: false,
         };
-        self.entries.insert(entry.end, entry);
+        self.rooms_mut().entries.push(entry);
     }
 
     /// Everything below `una` is acknowledged: tells `each` about the entries, or parts of them,
@@ -95,19 +131,23 @@ impl Ledger {
             if first.end > una {
                 self.split(una);
             }
-            let (_, gone) = self.entries.pop_first().expect("looked at just now");
+            let gone = self.rooms_mut().entries.pop().expect("looked at just now");
             self.uncount(&gone);
             each(&gone);
         }
-        self.sacked.remove(&(Offset::ZERO..una));
-        self.lost.remove(&(Offset::ZERO..una));
-        self.marked.remove(&(Offset::ZERO..una));
+        if let Some(rooms) = &mut self.rooms {
+            rooms.sacked.remove(&(Offset::ZERO..una));
+            rooms.lost.remove(&(Offset::ZERO..una));
+            rooms.marked.remove(&(Offset::ZERO..una));
+        }
     }
 
     /// The peer holds `block`: tells `each` about the entries that are news. Of a segment of
     /// `mss` bytes it must hold all; a part of it does not count.
     pub(crate) fn sack(&mut self, block: Range<Offset>, mss: u64, mut each: impl FnMut(&Sent)) {
-        for gap in self.sacked.gaps(block) {
+        let mut rest = block;
+        while let Some(gap) = self.rooms().sacked.first_gap(rest.clone()) {
+            rest.start = gap.end;
             let mut at = gap.start;
             while let Some(entry) = self.get(at).filter(|entry| entry.start < gap.end) {
                 at = entry.end;
@@ -134,8 +174,9 @@ impl Ledger {
         let (range, len) = (entry.start..entry.end, entry.len());
         self.again_bytes -= if was_again { len } else { 0 };
         self.lost_bytes += if was_lost { 0 } else { len };
-        self.marked.insert(range.clone());
-        self.lost.insert(range);
+        let rooms = self.rooms_mut();
+        rooms.marked.insert(range.clone());
+        rooms.lost.insert(range);
         true
     }
 
@@ -156,30 +197,37 @@ impl Ledger {
             let len = entry.len();
             self.again_bytes += if news { len } else { 0 };
         }
-        self.lost.remove(range);
+        self.rooms_mut().lost.remove(range);
         self.departures
     }
 
     /// Nothing is lost after all. Costs what was lost, not what is out.
     pub(crate) fn forget_losses(&mut self) {
-        for range in self.marked.descending() {
-            let ends = (Bound::Excluded(range.start), Bound::Included(range.end));
-            for (_, entry) in self.entries.range_mut(ends) {
+        self.lost_bytes = 0;
+        let Some(rooms) = &mut self.rooms else {
+            return;
+        };
+        for range in rooms.marked.descending() {
+            let from = rooms.entries.behind(range.start);
+            let entries = rooms.entries.iter_mut_from(from);
+            for entry in entries.take_while(|entry| entry.end <= range.end) {
                 entry.lost = false;
             }
         }
-        self.marked.clear();
-        self.lost_bytes = 0;
-        self.lost.clear();
+        rooms.marked.clear();
+        rooms.lost.clear();
     }
 
     /// The peer has dropped what it had acknowledged selectively (RFC 2018 section 8).
     pub(crate) fn forget_sacks(&mut self) {
-        for entry in self.entries.values_mut() {
+        self.sacked_bytes = 0;
+        let Some(rooms) = &mut self.rooms else {
+            return;
+        };
+        for entry in rooms.entries.iter_mut_from(Spot::FIRST) {
             entry.sacked = false;
         }
-        self.sacked_bytes = 0;
-        self.sacked.clear();
+        rooms.sacked.clear();
     }
 
     /// The ACK of this range will be ambiguous, though no copy of it counts as under way.
@@ -191,60 +239,62 @@ impl Ledger {
 
     /// Cuts the entry that has `at` inside, if there is one, in two.
     pub(crate) fn split(&mut self, at: Offset) {
-        if let Some(right) = self.get_mut(at).filter(|entry| entry.start < at) {
+        let Some(rooms) = &mut self.rooms else {
+            return;
+        };
+        let spot = rooms.entries.behind(at);
+        let entry = rooms.entries.get_mut(spot);
+        if let Some(right) = entry.filter(|entry| entry.start < at) {
             let left = Sent { end: at, ..*right };
             right.start = at;
-            self.entries.insert(at, left);
+            rooms.entries.insert(spot, left);
         }
     }
 
     /// The entry that holds `at`, or the first one behind it.
     pub(crate) fn get(&self, at: Offset) -> Option<&Sent> {
-        let behind = (Bound::Excluded(at), Bound::Unbounded);
-        self.entries.range(behind).next().map(|(_, entry)| entry)
+        let entries = &self.rooms().entries;
+        entries.get(entries.behind(at))
     }
 
     fn get_mut(&mut self, at: Offset) -> Option<&mut Sent> {
-        let behind = (Bound::Excluded(at), Bound::Unbounded);
-        self.entries
-            .range_mut(behind)
-            .next()
-            .map(|(_, entry)| entry)
+        let entries = &mut self.rooms.as_mut()?.entries;
+        entries.get_mut(entries.behind(at))
     }
 
     /// Where the next entry begins that is not as surely with the peer as this one.
     pub(crate) fn behind(&self, entry: &Sent) -> Offset {
-        let range = self.sacked.last_from(entry.start);
-        range.map_or(entry.end, |(_, end)| end.max(entry.end))
+        let range = self.rooms().sacked.last_from(entry.start);
+        range.map_or(entry.end, |range| range.end.max(entry.end))
     }
 
     pub(crate) fn first(&self) -> Option<&Sent> {
-        self.entries.first_key_value().map(|(_, entry)| entry)
+        self.rooms().entries.first()
     }
 
     pub(crate) fn last(&self) -> Option<&Sent> {
-        self.entries.last_key_value().map(|(_, entry)| entry)
+        self.rooms().entries.last()
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Sent> {
-        self.entries.values()
+        self.rooms().entries.iter()
     }
 
     /// What is lost and waits to be sent again, lowest first.
     pub(crate) fn next_lost(&self) -> Option<Range<Offset>> {
-        self.lost.first()
+        self.rooms().lost.first()
     }
 
     /// Behind the highest offset that a SACK block covers.
     pub(crate) fn highest_sacked(&self) -> Option<Offset> {
-        self.sacked.end()
+        self.rooms().sacked.end()
     }
 
     /// The offset below which enough has arrived above: `ranges` of them, or more than
     /// `ranges - 1` segments of `mss` bytes (IsLost of RFC 6675 section 4).
     pub(crate) fn counted_below(&self, ranges: u32, mss: u64) -> Option<Offset> {
         let (mut count, mut bytes) = (0, 0);
-        for range in self.sacked.descending() {
+        for range in self.rooms().sacked.descending() {
             count += 1;
             bytes += range.end - range.start;
             if count >= ranges || bytes > u64::from(ranges - 1) * mss {
@@ -289,10 +339,19 @@ impl Ledger {
         let after = *entry;
         self.uncount(&before);
         self.sacked_bytes += after.len();
-        self.lost.remove(&(after.start..after.end));
-        self.marked.remove(&(after.start..after.end));
-        self.sacked.insert(after.start..after.end);
+        let rooms = self.rooms_mut();
+        rooms.lost.remove(&(after.start..after.end));
+        rooms.marked.remove(&(after.start..after.end));
+        rooms.sacked.insert(after.start..after.end);
         after
+    }
+
+    fn rooms(&self) -> &Rooms {
+        self.rooms.as_deref().unwrap_or(&NOTHING)
+    }
+
+    fn rooms_mut(&mut self) -> &mut Rooms {
+        self.rooms.get_or_insert_default()
     }
 
     fn uncount(&mut self, entry: &Sent) {

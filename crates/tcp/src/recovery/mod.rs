@@ -10,11 +10,13 @@
 mod cumulative;
 mod detect;
 mod ledger;
+mod memory;
 mod min_rtt;
 mod phase;
 mod prr;
 mod rack;
 mod ranges;
+mod row;
 mod tlp;
 mod undo;
 
@@ -29,6 +31,7 @@ use crate::config::Config;
 use crate::congestion::{DeliveryRate, Lost, RateSample};
 use crate::seq::Offset;
 use cumulative::Heard;
+pub(crate) use ledger::Rooms;
 use ledger::{Ledger, Sent};
 use min_rtt::MinRtt;
 pub(crate) use phase::{Judgement, Reduction, Verdict};
@@ -453,14 +456,14 @@ impl Recovery {
         self.recounts
     }
 
-    /// Bytes found lost and not yet taken by [`Self::take_losses`].
+    /// Bytes found lost and not yet taken by [`Self::drain_losses`].
     pub(crate) fn newly_lost(&self) -> u64 {
         self.losses.iter().map(|lost| lost.bytes).sum()
     }
 
     /// What was found lost since this was last asked.
-    pub(crate) fn take_losses(&mut self) -> Vec<Lost> {
-        core::mem::take(&mut self.losses)
+    pub(crate) fn drain_losses(&mut self) -> impl Iterator<Item = Lost> {
+        self.losses.drain(..)
     }
 
     /// How fast the peer gets our data, by the ACK that was booked last.

@@ -1,37 +1,55 @@
 //! A set of offsets as disjoint ascending ranges: what the peer holds out of order, and what has
 //! to be sent again.
 
-use alloc::collections::BTreeMap;
+#[cfg(test)]
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use super::row::{Placed, Row, Spot};
 use crate::seq::Offset;
 
 /// Disjoint, ascending, never touching ranges. Its size is bounded by its user: each range covers
 /// at least one entry of the ledger. A peer chooses what it SACKs, so that nothing here may cost
 /// more than a logarithm of the size for each range that comes or goes.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct RangeSet {
-    /// Ends by starts.
-    ranges: BTreeMap<Offset, Offset>,
+    ranges: Row<Range<Offset>>,
+}
+
+impl Placed for Range<Offset> {
+    fn place(&self) -> Offset {
+        self.start
+    }
 }
 
 impl RangeSet {
+    /// Without a range, and without memory.
+    pub(crate) const fn new() -> Self {
+        Self { ranges: Row::new() }
+    }
+
+    /// Bytes of memory that it keeps, used or not.
+    pub(crate) fn bytes(&self) -> usize {
+        self.ranges.bytes()
+    }
+
     /// Adds a range and merges it with what it touches.
     pub(crate) fn insert(&mut self, range: Range<Offset>) {
         if range.is_empty() {
             return;
         }
-        let Range { mut start, mut end } = range;
-        while let Some((old_start, old_end)) = self.last_from(end) {
-            if old_end < start {
-                break;
-            }
-            self.ranges.remove(&old_start);
-            start = start.min(old_start);
-            end = end.max(old_end);
+        let spot = self.ranges.behind(range.end);
+        let Some((mut at, mut whole)) = self.touching(spot, range.start) else {
+            return self.ranges.insert(spot, range);
+        };
+        whole = whole.start.min(range.start)..whole.end.max(range.end);
+        // What lies below and touches too becomes one with it.
+        while let Some((_, below)) = self.touching(at, range.start) {
+            whole.start = whole.start.min(below.start);
+            self.ranges.remove(at);
+            at = self.ranges.from(below.start);
         }
-        self.ranges.insert(start, end);
+        *self.ranges.get_mut(at).expect("found above") = whole;
     }
 
     /// Takes a range out, all of it or what of it is there.
@@ -39,61 +57,56 @@ impl RangeSet {
         if range.is_empty() {
             return;
         }
-        while let Some((start, end)) = self.ranges.range(..range.end).next_back() {
-            let (start, end) = (*start, *end);
+        while let Some(at) = self.ranges.before(self.ranges.from(range.end)) {
+            let old = self.ranges.get_mut(at).expect("found just now");
+            let end = old.end;
             if end <= range.start {
-                break;
+                return;
             }
-            self.ranges.remove(&start);
-            if range.end < end {
-                self.ranges.insert(range.end, end);
-            }
-            if start < range.start {
-                self.ranges.insert(start, range.start);
+            match (old.start < range.start, range.end < end) {
+                (false, false) => {
+                    self.ranges.remove(at);
+                }
+                (false, true) => old.start = range.end,
+                (true, false) => return old.end = range.start,
+                (true, true) => {
+                    old.end = range.start;
+                    let behind = self.ranges.behind(range.end);
+                    return self.ranges.insert(behind, range.end..end);
+                }
             }
         }
     }
 
     /// The lowest range.
     pub(crate) fn first(&self) -> Option<Range<Offset>> {
-        self.ranges.iter().next().map(|(start, end)| *start..*end)
+        self.ranges.first().cloned()
     }
 
     /// All ranges from the highest to the lowest.
     pub(crate) fn descending(&self) -> impl Iterator<Item = Range<Offset>> {
-        self.ranges.iter().rev().map(|(start, end)| *start..*end)
+        self.ranges.iter().rev().cloned()
     }
 
     /// Behind the highest range.
     pub(crate) fn end(&self) -> Option<Offset> {
-        self.ranges.values().next_back().copied()
+        self.ranges.last().map(|last| last.end)
     }
 
     /// Whether all of `range` is in the set.
     #[cfg(test)]
     pub(crate) fn covers(&self, range: &Range<Offset>) -> bool {
         let last = self.last_from(range.start);
-        last.is_some_and(|(_, end)| range.end <= end)
+        last.is_some_and(|last| range.end <= last.end)
     }
 
-    /// The parts of `range` that are not in the set, ascending.
-    pub(crate) fn gaps(&self, range: Range<Offset>) -> Vec<Range<Offset>> {
-        let mut gaps = Vec::new();
-        let before = self.last_from(range.start).map(|(_, end)| end);
-        let mut at = range.start.max(before.unwrap_or(range.start));
-        if at >= range.end {
-            return gaps;
-        }
-        for (start, end) in self.ranges.range(at..range.end) {
-            if at < *start {
-                gaps.push(at..*start);
-            }
-            at = *end;
-        }
-        if at < range.end {
-            gaps.push(at..range.end);
-        }
-        gaps
+    /// The lowest part of `range` that is not in the set.
+    pub(crate) fn first_gap(&self, range: Range<Offset>) -> Option<Range<Offset>> {
+        let before = self.last_from(range.start).map(|last| last.end);
+        let start = range.start.max(before.unwrap_or(range.start));
+        let next = self.ranges.get(self.ranges.from(start));
+        let end = next.map_or(range.end, |next| next.start.min(range.end));
+        (start < end).then_some(start..end)
     }
 
     /// Forgets everything.
@@ -102,15 +115,21 @@ impl RangeSet {
     }
 
     /// The last range that begins at `at` or before it.
-    pub(crate) fn last_from(&self, at: Offset) -> Option<(Offset, Offset)> {
-        let last = self.ranges.range(..=at).next_back();
-        last.map(|(start, end)| (*start, *end))
+    pub(crate) fn last_from(&self, at: Offset) -> Option<&Range<Offset>> {
+        let last = self.ranges.before(self.ranges.behind(at))?;
+        self.ranges.get(last)
+    }
+
+    /// The range before `spot`, and where it is, if it ends at `start` or behind it.
+    fn touching(&self, spot: Spot, start: Offset) -> Option<(Spot, Range<Offset>)> {
+        let before = self.ranges.before(spot)?;
+        let range = self.ranges.get(before).filter(|range| range.end >= start)?;
+        Some((before, range.clone()))
     }
 
     #[cfg(test)]
     pub(crate) fn to_vec(&self) -> Vec<Range<Offset>> {
-        let ranges = self.ranges.iter();
-        ranges.map(|(start, end)| *start..*end).collect()
+        self.ranges.iter().cloned().collect()
     }
 }
 
@@ -161,11 +180,11 @@ mod tests {
             let range = start..start + len;
             let inside = range.clone().all(|n| model.contains(&n));
             prop_assert_eq!(set.covers(&(at(range.start)..at(range.end))), inside);
-            let gaps: Vec<u64> = set
-                .gaps(at(range.start)..at(range.end))
-                .into_iter()
-                .flat_map(|gap| gap.start.get()..gap.end.get())
-                .collect();
+            let (mut gaps, mut rest) = (Vec::new(), at(range.start)..at(range.end));
+            while let Some(gap) = set.first_gap(rest.clone()) {
+                gaps.extend(gap.start.get()..gap.end.get());
+                rest.start = gap.end;
+            }
             let missing: Vec<u64> = range.filter(|n| !model.contains(n)).collect();
             prop_assert_eq!(gaps, missing);
         }

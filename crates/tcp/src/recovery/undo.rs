@@ -39,7 +39,12 @@ impl Undo {
 
     /// Nothing can be undone.
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        let mut resent = core::mem::take(&mut self.resent);
+        resent.clear();
+        *self = Self {
+            resent,
+            ..Self::default()
+        };
     }
 
     /// Whether a reduction of a recovery that goes on could be undone.
@@ -54,14 +59,14 @@ impl Undo {
             self.first_resent = timestamp;
         }
         self.any = true;
-        let again = self.resent.gaps(range.clone()) != [range.clone()];
+        let again = self.resent.first_gap(range.clone()).as_ref() != Some(range);
         self.doubtful |= again;
         self.resent.insert(range.clone());
     }
 
     /// The peer had `range` twice. Returns whether that is news of something that was resent.
     pub(crate) fn on_duplicate(&mut self, range: &Range<Offset>) -> bool {
-        let resent = self.resent.gaps(range.clone()) != [range.clone()];
+        let resent = self.resent.first_gap(range.clone()).as_ref() != Some(range);
         self.resent.remove(range);
         resent
     }

@@ -16,11 +16,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use handfast_packet::Instant;
-use handfast_packet::buf::Pool;
 use handfast_packet::cause::Cause;
 use handfast_packet::tcp::SeqNumber;
 use handfast_tcp::{
-    CloseReason, Connection, Control, Cx, Event, Initial, ReadError, Segment, State, Transmit,
+    CloseReason, Connection, Control, Cx, Event, Initial, Pool, ReadError, Segment, State, Transmit,
 };
 pub use setup::Setup;
 pub use text::Names;

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use handfast_packet::Instant;
-use handfast_packet::buf::Pool;
 use handfast_packet::ip::Ecn;
 use handfast_packet::tcp::{Ace, SeqNumber};
 use handfast_tcp::{
-    CloseReason, Config, Connection, Control, Cx, EcnMode, Initial, Path, ReadError, Segment,
+    CloseReason, Config, Connection, Control, Cx, EcnMode, Initial, Path, Pool, ReadError, Segment,
     State, Transmit,
 };
 

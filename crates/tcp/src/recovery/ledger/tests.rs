@@ -157,19 +157,21 @@ fn check(ledger: &Ledger, una: u64, nxt: u64) {
         flight += if entry.sacked || entry.lost { 0 } else { len };
         flight += if entry.again { len } else { 0 };
         let range = entry.start..entry.end;
-        assert_eq!(ledger.marked.covers(&range), entry.lost);
+        assert_eq!(ledger.rooms().marked.covers(&range), entry.lost);
         let behind = ledger.behind(entry);
         assert!(entry.sacked || behind == entry.end);
-        assert!(ledger.sacked.gaps(entry.end..behind).is_empty() && behind >= entry.end);
+        assert!(
+            ledger.rooms().sacked.first_gap(entry.end..behind).is_none() && behind >= entry.end
+        );
         assert!(
             ledger
                 .get(behind)
                 .is_none_or(|next| !next.sacked || !entry.sacked)
         );
         let waits = entry.lost && !entry.again;
-        assert_eq!(ledger.lost.covers(&(entry.start..entry.end)), waits);
+        assert_eq!(ledger.rooms().lost.covers(&(entry.start..entry.end)), waits);
         assert_eq!(
-            ledger.sacked.covers(&(entry.start..entry.end)),
+            ledger.rooms().sacked.covers(&(entry.start..entry.end)),
             entry.sacked
         );
     }
