@@ -61,6 +61,8 @@ impl Placed for Sent {
 pub(crate) struct Ledger {
     /// The entries and what is known of them; need not be there while there is none.
     pub(super) rooms: Option<Box<Rooms>>,
+    /// What the entries cover.
+    out: Range<Offset>,
     /// Departures so far.
     departures: u64,
     sacked_bytes: u64,
@@ -108,8 +110,12 @@ impl Ledger {
     /// When it does not follow what was sent before.
     pub(crate) fn push(&mut self, range: Range<Offset>, stamp: Stamp) {
         assert!(!range.is_empty(), "only what takes sequence space is kept");
-        let gapless = self.last().is_none_or(|last| last.end == range.start);
-        assert!(gapless, "what is new follows what is old");
+        if self.out.is_empty() {
+            self.out.start = range.start;
+        } else {
+            assert_eq!(self.out.end, range.start, "what is new follows what is old");
+        }
+        self.out.end = range.end;
         self.departures += 1;
         let entry = Sent {
             start: range.start,
@@ -127,11 +133,11 @@ impl Ledger {
     /// Everything below `una` is acknowledged: tells `each` about the entries, or parts of them,
     /// that go.
     pub(crate) fn release_until(&mut self, una: Offset, mut each: impl FnMut(&Sent)) {
-        while let Some(first) = self.first().filter(|first| first.start < una) {
-            if first.end > una {
-                self.split(una);
-            }
-            let gone = self.rooms_mut().entries.pop().expect("looked at just now");
+        if una <= self.out.start {
+            return;
+        }
+        self.out.start = una.min(self.out.end);
+        while let Some(gone) = self.pop_until(una) {
             self.uncount(&gone);
             each(&gone);
         }
@@ -264,8 +270,8 @@ impl Ledger {
 
     /// Where the next entry begins that is not as surely with the peer as this one.
     pub(crate) fn behind(&self, entry: &Sent) -> Offset {
-        let range = self.rooms().sacked.last_from(entry.start);
-        range.map_or(entry.end, |range| range.end.max(entry.end))
+        let end = self.rooms().sacked.last_end_from(entry.start);
+        end.map_or(entry.end, |end| end.max(entry.end))
     }
 
     pub(crate) fn first(&self) -> Option<&Sent> {
@@ -311,10 +317,7 @@ impl Ledger {
 
     /// Bytes that are sent and not acknowledged.
     pub(crate) fn outstanding(&self) -> u64 {
-        match (self.first(), self.last()) {
-            (Some(first), Some(last)) => last.end - first.start,
-            _ => 0,
-        }
+        self.out.end - self.out.start
     }
 
     pub(crate) fn sacked_bytes(&self) -> u64 {
@@ -344,6 +347,18 @@ impl Ledger {
         rooms.marked.remove(&(after.start..after.end));
         rooms.sacked.insert(after.start..after.end);
         after
+    }
+
+    /// Takes out the first entry, or what of it lies below `una`.
+    fn pop_until(&mut self, una: Offset) -> Option<Sent> {
+        let entries = &mut self.rooms.as_mut()?.entries;
+        let first = entries.get_mut(Spot::FIRST)?;
+        if first.end <= una {
+            return entries.pop();
+        }
+        let gone = Sent { end: una, ..*first };
+        first.start = first.start.max(una);
+        (gone.start < una).then_some(gone)
     }
 
     fn rooms(&self) -> &Rooms {

@@ -13,12 +13,25 @@ use crate::seq::Offset;
 /// more than a logarithm of the size for each range that comes or goes.
 #[derive(Debug, Default)]
 pub(crate) struct RangeSet {
-    ranges: Row<Range<Offset>>,
+    ranges: Row<Part>,
 }
 
-impl Placed for Range<Offset> {
+/// One of the ranges.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    start: Offset,
+    end: Offset,
+}
+
+impl Placed for Part {
     fn place(&self) -> Offset {
         self.start
+    }
+}
+
+impl From<&Part> for Range<Offset> {
+    fn from(part: &Part) -> Self {
+        part.start..part.end
     }
 }
 
@@ -40,9 +53,11 @@ impl RangeSet {
         }
         let spot = self.ranges.behind(range.end);
         let Some((mut at, mut whole)) = self.touching(spot, range.start) else {
-            return self.ranges.insert(spot, range);
+            let Range { start, end } = range;
+            return self.ranges.insert(spot, Part { start, end });
         };
-        whole = whole.start.min(range.start)..whole.end.max(range.end);
+        whole.start = whole.start.min(range.start);
+        whole.end = whole.end.max(range.end);
         // What lies below and touches too becomes one with it.
         while let Some((_, below)) = self.touching(at, range.start) {
             whole.start = whole.start.min(below.start);
@@ -54,7 +69,7 @@ impl RangeSet {
 
     /// Takes a range out, all of it or what of it is there.
     pub(crate) fn remove(&mut self, range: &Range<Offset>) {
-        if range.is_empty() {
+        if range.is_empty() || self.ranges.is_empty() {
             return;
         }
         while let Some(at) = self.ranges.before(self.ranges.from(range.end)) {
@@ -72,7 +87,8 @@ impl RangeSet {
                 (true, true) => {
                     old.end = range.start;
                     let behind = self.ranges.behind(range.end);
-                    return self.ranges.insert(behind, range.end..end);
+                    let start = range.end;
+                    return self.ranges.insert(behind, Part { start, end });
                 }
             }
         }
@@ -80,12 +96,12 @@ impl RangeSet {
 
     /// The lowest range.
     pub(crate) fn first(&self) -> Option<Range<Offset>> {
-        self.ranges.first().cloned()
+        self.ranges.first().map(Range::from)
     }
 
     /// All ranges from the highest to the lowest.
     pub(crate) fn descending(&self) -> impl Iterator<Item = Range<Offset>> {
-        self.ranges.iter().rev().cloned()
+        self.ranges.iter().rev().map(Range::from)
     }
 
     /// Behind the highest range.
@@ -96,13 +112,13 @@ impl RangeSet {
     /// Whether all of `range` is in the set.
     #[cfg(test)]
     pub(crate) fn covers(&self, range: &Range<Offset>) -> bool {
-        let last = self.last_from(range.start);
-        last.is_some_and(|last| range.end <= last.end)
+        let last = self.last_end_from(range.start);
+        last.is_some_and(|end| range.end <= end)
     }
 
     /// The lowest part of `range` that is not in the set.
     pub(crate) fn first_gap(&self, range: Range<Offset>) -> Option<Range<Offset>> {
-        let before = self.last_from(range.start).map(|last| last.end);
+        let before = self.last_end_from(range.start);
         let start = range.start.max(before.unwrap_or(range.start));
         let next = self.ranges.get(self.ranges.from(start));
         let end = next.map_or(range.end, |next| next.start.min(range.end));
@@ -114,22 +130,22 @@ impl RangeSet {
         self.ranges.clear();
     }
 
-    /// The last range that begins at `at` or before it.
-    pub(crate) fn last_from(&self, at: Offset) -> Option<&Range<Offset>> {
+    /// Behind the last range that begins at `at` or before it.
+    pub(crate) fn last_end_from(&self, at: Offset) -> Option<Offset> {
         let last = self.ranges.before(self.ranges.behind(at))?;
-        self.ranges.get(last)
+        self.ranges.get(last).map(|last| last.end)
     }
 
     /// The range before `spot`, and where it is, if it ends at `start` or behind it.
-    fn touching(&self, spot: Spot, start: Offset) -> Option<(Spot, Range<Offset>)> {
+    fn touching(&self, spot: Spot, start: Offset) -> Option<(Spot, Part)> {
         let before = self.ranges.before(spot)?;
-        let range = self.ranges.get(before).filter(|range| range.end >= start)?;
-        Some((before, range.clone()))
+        let part = self.ranges.get(before).filter(|part| part.end >= start)?;
+        Some((before, *part))
     }
 
     #[cfg(test)]
     pub(crate) fn to_vec(&self) -> Vec<Range<Offset>> {
-        self.ranges.iter().cloned().collect()
+        self.ranges.iter().map(Range::from).collect()
     }
 }
 

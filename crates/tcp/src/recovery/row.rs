@@ -11,7 +11,7 @@ use crate::seq::Offset;
 const BLOCK: usize = 64;
 
 /// What has a place in the stream.
-pub(super) trait Placed {
+pub(super) trait Placed: Copy {
     /// By this the row is ascending; no two items have the same.
     fn place(&self) -> Offset;
 }
@@ -32,9 +32,43 @@ impl Spot {
 #[derive(Debug)]
 pub(super) struct Row<T> {
     /// None of them is empty.
-    blocks: VecDeque<VecDeque<T>>,
+    blocks: VecDeque<Block<T>>,
     /// Blocks that were emptied.
-    spare: Vec<VecDeque<T>>,
+    spare: Vec<Block<T>>,
+}
+
+/// A part of a row.
+#[derive(Debug)]
+struct Block<T> {
+    /// At most [`BLOCK`].
+    items: Vec<T>,
+    /// So many of them are no longer there.
+    gone: usize,
+}
+
+impl<T> Block<T> {
+    const NEW: Self = Self {
+        items: Vec::new(),
+        gone: 0,
+    };
+
+    fn items(&self) -> &[T] {
+        &self.items[self.gone..]
+    }
+
+    fn items_mut(&mut self) -> &mut [T] {
+        &mut self.items[self.gone..]
+    }
+
+    fn len(&self) -> usize {
+        self.items.len() - self.gone
+    }
+
+    /// Fills the place of what is gone.
+    fn close_up(&mut self) {
+        self.items.drain(..self.gone);
+        self.gone = 0;
+    }
 }
 
 impl<T> Default for Row<T> {
@@ -52,15 +86,10 @@ impl<T> Row<T> {
         }
     }
 
-    /// Bytes of memory that it keeps, used or not.
+    /// About so many bytes of memory it keeps while it is empty.
     pub(super) fn bytes(&self) -> usize {
-        let items = self
-            .blocks
-            .iter()
-            .chain(&self.spare)
-            .map(VecDeque::capacity);
-        let lists = self.blocks.capacity() + self.spare.capacity();
-        items.sum::<usize>() * size_of::<T>() + lists * size_of::<VecDeque<T>>()
+        let last = self.spare.last().map_or(0, |block| block.items.capacity());
+        self.spare.len() * (last * size_of::<T>() + size_of::<Block<T>>())
     }
 }
 
@@ -70,11 +99,11 @@ impl<T: Placed> Row<T> {
     }
 
     pub(super) fn first(&self) -> Option<&T> {
-        self.blocks.front()?.front()
+        self.blocks.front()?.items().first()
     }
 
     pub(super) fn last(&self) -> Option<&T> {
-        self.blocks.back()?.back()
+        self.blocks.back()?.items.last()
     }
 
     /// The first item whose place is behind `at`, or where one would be.
@@ -88,11 +117,12 @@ impl<T: Placed> Row<T> {
     }
 
     pub(super) fn get(&self, spot: Spot) -> Option<&T> {
-        self.blocks.get(spot.block)?.get(spot.index)
+        self.blocks.get(spot.block)?.items().get(spot.index)
     }
 
     pub(super) fn get_mut(&mut self, spot: Spot) -> Option<&mut T> {
-        self.blocks.get_mut(spot.block)?.get_mut(spot.index)
+        let block = self.blocks.get_mut(spot.block)?;
+        block.items_mut().get_mut(spot.index)
     }
 
     /// Where the item before `spot` is.
@@ -108,10 +138,10 @@ impl<T: Placed> Row<T> {
     /// Adds an item behind all others.
     pub(super) fn push(&mut self, item: T) {
         match self.blocks.back_mut() {
-            Some(last) if last.len() < BLOCK => last.push_back(item),
+            Some(last) if last.items.len() < BLOCK => last.items.push(item),
             _ => {
-                let mut block = self.spare.pop().unwrap_or_default();
-                block.push_back(item);
+                let mut block = self.spare.pop().unwrap_or(Block::NEW);
+                block.items.push(item);
                 self.blocks.push_back(block);
             }
         }
@@ -119,9 +149,10 @@ impl<T: Placed> Row<T> {
 
     /// Takes the first item out.
     pub(super) fn pop(&mut self) -> Option<T> {
-        let first = self.blocks.front_mut()?;
-        let item = first.pop_front();
-        if first.is_empty() {
+        let block = self.blocks.front_mut()?;
+        let item = block.items().first().copied();
+        block.gone += 1;
+        if block.gone == block.items.len() {
             self.retire(0);
         }
         item
@@ -132,15 +163,15 @@ impl<T: Placed> Row<T> {
         let Some(block) = self.blocks.get_mut(spot.block) else {
             return self.push(item);
         };
+        block.close_up();
         if block.len() < BLOCK {
-            return block.insert(spot.index, item);
+            return block.items.insert(spot.index, item);
         }
-        let mut upper = self.spare.pop().unwrap_or_default();
-        let lower = &mut self.blocks[spot.block];
-        upper.extend(lower.drain(BLOCK / 2..));
+        let mut upper = self.spare.pop().unwrap_or(Block::NEW);
+        upper.items.extend(block.items.drain(BLOCK / 2..));
         match spot.index.checked_sub(BLOCK / 2) {
-            None | Some(0) => lower.insert(spot.index, item),
-            Some(index) => upper.insert(index, item),
+            None | Some(0) => block.items.insert(spot.index, item),
+            Some(index) => upper.items.insert(index, item),
         }
         self.blocks.insert(spot.block + 1, upper);
     }
@@ -149,69 +180,81 @@ impl<T: Placed> Row<T> {
     ///
     /// # Panics
     /// When there is none.
-    pub(super) fn remove(&mut self, spot: Spot) -> T {
+    pub(super) fn remove(&mut self, spot: Spot) {
         let block = &mut self.blocks[spot.block];
-        let item = block.remove(spot.index).expect("told where it is");
-        if block.is_empty() {
+        block.items.remove(block.gone + spot.index);
+        if block.len() == 0 {
             self.retire(spot.block);
         } else if !self.join(spot.block) && spot.block > 0 {
             self.join(spot.block - 1);
         }
-        item
     }
 
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
-        self.blocks.iter().flatten()
+        self.blocks.iter().flat_map(Block::items)
     }
 
     /// The items from `spot` on.
     pub(super) fn iter_mut_from(&mut self, spot: Spot) -> impl Iterator<Item = &mut T> {
         let first = spot.block.min(self.blocks.len());
         let blocks = self.blocks.range_mut(first..);
-        blocks.flatten().skip(spot.index)
+        blocks.flat_map(Block::items_mut).skip(spot.index)
     }
 
     pub(super) fn clear(&mut self) {
         while !self.blocks.is_empty() {
-            self.blocks[0].clear();
-            self.retire(0);
+            self.retire(self.blocks.len() - 1);
         }
     }
 
     /// The first item of which `test` holds; it holds of all behind it.
     fn first_that(&self, test: impl Fn(Offset) -> bool) -> Spot {
-        // Most of what is looked for is at either end.
+        // Most of what is looked for is at the front.
         if self.first().is_none_or(|first| test(first.place())) {
             return Spot::FIRST;
         }
-        let ends_before = |block: &VecDeque<T>| block.back().is_none_or(|last| !test(last.place()));
-        let block = self.blocks.partition_point(ends_before);
         let before = |item: &T| !test(item.place());
-        let found = self.blocks.get(block);
+        let block = match self.blocks.len() {
+            1 => 0,
+            _ => self
+                .blocks
+                .partition_point(|block| block.items.last().is_none_or(before)),
+        };
+        let found = self.blocks.get(block).map(Block::items);
         Spot {
             block,
-            index: found.map_or(0, |block| block.partition_point(before)),
+            index: found.map_or(0, |items| items.partition_point(before)),
         }
     }
 
     /// Makes one of the block at `index` and the next when both are almost empty, as they would cost
     /// more than what they hold. Returns whether it did.
     fn join(&mut self, index: usize) -> bool {
-        let len = |index: usize| self.blocks.get(index).map(VecDeque::len);
+        let len = |index: usize| self.blocks.get(index).map(Block::len);
         let joins = len(index)
             .zip(len(index + 1))
             .is_some_and(|(here, next)| here + next <= BLOCK / 2);
         if joins {
-            let mut next = self.blocks.remove(index + 1).expect("it has a length");
-            self.blocks[index].append(&mut next);
-            self.spare.push(next);
+            let next = self.blocks.remove(index + 1).expect("it has a length");
+            let here = &mut self.blocks[index];
+            here.close_up();
+            here.items.extend_from_slice(next.items());
+            self.keep(next);
         }
         joins
     }
 
-    /// The block at `index` is empty.
+    /// Nothing in the block at `index` is needed any more.
     fn retire(&mut self, index: usize) {
-        self.spare.extend(self.blocks.remove(index));
+        if let Some(block) = self.blocks.remove(index) {
+            self.keep(block);
+        }
+    }
+
+    fn keep(&mut self, mut block: Block<T>) {
+        block.items.clear();
+        block.gone = 0;
+        self.spare.push(block);
     }
 }
 
@@ -248,7 +291,7 @@ mod tests {
             }
             0..=5 => {
                 if let Some(here) = here {
-                    assert_eq!(row.remove(spot), here);
+                    row.remove(spot);
                     model.remove(&here.0);
                 }
             }
