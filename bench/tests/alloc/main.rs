@@ -1,6 +1,7 @@
 //! No allocation in steady state: two stacks in memory transfer, ask and answer, and open and close
 //! connections, for ten seconds of their time, and ask for no memory. What they need they have by
 //! then.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
 mod counter;
 mod pair;
