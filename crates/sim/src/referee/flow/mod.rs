@@ -12,18 +12,17 @@ mod rules;
 mod seq;
 mod stamps;
 mod text;
-
-use std::collections::VecDeque;
+mod theirs;
 
 use handfast::Instant;
 use handfast_packet::cause::Cause;
-use handfast_packet::tcp::{TcpFlags, TcpOptions};
+use handfast_packet::tcp::TcpFlags;
 
 use super::segment::Seen;
 use cookies::Cookies;
-use ranges::Ranges;
 use seq::position;
 use text::FirstCopy;
+use theirs::{Offers, Theirs};
 
 /// Most of the peer's timestamps that are remembered, the latest ones.
 pub(super) const TIMESTAMPS_MAX: usize = 1_024;
@@ -66,14 +65,6 @@ pub struct Flow {
     blind: bool,
 }
 
-/// What a SYN offered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Offers {
-    timestamps: bool,
-    sack: bool,
-    scale: Option<u8>,
-}
-
 /// The host's own half.
 #[derive(Debug)]
 struct Ours {
@@ -106,27 +97,6 @@ struct Ours {
 struct Told {
     ack: i64,
     edge: i64,
-}
-
-/// The peer's half, as received.
-#[derive(Debug)]
-struct Theirs {
-    initial: u32,
-    offers: Offers,
-    /// SYNs with the same number offered different things: nobody knows which one counts.
-    mixed: bool,
-    mss: Option<u16>,
-    window: u16,
-    /// Its SYN had text or a Fast Open option.
-    early: bool,
-    /// Its FIN came.
-    fin: bool,
-    received: Ranges,
-    timestamps: VecDeque<u32>,
-    /// Timestamps were forgotten.
-    forgotten: bool,
-    /// Text came that was not counted.
-    unknown: bool,
 }
 
 /// Resets and their reasons.
@@ -508,81 +478,6 @@ impl Ours {
             let scaled = i64::from(window) << SHIFT_MAX;
             self.edge = position(number, ack, 1) + scaled;
         }
-    }
-}
-
-impl Offers {
-    fn of(options: &TcpOptions) -> Self {
-        Self {
-            timestamps: options.timestamps.is_some(),
-            sack: options.sack_permitted,
-            scale: options.window_scale.map(|shift| shift.min(SHIFT_MAX)),
-        }
-    }
-
-    fn add(&mut self, options: &TcpOptions) {
-        let more = Self::of(options);
-        self.timestamps |= more.timestamps;
-        self.sack |= more.sack;
-        self.scale = self.scale.max(more.scale);
-    }
-}
-
-impl Theirs {
-    fn new(syn: &Seen<'_>) -> Self {
-        let options = &syn.header.options;
-        let mut theirs = Self {
-            initial: syn.header.seq.0,
-            offers: Offers::of(options),
-            mixed: false,
-            mss: options.mss,
-            window: syn.header.window,
-            early: false,
-            fin: false,
-            received: Ranges::new(1),
-            timestamps: VecDeque::new(),
-            forgotten: false,
-            unknown: false,
-        };
-        theirs.take(syn);
-        theirs
-    }
-
-    /// The same SYN again, perhaps with fewer options.
-    fn syn_again(&mut self, syn: &Seen<'_>) {
-        let options = &syn.header.options;
-        self.mixed |= Offers::of(options) != self.offers || options.mss != self.mss;
-        self.offers.add(options);
-        self.mss = self.mss.zip(options.mss).map(|(a, b)| a.max(b));
-        self.window = self.window.max(syn.header.window);
-        self.take(syn);
-    }
-
-    /// Takes note of text, FIN and timestamp.
-    fn take(&mut self, seen: &Seen<'_>) {
-        let options = &seen.header.options;
-        if seen.has(TcpFlags::SYN) {
-            self.early |= options.fast_open.is_some() || !seen.text.is_empty();
-        }
-        self.fin |= seen.has(TcpFlags::FIN);
-        let start = position(self.initial, seen.text_seq(), self.received.next());
-        self.received.add(start, start + seen.len());
-        let Some(theirs) = options.timestamps else {
-            return;
-        };
-        if self.timestamps.back() != Some(&theirs.value) {
-            if self.timestamps.len() == TIMESTAMPS_MAX {
-                self.timestamps.pop_front();
-                self.forgotten = true;
-            }
-            self.timestamps.push_back(theirs.value);
-        }
-    }
-
-    /// Whether `ack` is one that this SYN, and what came with it, earns.
-    fn earns(&self, ack: u32) -> bool {
-        let ack = position(self.initial, ack, self.received.next());
-        ack >= 1 && self.received.reaches(ack)
     }
 }
 
