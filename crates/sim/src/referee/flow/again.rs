@@ -269,3 +269,28 @@ fn an_older_cookie_opens_a_connection_of_its_own() {
         trace.breaks(line(2_000, 1), "empty-segment-ahead");
     }
 }
+
+/// The cookie for an earlier SYN, whose text was late, opens before the latest one does (RFC 4987
+/// 3.6): the window that the latest SYN-ACK told is not that connection's. The cookie for the same
+/// SYN is, and so is one that did not come back.
+#[test]
+fn a_late_cookie_of_an_earlier_syn_does_not_know_the_latest_window() {
+    const EARLIER: u32 = 5_000;
+    let moved = Some("window-moved-back");
+    for (before, back, rule) in [(200, true, None), (200, false, moved), (0, true, moved)] {
+        let peer = THEIR_ISN - before;
+        let mut trace = Trace(Flow::new(536));
+        trace.0.received(&seen(&syn(), peer, EARLIER));
+        assert_eq!(trace.0.sent(&seen(&cookie(), EARLIER, peer)), Ok(()));
+        trace.take(syn());
+        trace.ok(cookie());
+        let number = if back { EARLIER } else { OUR_ISN };
+        trace.0.received(&seen(&text(1, 1, 400), peer, number));
+        let spoken = Line {
+            window: 500,
+            ..line(1, 401)
+        };
+        let broken = trace.0.sent(&seen(&spoken, EARLIER, peer)).err();
+        assert_eq!(broken.map(|broken| broken.rule), rule, "{before} {back}");
+    }
+}

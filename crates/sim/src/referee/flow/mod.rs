@@ -318,8 +318,9 @@ impl Flow {
         let ours = self.ours.as_mut().expect("it has just begun");
         ours.offers.add(&seen.header.options);
         ours.cookie = seen.cause == Cause::SynCookie;
-        if ours.cookie {
-            self.cookies.sent(initial);
+        if let (true, Some(ack)) = (ours.cookie, seen.ack()) {
+            // A cookie takes no text, since nobody would keep it.
+            self.cookies.sent(initial, ack.wrapping_sub(1));
         }
         rules::judge_syn(seen, self.theirs.as_ref())
     }
@@ -444,6 +445,15 @@ impl Flow {
             ours.by_cookie = true;
             let initial = seen.header.seq.0.wrapping_sub(1);
             if initial != ours.initial {
+                let answered = self.cookies.back(initial);
+                let theirs = self.theirs.as_ref().map(|theirs| theirs.initial);
+                if answered.is_some() && answered != theirs {
+                    // A late ACK brought back what an earlier SYN was answered with: with what
+                    // that SYN offered and the latest SYN-ACK told, it has nothing to do.
+                    self.ours = None;
+                    self.cookies.settled();
+                    return;
+                }
                 ours.go_by(initial, self.last_ack);
             }
         }

@@ -1,5 +1,7 @@
 //! For each rule a trace that keeps it and one that breaks it.
 
+use handfast_packet::tcp::TcpOptions;
+
 use super::trace::*;
 use super::*;
 
