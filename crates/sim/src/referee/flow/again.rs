@@ -294,3 +294,45 @@ fn a_late_cookie_of_an_earlier_syn_does_not_know_the_latest_window() {
         assert_eq!(broken.map(|broken| broken.rule), rule, "{before} {back}");
     }
 }
+
+/// A SYN that had to wait in the host is answered by a second SYN-ACK that came before it left, if
+/// both connections have the same number (RFC 9293 3.4.1). Each SYN-ACK answers one SYN, and the
+/// peer's next one counts as well.
+#[test]
+fn a_second_syn_ack_may_answer_a_syn_that_waited_in_the_host() {
+    const NEXT: u32 = THEIR_ISN + 9_000;
+    let early = Some("sent-before-the-peers-syn");
+    let begin = |copies: usize, number: u32| {
+        let mut trace = Trace::plain();
+        for _ in 0..copies {
+            trace.take(answer(1));
+        }
+        trace.ok(text(1, 1, 10));
+        trace.ok(reset(11, Cause::Abort));
+        assert_eq!(trace.0.sent(&seen(&syn(), number, THEIR_ISN)), Ok(()));
+        trace
+    };
+    for (copies, number, rule) in [
+        (0, OUR_ISN, early),
+        (1, OUR_ISN, None),
+        (1, OUR_ISN + 1, early),
+    ] {
+        let mut trace = begin(copies, number);
+        let spoken = line(1, 1);
+        let broken = trace.0.sent(&seen(&spoken, number, THEIR_ISN)).err();
+        assert_eq!(broken.map(|broken| broken.rule), rule, "{copies} {number}");
+    }
+    let mut trace = begin(1, OUR_ISN);
+    trace.ok(Line {
+        text: text_of(99, 20),
+        ..line(1, 1)
+    });
+    trace.breaks(line(21, 0), "ack-moved-back");
+    trace.ok(reset(21, Cause::Abort));
+    trace.ok(syn());
+    trace.breaks(line(1, 1), "sent-before-the-peers-syn");
+    let mut trace = begin(1, OUR_ISN);
+    trace.0.received(&seen(&answer(1), NEXT, OUR_ISN));
+    let spoken = line(1, 1);
+    assert_eq!(trace.0.sent(&seen(&spoken, OUR_ISN, NEXT)), Ok(()));
+}

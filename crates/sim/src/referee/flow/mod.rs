@@ -299,8 +299,11 @@ impl Flow {
             // What was received may end a connection or not; that its SYN goes again tells.
             None if again && !self.resets.over && (!self.is_over() || is_repeated(seen)) => {}
             None => {
-                self.theirs = None;
-                self.pending = None;
+                // Where the device is slow, this SYN may have waited in the host, behind all that the
+                // connection before had to say, while a second SYN-ACK came. That answers it as well,
+                // if the clock of sequence numbers has not moved.
+                let late = self.theirs.take().filter(|_| again);
+                self.pending = late.and_then(Theirs::left_for_next);
                 self.begin(seen);
             }
             Some(ack) => {
@@ -463,6 +466,12 @@ impl Flow {
             self.theirs = self.pending.take();
             if let Some(theirs) = &mut self.theirs {
                 theirs.unknown = true;
+                if theirs.answers > 0 {
+                    ours.go_by(
+                        ours.initial,
+                        Some((ours.initial.wrapping_add(1), theirs.window)),
+                    );
+                }
             }
         }
     }

@@ -15,6 +15,8 @@ use super::{SHIFT_MAX, Seen, TIMESTAMPS_MAX};
 pub(super) struct Theirs {
     pub(super) initial: u32,
     pub(super) offers: Offers,
+    /// How many SYN-ACKs came.
+    pub(super) answers: u32,
     /// SYNs with the same number offered different things: nobody knows which one counts.
     pub(super) mixed: bool,
     pub(super) mss: Option<u16>,
@@ -45,6 +47,7 @@ impl Theirs {
         let mut theirs = Self {
             initial: syn.header.seq.0,
             offers: Offers::of(options),
+            answers: 0,
             mixed: false,
             mss: options.mss,
             window: syn.header.window,
@@ -73,6 +76,7 @@ impl Theirs {
     pub(super) fn take(&mut self, seen: &Seen<'_>) {
         let options = &seen.header.options;
         if seen.has(TcpFlags::SYN) {
+            self.answers = self.answers.saturating_add(u32::from(seen.ack().is_some()));
             self.early |= options.fast_open.is_some() || !seen.text.is_empty();
         }
         self.fin |= seen.has(TcpFlags::FIN);
@@ -88,6 +92,13 @@ impl Theirs {
             }
             self.timestamps.push_back(theirs.value);
         }
+    }
+
+    /// What may answer the next SYN of the host, which has the number of the last one: another copy
+    /// of the SYN-ACK. One was for the last SYN.
+    pub(super) fn left_for_next(mut self) -> Option<Self> {
+        self.answers = self.answers.saturating_sub(1);
+        (self.answers > 0).then_some(self)
     }
 
     /// Whether `ack` is one that this SYN, and what came with it, earns.
