@@ -5,7 +5,8 @@ mod common;
 use common::{MSS, Script, Setup, ms, secs};
 use handfast_packet::tcp::FastOpen;
 use handfast_tcp::{
-    CloseReason, EcnMode, FastOpenOffer, FastOpenOutcome, IcmpError, ReadError, State, WriteError,
+    Algorithm, CloseReason, EcnMode, FastOpenOffer, FastOpenOutcome, IcmpError, ReadError, State,
+    WriteError,
 };
 
 fn cookie(byte: u8) -> FastOpen {
@@ -181,6 +182,32 @@ fn text_that_is_not_acknowledged_follows_the_handshake() {
         script.inject(". 1:1(0) ack 101");
         script.expect_nothing_for(secs(10));
     }
+}
+
+/// Text that was not taken goes again in one piece. Without SACK a late duplicate tells that the copy
+/// of the head is lost; but it may answer the rest of that piece. If all of it went again into a path
+/// that takes nothing but its small end, each piece would bring the duplicate for the next, and the
+/// timer, by whose expiries such a path is found out (RFC 4821 7.7), would be started anew for ever.
+#[test]
+fn a_late_duplicate_resends_one_segment_of_text_that_was_not_taken() {
+    // BBR goes on with what was in flight; others send one segment after another.
+    let patient = Setup::default().config(|config| {
+        config.rto_min = secs(1);
+        config.congestion = Algorithm::Bbr;
+    });
+    let mut setup = patient.rtt(ms(100));
+    setup.path.max_gso = 64_000;
+    let mut script = Script::connect_with(&setup, 950, |connection| {
+        connection.offer_fast_open(offer(), false);
+    });
+    script.expect(&format!("S 0:950(950) <mss 1000,{GOOD}>"));
+    script.after(ms(100));
+    script.inject("S. 0:0(0) ack 1 <mss 200>");
+    script.expect("P. 1:951(950) ack 1");
+    script.after(ms(301));
+    script.inject(". 1:1(0) ack 1");
+    script.expect(". 1:201(200) ack 1");
+    script.expect_nothing();
 }
 
 #[test]

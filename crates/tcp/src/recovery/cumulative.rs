@@ -204,7 +204,11 @@ impl Recovery {
         let late = first.sent_at() + look.patience < look.now;
         let lost = repairing && look.duplicate && late;
         if lost {
-            self.lose(&first, look.now);
+            // No more than a segment of it: the duplicate may be the answer to the last of what left
+            // in one piece with the head, and its copy to the next, for ever.
+            if let Some(head) = self.head(look.mss) {
+                self.lose(&head, look.now);
+            }
         }
         lost
     }

@@ -160,12 +160,18 @@ impl Recovery {
         if first.lost || first.sacked {
             return;
         }
+        if let Some(head) = self.head(mss) {
+            self.lose(&head, now);
+        }
+    }
+
+    /// The first segment that is out, cut off from what left in one piece with it.
+    pub(super) fn head(&mut self, mss: u64) -> Option<Sent> {
+        let first = self.ledger.first().copied()?;
         if first.len() > mss {
             self.ledger.split(first.start + mss);
         }
-        if let Some(first) = self.ledger.first().copied() {
-            self.lose(&first, now);
-        }
+        self.ledger.first().copied()
     }
 
     /// The entry is lost: remembered for the congestion controller.
