@@ -8,12 +8,12 @@ use std::collections::VecDeque;
 use handfast_device::convey;
 use handfast_packet::Instant;
 use handfast_packet::buf::{Capabilities, Medium, Pool, PoolLimits, RxBatch, RxFrame, TxBatch};
+use handfast_packet::ethernet::EthernetAddress;
 use handfast_stack::{Config, Listen, ListenerId, Stack, TcpId, TcpSocket};
 use handfast_tcp as tcp;
 
 /// How long a frame takes at least.
 pub(crate) const DELAY: Duration = Duration::from_millis(5);
-const ADDRESSES: [[u8; 4]; 2] = [[192, 0, 2, 1], [192, 0, 2, 2]];
 const PORT: u16 = 80;
 /// Frames for which there is room on the way from the start.
 const ROOM: usize = 4_096;
@@ -24,6 +24,9 @@ pub(crate) struct Path {
     pub(crate) mtu: u16,
     /// Text of a super-segment; 0 where there are none.
     pub(crate) super_segment: u32,
+    /// Frames have a link header, and neighbours are asked for their addresses.
+    pub(crate) ethernet: bool,
+    pub(crate) v6: bool,
     /// Of a thousand frames so many get lost.
     pub(crate) lost: u64,
     /// Of a thousand frames so many take up to a fifth longer.
@@ -33,6 +36,8 @@ pub(crate) struct Path {
 pub(crate) const PLAIN: Path = Path {
     mtu: 1_500,
     super_segment: 0,
+    ethernet: false,
+    v6: false,
     lost: 0,
     late: 0,
 };
@@ -41,6 +46,21 @@ impl Path {
     /// Whether frames arrive, and in order.
     pub(crate) fn is_clean(&self) -> bool {
         self.lost == 0 && self.late == 0
+    }
+
+    /// That of the first or second host.
+    fn address(&self, index: usize) -> IpAddr {
+        let last = u8::try_from(index + 1).unwrap();
+        if self.v6 {
+            let [a, b] = [0x2001, 0x0db8];
+            [a, b, 0, 0, 0, 0, 0, u16::from(last)].into()
+        } else {
+            [192, 0, 2, last].into()
+        }
+    }
+
+    fn server(&self) -> SocketAddr {
+        (self.address(1), PORT).into()
     }
 }
 
@@ -61,24 +81,29 @@ pub(crate) struct Pair {
 impl Pair {
     pub(crate) fn new(path: Path, config: tcp::Config) -> Self {
         let capabilities = Capabilities {
-            medium: Medium::Ip,
+            medium: if path.ethernet {
+                Medium::Ethernet
+            } else {
+                Medium::Ip
+            },
             mtu: path.mtu,
             max_gso: path.super_segment,
             tx_checksum: path.super_segment > 0,
         };
-        let [client, mut server] = [0, 1].map(|index| {
+        let [client, mut server] = [0_u8, 1].map(|index| {
             let config = Config {
-                seed: index as u64,
+                seed: u64::from(index),
+                hardware: EthernetAddress([2, 0, 0, 0, 0, index]),
                 tcp: config,
                 ..Config::default()
             };
             let mut stack = Stack::new(config, capabilities);
-            let address = format!("{}/24", IpAddr::from(ADDRESSES[index]));
+            let address = format!("{}/24", path.address(usize::from(index)));
             let added = stack.add_address(address.parse().unwrap());
             added.unwrap();
             stack
         });
-        let listener = server.listen(server_address(), Listen::default()).unwrap();
+        let listener = server.listen(path.server(), Listen::default()).unwrap();
         Self {
             stacks: [client, server],
             now: Instant::from_secs(1),
@@ -95,7 +120,7 @@ impl Pair {
 
     /// A connection from the first to the second.
     pub(crate) fn connect(&mut self) -> TcpId {
-        let connect = self.stacks[0].connect(self.now, server_address(), <_>::default());
+        let connect = self.stacks[0].connect(self.now, self.path.server(), <_>::default());
         connect.unwrap()
     }
 
@@ -174,8 +199,4 @@ impl Pair {
         self.chance ^= self.chance << 17;
         self.chance % 1_000
     }
-}
-
-fn server_address() -> SocketAddr {
-    (IpAddr::from(ADDRESSES[1]), PORT).into()
 }

@@ -33,6 +33,11 @@ impl Payload {
         let added = chunk.len();
         if added > 0 {
             self.len += added;
+            if self.chunks.len() == self.chunks.inline_size() {
+                // What does not fit in here goes where there is room for all that may follow.
+                let more = PAYLOAD_CHUNKS_MAX - self.chunks.len();
+                self.chunks.reserve_exact(more);
+            }
             self.chunks.push(chunk);
         }
         added

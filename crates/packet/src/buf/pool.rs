@@ -2,8 +2,9 @@
 //!
 //! The pool keeps one reference to each block that it has handed out. A block is free again when
 //! that reference is the only one, which `Arc::get_mut` proves. Blocks come back in about the
-//! order in which they left, so looking at the oldest few finds a free one almost always; when it
-//! does not, a new block is allocated, and memory is bounded by the limits of those who hold
+//! order in which they left, so looking at the oldest few finds a free one almost always, and who
+//! finds one at once saves looks for the time when blocks come that somebody keeps for long. When
+//! there is none, a new block is allocated, and memory is bounded by the limits of those who hold
 //! chunks (send and receive buffers, batches), not by the pool.
 
 use alloc::collections::VecDeque;
@@ -20,8 +21,11 @@ pub const MEDIUM: usize = 2_048;
 /// Size of the largest class: one super-frame of 64 KiB payload with all its headers.
 pub const LARGE: usize = 68 * 1_024;
 
-/// How many of the oldest blocks are looked at before a new one is allocated.
+/// How many blocks are looked at for each that is taken, on average at most.
 const LOOK_MAX: usize = 4;
+/// Most looks that are saved: so many blocks in a row may be kept by somebody without costing others
+/// a new one.
+const LOOKS_SAVED_MAX: usize = 128;
 
 /// How many blocks of each class the pool remembers for reuse; more are freed when dropped.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +60,8 @@ struct Class {
     size: usize,
     limit: usize,
     known: VecDeque<Arc<[u8]>>,
+    /// How many may be looked at for the next that is taken, besides [`LOOK_MAX`].
+    saved: usize,
 }
 
 impl Pool {
@@ -65,6 +71,7 @@ impl Pool {
             size,
             limit,
             known: VecDeque::new(),
+            saved: 0,
         };
         Self {
             classes: [
@@ -133,16 +140,20 @@ impl Default for Pool {
 
 impl Class {
     fn take(&mut self) -> BlockMut {
-        for _ in 0..LOOK_MAX.min(self.known.len()) {
+        let looks = LOOK_MAX + self.saved;
+        for look in 0..looks.min(self.known.len()) {
             let mut block = self
                 .known
                 .pop_front()
                 .expect("the loop is bounded by the length");
             if Arc::get_mut(&mut block).is_some() {
+                self.saved = (looks - look - 1).min(LOOKS_SAVED_MAX);
                 return BlockMut { block };
             }
             self.known.push_back(block);
         }
+        self.saved = looks.saturating_sub(self.known.len());
+        self.saved = self.saved.min(LOOKS_SAVED_MAX);
         BlockMut {
             block: Arc::from(vec![0; self.size]),
         }
@@ -177,6 +188,36 @@ mod tests {
         }
         assert_eq!(&view[..], b"ir");
         assert_eq!(pool.in_use(), 1);
+    }
+
+    #[test]
+    fn blocks_that_somebody_keeps_cost_others_no_new_ones() {
+        let mut pool = Pool::default();
+        let kept: Vec<_> = (0..100).map(|_| pool.copy_from(b"kept")).collect();
+        let mut last = pool.copy_from(b"used");
+        for _ in 0..10_000 {
+            let next = pool.copy_from(b"used");
+            drop(core::mem::replace(&mut last, next));
+        }
+        // Those that were made before the first looks were saved.
+        assert!(
+            pool.classes[0].known.len() < 150,
+            "{}",
+            pool.classes[0].known.len()
+        );
+        assert_eq!(pool.in_use(), kept.len() + 1);
+    }
+
+    #[test]
+    fn while_all_blocks_are_out_few_are_looked_at() {
+        let mut pool = Pool::default();
+        let kept: Vec<_> = (0..1_000).map(|_| pool.copy_from(b"kept")).collect();
+        assert!(pool.classes[0].saved <= LOOK_MAX);
+        drop(kept);
+        for _ in 0..1_000 {
+            pool.copy_from(b"used");
+        }
+        assert_eq!(pool.classes[0].saved, LOOKS_SAVED_MAX);
     }
 
     #[test]
