@@ -29,15 +29,13 @@ impl Sum {
         reason = "the sum of bytes, not of two sums"
     )]
     pub fn add(self, bytes: &[u8]) -> Self {
-        let sum = u64::from(fold(sum_words(bytes)));
-        // Bytes at odd places are the other halves of their words (RFC 1071 section 2 (B)).
-        let sum = if self.odd {
-            u64::from((sum as u16).swap_bytes())
-        } else {
-            sum
-        };
+        let mut sum = sum_words(bytes);
+        if self.odd {
+            // Bytes at odd places are the other halves of their words (RFC 1071 section 2 (B)).
+            sum = fold(sum).swap_bytes().into();
+        }
         Self {
-            words: self.words + sum,
+            words: add(self.words, sum),
             odd: self.odd ^ (bytes.len() % 2 == 1),
         }
     }
@@ -45,7 +43,11 @@ impl Sum {
     /// Adds one 16-bit word. All bytes added before must be an even number.
     #[must_use]
     pub fn add_u16(self, word: u16) -> Self {
-        self.add(&word.to_be_bytes())
+        debug_assert!(!self.odd, "a word begins at an even place");
+        Self {
+            words: add(self.words, word.to_be().into()),
+            ..self
+        }
     }
 
     /// The sum folded to 16 bits, not inverted: what a partial checksum field holds.
@@ -79,43 +81,60 @@ pub fn update(checksum: u16, old: u16, new: u16) -> u16 {
 /// The two families have the same sum for the same fields. Addresses of different families make a
 /// sum of no meaning.
 pub fn pseudo_header(source: IpAddr, destination: IpAddr, protocol: Protocol, len: u32) -> Sum {
-    let add = |sum: Sum, address| match address {
-        IpAddr::V4(address) => sum.add(&address.octets()),
-        IpAddr::V6(address) => sum.add(&address.octets()),
-    };
-    let sum = add(add(Sum::new(), source), destination);
-    sum.add(&[0, protocol.0]).add(&len.to_be_bytes())
+    // Sums of 32-bit words fold to those of their halves, so each field is one addition.
+    let protocol = u32::from(protocol.0).to_be();
+    let words =
+        address(source) + address(destination) + u64::from(protocol) + u64::from(len.to_be());
+    Sum { words, odd: false }
+}
+
+/// The sum of the 32-bit words of an address in the byte order of the machine.
+fn address(address: IpAddr) -> u64 {
+    match address {
+        IpAddr::V4(address) => u32::from_ne_bytes(address.octets()).into(),
+        IpAddr::V6(address) => {
+            let octets = address.octets();
+            let word = |at: usize| {
+                let word = [octets[at], octets[at + 1], octets[at + 2], octets[at + 3]];
+                u64::from(u32::from_ne_bytes(word))
+            };
+            word(0) + word(4) + word(8) + word(12)
+        }
+    }
 }
 
 /// The ones' complement sum of all 16-bit words in the byte order of the machine, not folded;
 /// an odd last byte counts as the first half of a word.
 fn sum_words(bytes: &[u8]) -> u64 {
-    // 32-bit halves added into 64-bit lanes cannot overflow below 16 GiB, and independent lanes
-    // let the compiler use wide registers.
-    let mut lanes = [0_u64; 8];
-    let mut blocks = bytes.chunks_exact(32);
-    for block in &mut blocks {
-        for (lane, word) in lanes.iter_mut().zip(block.chunks_exact(4)) {
-            *lane += u64::from(u32::from_ne_bytes(word.try_into().expect("chunks of four")));
+    // Words of 64 bits fold to the same as those of 16. Four lanes do not wait for each other.
+    let mut lanes = [0; 4];
+    let (blocks, rest) = bytes.as_chunks::<32>();
+    for block in blocks {
+        let (words, _) = block.as_chunks::<8>();
+        for (lane, word) in lanes.iter_mut().zip(words) {
+            *lane = add(*lane, u64::from_ne_bytes(*word));
         }
     }
-    let mut sum: u64 = lanes
-        .iter()
-        .map(|lane| (lane & 0xffff_ffff) + (lane >> 32))
-        .sum();
-    let mut words = blocks.remainder().chunks_exact(2);
-    for word in &mut words {
-        sum += u64::from(u16::from_ne_bytes(word.try_into().expect("chunks of two")));
+    let (words, rest) = rest.as_chunks::<8>();
+    let words = words.iter().map(|word| u64::from_ne_bytes(*word));
+    let sum = lanes.into_iter().chain(words).fold(0, add);
+    if rest.is_empty() {
+        return sum;
     }
-    if let [last] = words.remainder() {
-        sum += u64::from(u16::from_ne_bytes([*last, 0]));
-    }
-    sum
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    add(sum, u64::from_ne_bytes(last))
+}
+
+/// The ones' complement sum of two words: what is carried out comes in again.
+const fn add(a: u64, b: u64) -> u64 {
+    let (sum, carry) = a.overflowing_add(b);
+    sum + carry as u64
 }
 
 fn fold(mut sum: u64) -> u16 {
     sum = (sum & 0xffff_ffff) + (sum >> 32);
-    sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
+    sum = (sum & 0xffff_ffff) + (sum >> 32);
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
     u16::try_from(sum).expect("folded to 16 bits")

@@ -76,10 +76,17 @@ impl Stack {
             self.frames_received += 1;
             match self.network.receive(now, frame) {
                 None => {}
-                Some(Inbound::Tcp(datagram)) => self.tcp.receive(now, &self.network, datagram),
-                Some(Inbound::IcmpError(report)) => self.on_icmp(now, &report),
+                Some(Inbound::Tcp(datagram)) => {
+                    let last = batch.is_empty();
+                    self.tcp.receive(now, &self.network, (datagram, last));
+                }
+                Some(Inbound::IcmpError(report)) => {
+                    self.tcp.end_batch(now, &self.network);
+                    self.on_icmp(now, &report);
+                }
             }
         }
+        self.tcp.end_batch(now, &self.network);
         self.take_network_events(now);
     }
 

@@ -269,6 +269,11 @@ impl Connection {
         }
     }
 
+    /// Whether it is open: neither opening nor over, though it may be closing.
+    pub fn is_synchronized(&self) -> bool {
+        matches!(self.phase, Phase::Synchronized)
+    }
+
     /// The entry that answers late segments, once `Event::TimeWait` was told.
     pub fn time_wait(&self) -> Option<TimeWait> {
         match self.phase {

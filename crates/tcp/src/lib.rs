@@ -22,6 +22,7 @@ mod fast_open;
 mod handshake;
 mod hold;
 mod input;
+mod merge;
 mod metrics;
 mod mtu_probe;
 mod opening;
@@ -43,6 +44,7 @@ mod soft_error;
 pub mod stateless;
 mod tally;
 mod tcp_info;
+mod text;
 mod text_queue;
 mod time_wait;
 mod timeouts;
@@ -74,5 +76,6 @@ pub use tcp_info::{
     OPTION_ECN, OPTION_ECN_SEEN, OPTION_SACK, OPTION_SYN_DATA, OPTION_TIMESTAMPS,
     OPTION_WINDOW_SCALE, TcpInfo,
 };
+pub use text::Text;
 pub use time_wait::{TimeWait, TimeWaitVerdict};
 pub use vitals::Vitals;

@@ -23,6 +23,8 @@ pub struct Pool {
     blocks: buf::Pool,
     /// Of received text that was read.
     pub(crate) texts: Spares<VecDeque<Chunk>>,
+    /// Of segments that were merged.
+    pub(crate) runs: Spares<Vec<Chunk>>,
     /// Of written text that was acknowledged.
     pub(crate) writings: Spares<VecDeque<(Offset, Chunk)>>,
     /// Of ledgers without an entry.
@@ -72,6 +74,12 @@ pub(crate) trait Spare {
 }
 
 impl<T> Spare for VecDeque<T> {
+    fn bytes(&self) -> usize {
+        self.capacity() * size_of::<T>()
+    }
+}
+
+impl<T> Spare for Vec<T> {
     fn bytes(&self) -> usize {
         self.capacity() * size_of::<T>()
     }

@@ -10,6 +10,7 @@ use handfast_packet::buf::{Chunk, LARGE};
 
 use crate::pool::Pool;
 use crate::seq::Offset;
+use crate::text::Text;
 use crate::text_queue::{TextQueue, WASTE_MAX};
 
 /// Most separate ranges beyond a hole. Real losses make a few; more is an attack on our memory,
@@ -27,6 +28,19 @@ pub(crate) struct Inserted {
     pub(crate) out_of_order: bool,
     /// The first range of the text that had been received already (for D-SACK).
     pub(crate) duplicate: Option<(Offset, Offset)>,
+}
+
+impl Inserted {
+    /// What the insertion of text directly behind did: whether that began out of order does not
+    /// count.
+    fn add(&mut self, next: &Self) {
+        self.new_bytes += next.new_bytes;
+        self.filled_hole |= next.filled_hole;
+        self.duplicate = match (self.duplicate, next.duplicate) {
+            (Some((start, end)), Some(more)) if end == more.0 => Some((start, more.1)),
+            (first, more) => first.or(more),
+        };
+    }
 }
 
 /// Reassembly of one direction of one connection.
@@ -61,7 +75,22 @@ impl Reassembler {
     }
 
     /// Takes the text of a segment that begins at `at`.
-    pub(crate) fn insert(&mut self, at: Offset, text: Chunk, pool: &mut Pool) -> Inserted {
+    pub(crate) fn insert_text(&mut self, mut at: Offset, text: Text, pool: &mut Pool) -> Inserted {
+        let mut whole: Option<Inserted> = None;
+        text.drain(pool, |chunk, pool| {
+            let end = at + chunk.len() as u64;
+            let inserted = self.insert(at, chunk, pool);
+            match &mut whole {
+                Some(whole) => whole.add(&inserted),
+                None => whole = Some(inserted),
+            }
+            at = end;
+        });
+        whole.unwrap_or_default()
+    }
+
+    /// Takes text that begins at `at`.
+    fn insert(&mut self, at: Offset, text: Chunk, pool: &mut Pool) -> Inserted {
         let end = at + text.len() as u64;
         if at == self.next && self.early.is_empty() {
             self.append(text, pool);

@@ -2,12 +2,13 @@
 //! wire segments.
 
 use handfast_packet::Instant;
-use handfast_packet::buf::{Chunk, Payload};
+use handfast_packet::buf::Payload;
 use handfast_packet::cause::Cause;
 use handfast_packet::ip::Ecn;
 use handfast_packet::tcp::{Ace, SeqNumber, TcpFlags, TcpOptions};
 
 use crate::seq;
+use crate::text::Text;
 
 /// The control function of a segment. At most one by parsing: a segment that claims more is
 /// RST if it has RST, and otherwise two segments ([`Segment::behind_syn`]).
@@ -81,7 +82,7 @@ pub struct Segment {
     /// Options.
     pub options: TcpOptions,
     /// Text of the segment.
-    pub payload: Chunk,
+    pub payload: Text,
     /// When the device received it: RTT samples use this, never the time of processing.
     pub received_at: Instant,
     /// How many wire segments it stands for; at least 1.

@@ -1,12 +1,12 @@
 //! Segments that reach no connection: the rules of CLOSED and LISTEN (RFC 9293 3.10.7.1, 3.10.7.2).
 
-use handfast_packet::buf::Chunk;
 use handfast_packet::cause::Cause;
 use handfast_packet::ip::Ecn;
 use handfast_packet::tcp::{Ace, SeqNumber, TcpOptions};
 
 use crate::segment::{Control, Segment, Transmit};
 use crate::seq;
+use crate::text::Text;
 
 /// What a listener does with a segment.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ pub fn syns_before(segment: &Segment) -> Option<(Segment, SeqNumber)> {
         push: false,
         urgent: None,
         options: TcpOptions::default(),
-        payload: Chunk::EMPTY,
+        payload: Text::default(),
         ecn: Ecn::NotEct,
         ace: Ace::ZERO,
         ..segment.clone()
@@ -90,7 +90,7 @@ mod tests {
             window: 1_000,
             urgent: None,
             options: TcpOptions::default(),
-            payload: Chunk::from(alloc::vec![7; text]),
+            payload: Chunk::from(alloc::vec![7; text]).into(),
             received_at: Instant::ZERO,
             wire_segments: 1,
             ecn: Ecn::NotEct,

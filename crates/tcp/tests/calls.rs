@@ -101,7 +101,7 @@ fn chunks_go_in_and_out_without_a_copy() {
     assert_eq!(sent.payload.chunks()[0].as_ptr(), address);
     // The same bytes, received by another connection.
     let mut segment = script.segment("P. 1:8001(8000) ack 1 wire 8");
-    segment.payload = sent.payload.chunks()[0].clone();
+    segment.payload = sent.payload.chunks()[0].clone().into();
     script.inject_segment(segment);
     let mut seen = Vec::new();
     script.verb("read chunks", |connection, cx| {

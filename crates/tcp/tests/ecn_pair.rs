@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use handfast_packet::Instant;
+use handfast_packet::buf::Chunk;
 use handfast_packet::ip::Ecn;
 use handfast_packet::tcp::{AccEcn, AccEcnOrder, Ace, SeqNumber};
 use handfast_tcp::{
     Config, Connection, Control, Cx, EcnFeedback, EcnMode, Initial, MtuProbing, Path, Pool,
-    Segment, Transmit,
+    Segment, Text, Transmit,
 };
 use proptest::prelude::*;
 
@@ -67,7 +68,7 @@ fn segment(transmit: &Transmit, now: Instant) -> Segment {
         window: transmit.window,
         urgent: transmit.urgent,
         options: transmit.options,
-        payload: transmit.payload.to_vec().into(),
+        payload: Chunk::from(transmit.payload.to_vec()).into(),
         received_at: now,
         wire_segments: 1,
         ecn: transmit.ecn,
@@ -234,7 +235,7 @@ proptest! {
                 options,
                 ecn: Ecn::from_bits(field),
                 ace: Ace::from_bits(ace),
-                payload: Vec::new().into(),
+                payload: Text::default(),
                 ..segment(&last, pair.now)
             };
             let mut cx = Cx { now: pair.now, pool: &mut pair.pool };

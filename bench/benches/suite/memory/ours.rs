@@ -4,9 +4,11 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use handfast_bench::Failure;
-use handfast_device::convey;
+use handfast_device::{Split, complete_checksum, convey};
 use handfast_packet::Instant;
-use handfast_packet::buf::{Capabilities, Medium, Pool, PoolLimits, RxBatch, TxBatch};
+use handfast_packet::buf::{
+    Capabilities, Medium, PAYLOAD_MAX, Pool, PoolLimits, RxBatch, TxBatch, TxFrame,
+};
 use handfast_stack::{Config, Connect, Listen, Stack, TcpId};
 use handfast_tcp as tcp;
 
@@ -17,6 +19,9 @@ const TURNS_IDLE_MAX: usize = 10_000;
 const ADDRESSES: [[u8; 4]; 2] = [[192, 0, 2, 1], [192, 0, 2, 2]];
 const PORT: u16 = 80;
 
+/// Of each connection and direction: what is under way fits into the cache of one processor.
+const BUFFER: usize = 256 * 1_024;
+
 /// Both ends, and the way between them.
 struct Pair {
     stacks: [Stack; 2],
@@ -25,7 +30,12 @@ struct Pair {
     pool: Pool,
     now: Instant,
     batch: usize,
+    /// What a stack has to send.
     sent: TxBatch,
+    /// What the other one answers.
+    answers: TxBatch,
+    /// What is under way.
+    arrived: RxBatch,
 }
 
 /// Sends [`TEXT`] from one to the other; returns how much arrived.
@@ -77,10 +87,26 @@ impl Pair {
         let stack = |index: usize| -> Result<Stack, Failure> {
             let config = Config {
                 seed: index as u64,
-                tcp: tcp::Config::default(),
+                tcp: tcp::Config {
+                    send_buffer: BUFFER,
+                    send_buffer_max: BUFFER,
+                    receive_buffer: 2 * BUFFER,
+                    receive_buffer_max: 2 * BUFFER,
+                    pacing: tcp::Pacing::Off,
+                    ..tcp::Config::default()
+                },
                 ..Config::default()
             };
-            let mut stack = Stack::new(config, capabilities);
+            // Cut and summed on the way, as by a device that can do neither in hardware.
+            let offload = match path.super_segment {
+                0 => Capabilities {
+                    max_gso: u32::try_from(PAYLOAD_MAX)?,
+                    tx_checksum: true,
+                    ..capabilities
+                },
+                _ => capabilities,
+            };
+            let mut stack = Stack::new(config, offload);
             let address = IpAddr::from(ADDRESSES[index]);
             stack.add_address(format!("{address}/24").parse()?)?;
             Ok(stack)
@@ -92,6 +118,8 @@ impl Pair {
             now: Instant::from_secs(1),
             batch: path.batch,
             sent: TxBatch::new(),
+            answers: TxBatch::new(),
+            arrived: RxBatch::new(),
         })
     }
 
@@ -123,37 +151,49 @@ impl Pair {
         }
         loop {
             let more = self.stacks[side].poll_transmit(self.now, &mut self.sent);
-            self.deliver(1 - side);
+            while let Some(frame) = self.sent.pop() {
+                self.convey(frame, 1 - side, true);
+            }
+            self.arrive(1 - side);
             if !more {
                 return;
             }
         }
     }
 
-    /// What was sent arrives at `side`, and what that answers at the other one.
-    fn deliver(&mut self, side: usize) {
-        let mut arrived = RxBatch::new();
-        let mut answers = TxBatch::new();
-        while !self.sent.is_empty() {
-            while arrived.len() < self.batch {
-                let Some(frame) = self.sent.pop() else {
-                    break;
-                };
-                let Some(mut frame) = convey(&frame, &self.capabilities, &mut self.pool) else {
-                    continue;
-                };
-                frame.received_at = self.now;
-                arrived.push(frame);
-            }
-            self.stacks[side].receive(self.now, &mut arrived);
-            self.stacks[side].poll_transmit(self.now, &mut answers);
-            while let Some(frame) = answers.pop() {
-                if let Some(mut frame) = convey(&frame, &self.capabilities, &mut self.pool) {
-                    frame.received_at = self.now;
-                    arrived.push(frame);
-                }
-            }
-            self.stacks[1 - side].receive(self.now, &mut arrived);
+    /// Takes a frame to `side`, cut where the way carries no super-segments.
+    fn convey(&mut self, frame: TxFrame, side: usize, answered: bool) {
+        if self.capabilities.max_gso > 0 {
+            return self.put(&frame, side, answered);
         }
+        let wire = Split::new(frame, self.capabilities.medium).expect("a stack sends TCP only");
+        for mut frame in wire {
+            complete_checksum(&mut frame);
+            self.put(&frame, side, answered);
+        }
+    }
+
+    fn put(&mut self, frame: &TxFrame, side: usize, answered: bool) {
+        if let Some(mut frame) = convey(frame, &self.capabilities, &mut self.pool) {
+            frame.received_at = self.now;
+            self.arrived.push(frame);
+        }
+        if answered && self.arrived.len() == self.batch {
+            self.arrive(side);
+        } else if self.arrived.room() == 0 {
+            self.stacks[side].receive(self.now, &mut self.arrived);
+        }
+    }
+
+    /// The batch that is under way arrives at `side`, and what that answers at the other one.
+    fn arrive(&mut self, side: usize) {
+        self.stacks[side].receive(self.now, &mut self.arrived);
+        let mut answers = core::mem::take(&mut self.answers);
+        self.stacks[side].poll_transmit(self.now, &mut answers);
+        while let Some(frame) = answers.pop() {
+            self.convey(frame, 1 - side, false);
+        }
+        self.answers = answers;
+        self.stacks[1 - side].receive(self.now, &mut self.arrived);
     }
 }

@@ -117,6 +117,12 @@ impl Chunk {
     }
 }
 
+impl Default for Chunk {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
 impl Deref for Chunk {
     type Target = [u8];
 

@@ -25,7 +25,10 @@ pub struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    /// What a connection received.
+    /// What a connection received, as it came.
+    ///
+    /// # Panics
+    /// When it was merged of several.
     pub fn received(segment: &'a Segment) -> Self {
         let mut flags = segment.control.flags() | segment.ace.flags();
         for (set, bit) in [
@@ -49,7 +52,7 @@ impl<'a> Seen<'a> {
                 ..TcpHeader::default()
             },
             options_len: segment.options.len(),
-            text: &segment.payload,
+            text: segment.payload.whole().expect("nothing was merged"),
             segment_len: None,
             cause: Cause::Unstated,
         }

@@ -7,16 +7,23 @@ use handfast_packet::Instant;
 use handfast_packet::buf::RxChecksum;
 use handfast_packet::tcp::{Ace, SeqNumber, TcpFlags, TcpHeader, verify_checksum};
 use handfast_tcp::stateless::{self, ListenVerdict};
-use handfast_tcp::{Control, IcmpError, Segment, TimeWaitVerdict, TooBig, Transmit};
+use handfast_tcp::{Control, Cx, IcmpError, Segment, TimeWaitVerdict, TooBig, Transmit};
 
-use super::Tcp;
 use super::demux::{Endpoint, Flow};
 use super::open::headers;
+use super::slab::Key;
+use super::{Owner, Tcp};
 use crate::network::{Datagram, IcmpReport, Network};
 
 impl Tcp {
-    /// An IP packet for TCP arrived. Changes state only; answers wait for `poll_transmit`.
-    pub(crate) fn receive(&mut self, now: Instant, network: &Network, datagram: Datagram) {
+    /// An IP packet for TCP arrived, and whether it is the last of its batch. Changes state only;
+    /// answers wait for `poll_transmit`.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        network: &Network,
+        (datagram, last): (Datagram, bool),
+    ) {
         // RFC 9293 MUST-57 and MUST-63 are obeyed by the network: what it hands on comes from one
         // host that is not us, and is for one address of ours.
         let (source, destination) = (datagram.source, datagram.destination);
@@ -26,27 +33,49 @@ impl Tcp {
             self.counters.bad_checksums += 1;
             return;
         }
-        let Some((flow, segment, fin)) = parse(datagram) else {
+        let Some((flow, mut segment, fin)) = parse(datagram) else {
             self.counters.malformed += 1;
             return;
         };
         self.counters.segments_received += u64::from(segment.wire_segments);
+        if let Some((waiting, run)) = &mut self.run
+            && *waiting == flow
+            && run.absorb(&mut segment, &mut self.pool)
+        {
+            return;
+        }
+        self.end_run(now, network);
         if fin && segment.control == Control::Syn {
             self.dispatch_syn_fin(now, flow, &segment);
+        } else if !last && segment.may_be_followed() {
+            self.run = Some((flow, segment));
         } else {
+            self.dispatch(now, network, flow, segment);
+        }
+    }
+
+    /// No more segments for now.
+    pub(crate) fn end_batch(&mut self, now: Instant, network: &Network) {
+        self.end_run(now, network);
+        self.file_latest();
+    }
+
+    fn end_run(&mut self, now: Instant, network: &Network) {
+        if let Some((flow, segment)) = self.run.take() {
             self.dispatch(now, network, flow, segment);
         }
     }
 
     /// Hands a segment to whom it is for.
     fn dispatch(&mut self, now: Instant, network: &Network, flow: Flow, segment: Segment) {
+        if let Some((_, key)) = self.latest.filter(|(latest, _)| *latest == flow) {
+            return self.segment_arrives(now, (flow, key), segment);
+        }
+        self.file_latest();
         if let Some(key) = self.demux.get(&flow) {
-            if self.is_held_back(now, key, &segment) {
-                return;
+            if !self.is_held_back(now, key, &segment) {
+                self.segment_arrives(now, (flow, key), segment);
             }
-            self.with(now, key, |connection, cx| {
-                connection.on_segment(cx, segment);
-            });
             return;
         }
         let listener = self.listeners.find(flow.local);
@@ -73,6 +102,31 @@ impl Tcp {
             ListenVerdict::Accept => {
                 self.accept_syn(now, network, (listener, flow), &segment);
             }
+        }
+    }
+
+    /// A segment for a connection, which is filed anew when the next segment is for another one, or
+    /// the batch ends: most segments follow one of the same connection.
+    fn segment_arrives(&mut self, now: Instant, (flow, key): (Flow, Key), segment: Segment) {
+        self.now = now;
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        let pool = &mut self.pool;
+        slot.connection.on_segment(&mut Cx { now, pool }, segment);
+        // What opens or ends changes whom the next segment is for.
+        let goes_on = slot.connection.is_synchronized();
+        if goes_on && !matches!(slot.owner, Owner::Opening(_)) {
+            self.latest = Some((flow, key));
+        } else {
+            self.latest = None;
+            self.refile(key);
+        }
+    }
+
+    fn file_latest(&mut self) {
+        if let Some((_, key)) = self.latest.take() {
+            self.refile(key);
         }
     }
 
@@ -176,7 +230,7 @@ fn parse(datagram: Datagram) -> Option<(Flow, Segment, bool)> {
             .contains(TcpFlags::URG)
             .then_some(header.urgent),
         options: header.options,
-        payload,
+        payload: payload.into(),
         received_at: datagram.received_at,
         wire_segments: datagram.gso.map_or(1, |gso| gso.segments.get()),
         ecn: datagram.ecn,

@@ -96,6 +96,10 @@ pub(crate) struct Tcp {
     capabilities: Capabilities,
     slots: Slab<Slot>,
     demux: Demux,
+    /// Text that the next segment may continue, within a batch.
+    run: Option<(Flow, tcp::Segment)>,
+    /// The connection that the latest segment was for, while it waits to be filed anew.
+    latest: Option<(Flow, Key)>,
     time_waits: TimeWaits,
     listeners: Listeners,
     ports: Ports,
@@ -170,6 +174,8 @@ impl Tcp {
             capabilities,
             slots: Slab::new(),
             demux: Demux::new(random.key()),
+            run: None,
+            latest: None,
             time_waits: TimeWaits::new(config.time_wait_max, random.key()),
             listeners: Listeners::new(random.key()),
             ports: Ports::new(config.ephemeral_ports.clone(), random),

@@ -2,8 +2,7 @@
 //! 3.10.7.3 takes text and FIN with it); everybody else who sends them is probing us.
 
 use handfast_packet::Instant;
-use handfast_packet::buf::Chunk;
-use handfast_tcp::{Segment, State, TimeWaitVerdict, stateless};
+use handfast_tcp::{Segment, State, Text, TimeWaitVerdict, stateless};
 
 use super::Tcp;
 use super::demux::Flow;
@@ -13,7 +12,7 @@ impl Tcp {
     pub(super) fn dispatch_syn_fin(&mut self, now: Instant, flow: Flow, segment: &Segment) {
         let behind = segment.behind_syn();
         let syn = Segment {
-            payload: Chunk::EMPTY,
+            payload: Text::default(),
             ..segment.clone()
         };
         let key = self.demux.get(&flow);

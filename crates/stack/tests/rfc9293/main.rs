@@ -5,6 +5,7 @@
 mod closing;
 mod header;
 mod icmp;
+mod merging;
 mod opening;
 #[path = "../common/peer.rs"]
 mod peer;

@@ -42,13 +42,13 @@ impl Connection {
         let share = u16::try_from(share).unwrap_or(u16::MAX);
         self.rcv.largest_segment = self.rcv.largest_segment.max(share);
         let kept = limit.saturating_sub(seq).min(len);
-        text.truncate(usize::try_from(kept).expect("at most the length of a chunk"));
+        text.truncate(usize::try_from(kept).expect("at most the length of the text"));
         if text.is_empty() {
             // All of it lies behind the window.
             return self.acks.owe(Cause::Ack);
         }
         let before = self.rcv.data.next();
-        let inserted = self.rcv.data.insert(seq, text, cx.pool);
+        let inserted = self.rcv.data.insert_text(seq, text, cx.pool);
         self.rcv.collapse(cx.pool);
         self.measure_round_trip(cx.now, (share, echo));
         if inserted.out_of_order {

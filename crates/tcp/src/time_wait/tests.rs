@@ -5,6 +5,7 @@ use handfast_packet::ip::Ecn;
 use handfast_packet::tcp::Ace;
 
 use super::*;
+use crate::text::Text;
 
 /// Behind our FIN, and behind the peer's: both shortly after a wrap.
 const SND_NXT: SeqNumber = SeqNumber(7);
@@ -35,7 +36,7 @@ fn segment(control: Control, ahead: i32, ack: Option<i32>, newer: Option<i32>) -
             timestamps: newer.map(stamp),
             ..TcpOptions::default()
         },
-        payload: Chunk::EMPTY,
+        payload: Text::default(),
         received_at: NOW,
         wire_segments: 1,
         ecn: Ecn::NotEct,
@@ -157,7 +158,7 @@ fn an_old_fin_does_not_start_it_anew() {
 #[test]
 fn a_fin_with_text_ends_at_the_same_place() {
     let mut fin = segment(Control::Fin, -11, Some(0), None);
-    fin.payload = Chunk::copy_from(&[7; 10]);
+    fin.payload = Chunk::copy_from(&[7; 10]).into();
     let mut entry = entry(false);
     let later = NOW + Duration::from_secs(1);
     assert!(matches!(

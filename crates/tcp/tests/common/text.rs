@@ -204,7 +204,8 @@ impl Script {
             urgent: None,
             options: TcpOptions::default(),
             // The text of a SYN stands behind it.
-            payload: Chunk::from(text_at(from + i64::from(clauses.flags.contains('S')), len)),
+            payload: Chunk::from(text_at(from + i64::from(clauses.flags.contains('S')), len))
+                .into(),
             received_at: self.now,
             wire_segments: 1,
             ecn: clauses.field.unwrap_or_default(),

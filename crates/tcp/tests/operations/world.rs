@@ -129,7 +129,7 @@ impl World {
             window: guess.window,
             urgent: guess.urgent,
             options,
-            payload: Chunk::from(text_at(text, guess.len)),
+            payload: Chunk::from(text_at(text, guess.len)).into(),
             received_at: script.now,
             wire_segments: guess.wire_segments,
             ecn: Ecn::from_bits(guess.ecn),

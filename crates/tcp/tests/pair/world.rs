@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use handfast_packet::Instant;
+use handfast_packet::buf::Chunk;
 use handfast_packet::ip::Ecn;
 use handfast_packet::tcp::{Ace, SeqNumber};
 use handfast_tcp::{
@@ -480,7 +481,7 @@ impl World {
                 window: transmit.window,
                 urgent: transmit.urgent,
                 options: transmit.options,
-                payload: bytes[range].to_vec().into(),
+                payload: Chunk::from(bytes[range].to_vec()).into(),
                 received_at: self.now,
                 wire_segments: wire as u16,
                 ecn: if marked { Ecn::Ce } else { transmit.ecn },
