@@ -131,14 +131,16 @@ impl Report {
 }
 
 impl Unit {
-    fn rate(self, rate: f64) -> String {
+    /// A rate, for a reader.
+    pub fn rate(self, rate: f64) -> String {
         match self {
             Self::Bytes => format!("{:.1} Gbit/s", rate * 8.0 / 1e9),
             Self::Things(name) => format!("{:.1} k {name}/s", rate / 1e3),
         }
     }
 
-    fn cost(self, cost: f64) -> String {
+    /// What of a processor it took, for a reader.
+    pub fn cost(self, cost: f64) -> String {
         match self {
             Self::Bytes => format!("{:.3} s/GiB", cost * GIBIBYTE),
             Self::Things(_) => format!("{:.2} us", cost * 1e6),

@@ -4,6 +4,7 @@
 //! cargo xtask bench                    # all
 //! cargo xtask bench memory             # those whose name begins so
 //! cargo xtask bench --pairs 9 --json results.json --write
+//! cargo xtask bench bulk.tap.send --only ours    # for a profiler
 //! ```
 //! `--write` puts the tables into `docs/benchmarks.md`.
 
@@ -30,6 +31,8 @@ struct Choice {
     pairs: usize,
     json: Option<String>,
     write: bool,
+    /// Only ours, or only theirs: no pairs, and no report.
+    only: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -51,6 +54,7 @@ fn choice() -> Result<Choice, Failure> {
         pairs: PAIRS_LEAST,
         json: None,
         write: false,
+        only: None,
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -61,6 +65,7 @@ fn choice() -> Result<Choice, Failure> {
             "--pairs" => choice.pairs = value()?.parse()?,
             "--json" => choice.json = Some(value()?),
             "--write" => choice.write = true,
+            "--only" => choice.only = Some(value()?),
             option if option.starts_with('-') => {
                 return Err(format!("{option} is no option").into());
             }
@@ -83,6 +88,10 @@ fn bench(choice: &Choice) -> Result<(), Failure> {
             if !choice.prefixes.is_empty() && !choice.prefixes.iter().any(chosen) {
                 continue;
             }
+            if let Some(side) = &choice.only {
+                alone(&mut contest, side, choice.pairs)?;
+                continue;
+            }
             if reports.is_empty() {
                 println!("{}", Report::head());
             }
@@ -95,12 +104,30 @@ fn bench(choice: &Choice) -> Result<(), Failure> {
         }
         all.extend(reports);
     }
-    if all.is_empty() {
+    if all.is_empty() && choice.only.is_none() {
         return Err("no work has such a name".into());
     }
     if let Some(path) = &choice.json {
         let reports: Vec<_> = all.iter().map(Report::json).collect();
         std::fs::write(path, serde_json::to_string_pretty(&reports)?)?;
+    }
+    Ok(())
+}
+
+/// Turns of one side, each with its rate.
+fn alone(contest: &mut Contest<'_>, side: &str, turns: usize) -> Result<(), Failure> {
+    let turn = match side {
+        "ours" => &mut contest.ours,
+        "theirs" => &mut contest.theirs,
+        _ => return Err(format!("{side} is neither ours nor theirs").into()),
+    };
+    for _ in 0..turns {
+        let sample = turn()?;
+        let (rate, cost) = (
+            contest.unit.rate(sample.rate()),
+            contest.unit.cost(sample.cost()),
+        );
+        println!("{} {side}: {rate}, {cost}", contest.name);
     }
     Ok(())
 }

@@ -59,7 +59,8 @@ impl Connection {
             0 => self.end_of_stream().map(|()| 0),
             count => {
                 self.rcv.data.settle(cx.pool);
-                self.rcv.on_read(cx.now, self.rtt.srtt());
+                self.rcv
+                    .on_read(cx.now, self.rtt.srtt(), self.recovery.min_rtt());
                 Ok(count)
             }
         }
@@ -76,7 +77,8 @@ impl Connection {
             None => self.end_of_stream().map(|()| None),
             chunk => {
                 self.rcv.data.settle(cx.pool);
-                self.rcv.on_read(cx.now, self.rtt.srtt());
+                self.rcv
+                    .on_read(cx.now, self.rtt.srtt(), self.recovery.min_rtt());
                 Ok(chunk)
             }
         }

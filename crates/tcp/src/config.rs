@@ -20,7 +20,8 @@ pub const RECEIVE_BUFFER_MAX: usize = 1 << 30;
 pub struct Config {
     /// Bytes that may wait unsent or unacknowledged, at first. Default 256 KiB.
     pub send_buffer: usize,
-    /// How far the send buffer may grow with the congestion window. One that is not larger than
+    /// How far the send buffer may grow with the congestion window; where round trips are short, no
+    /// further than 100 Gbit/s would fill in two of them, or 1 MiB. One that is not larger than
     /// `send_buffer` keeps it as it is. Default 16 MiB.
     pub send_buffer_max: usize,
     /// Not-sent low-water mark: writing is possible only while fewer bytes than this wait to be
@@ -30,8 +31,8 @@ pub struct Config {
     /// Bytes that may wait unread, at first: the largest window of the first round trips. Default
     /// 256 KiB, at most [`RECEIVE_BUFFER_MAX`].
     pub receive_buffer: usize,
-    /// How far the receive buffer may grow with what the application reads in a round trip; sets
-    /// the window scale. One that is not larger than `receive_buffer` keeps it as it is. Default
+    /// How far the receive buffer may grow with what the application reads in a round trip, with the
+    /// same bound where they are short; sets the window scale. One that is not larger than `receive_buffer` keeps it as it is. Default
     /// 15 MiB (scale 8), at most [`RECEIVE_BUFFER_MAX`].
     pub receive_buffer_max: usize,
     /// Offer timestamps (RFC 7323). Default on.

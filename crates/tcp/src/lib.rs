@@ -40,6 +40,7 @@ mod send_buffer;
 mod send_tuning;
 mod sender;
 mod seq;
+mod short_path;
 mod soft_error;
 pub mod stateless;
 mod tally;

@@ -10,6 +10,7 @@ use crate::pool::Pool;
 use crate::reassembler::Reassembler;
 use crate::receive_tuning::ReceiveTuning;
 use crate::seq::{Offset, SeqSpace};
+use crate::short_path::buffer_of_use;
 use crate::urgent::OutOfBand;
 
 /// Largest shift that RFC 7323 2.3 allows.
@@ -87,14 +88,21 @@ impl Receiver {
         self.tuning.stop();
     }
 
-    /// The application read: perhaps the buffer may grow.
-    pub(crate) fn on_read(&mut self, now: Instant, srtt: Option<Duration>) {
+    /// The application read: perhaps the buffer may grow. `srtt` and `least` are round trips of our
+    /// own direction.
+    pub(crate) fn on_read(
+        &mut self,
+        now: Instant,
+        srtt: Option<Duration>,
+        least: Option<Duration>,
+    ) {
         if !self.tuning.is_on() {
             return;
         }
         let (position, segment) = (self.read_position(), u64::from(self.largest_segment));
         if let Some(wanted) = self.tuning.on_read((now, srtt), position, segment) {
-            self.grow(wanted);
+            let usual = self.tuning.round_trip().or(srtt);
+            self.grow(wanted.min(buffer_of_use(least, usual)));
         }
         self.on_gap();
     }

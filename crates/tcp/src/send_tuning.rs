@@ -8,6 +8,7 @@
 
 use crate::connection::{Connection, Phase};
 use crate::event::Event;
+use crate::short_path::buffer_of_use;
 
 /// A writer that waits is told when one part in this many of the buffer is free. What it writes then
 /// leaves at once where the buffer and not the window holds the sender back: a queue on the way has
@@ -79,7 +80,10 @@ impl Connection {
         let window = usize::try_from(self.congestion.window()).unwrap_or(usize::MAX);
         let kept = self.snd.outstanding().saturating_sub(self.in_flight());
         let kept = usize::try_from(kept).unwrap_or(usize::MAX);
-        let wanted = window.saturating_mul(2).saturating_add(kept).min(most);
+        let useful = buffer_of_use(self.recovery.min_rtt(), self.rtt.srtt());
+        let useful = usize::try_from(useful).unwrap_or(usize::MAX);
+        let wanted = window.saturating_mul(2).min(useful);
+        let wanted = wanted.saturating_add(kept).min(most);
         self.snd.buffer.set_capacity(wanted.max(capacity));
     }
 

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{Script, Setup, ms};
 use handfast_tcp::{Config, Event, WriteError};
 
@@ -32,6 +34,7 @@ fn stamped() -> Setup {
 struct Flood {
     script: Script,
     stamps: bool,
+    rtt: Duration,
     /// What it sent and what it may send.
     next: i64,
     edge: i64,
@@ -42,6 +45,7 @@ impl Flood {
         Self {
             script: Script::established(setup),
             stamps: setup.config.timestamps,
+            rtt: setup.rtt,
             next: 1,
             edge: 1 + INITIAL as i64,
         }
@@ -51,7 +55,7 @@ impl Flood {
     /// Returns the window afterwards.
     fn round(&mut self, share: usize) -> i64 {
         let echo = self.script.now.as_millis();
-        self.script.after(ms(RTT));
+        self.script.after(self.rtt);
         let mut batch = Vec::new();
         while self.next < self.edge {
             let len = (self.edge - self.next).min(60_000);
@@ -104,6 +108,25 @@ fn the_window_grows_with_what_is_read_up_to_the_limit() {
         assert!(windows[8..].iter().all(|&w| w >= nearly), "{windows:?}");
         let first = windows.iter().position(|&w| w >= 4 * INITIAL as i64);
         assert!(first.is_some_and(|round| round <= 4), "{windows:?}");
+    }
+}
+
+/// What a short path cannot hold would wait in queues, where the caches lose it.
+#[test]
+fn on_a_short_path_the_window_is_what_the_fastest_link_can_use() {
+    for (micros, most) in [(20, 1 << 20), (100, 2_500_000)] {
+        for setup in [plain(), stamped(), plain().passive(), stamped().passive()] {
+            let mut flood = Flood::new(&setup.rtt(Duration::from_micros(micros)));
+            // With timestamps a measurement takes at least a millisecond.
+            while flood.next < 100_000_000 {
+                flood.round(100);
+            }
+            let buffer = flood.script.connection.receive_buffer();
+            assert!(
+                (most / 10 * 9..=most).contains(&buffer),
+                "{buffer} {micros}"
+            );
+        }
     }
 }
 
@@ -233,6 +256,37 @@ fn the_send_buffer_grows_with_the_congestion_window() {
     let buffer = script.connection.send_buffer() as u64;
     assert!(window > 30_000 && buffer > 30_000, "{window} {buffer}");
     assert!(buffer <= (2 * window).min(200_000), "{window} {buffer}");
+}
+
+#[test]
+fn on_a_short_path_the_send_buffer_is_what_the_fastest_link_can_use() {
+    for (micros, least, most) in [
+        (20, 1 << 20, 1 << 20),
+        (100, 2_500_000, 2_500_000),
+        (10_000, 4_000_000, 16 << 20),
+    ] {
+        let rtt = Duration::from_micros(micros);
+        let mut setup = Setup::default()
+            .options("mss 1000,wscale 10")
+            .rtt(rtt)
+            .config(|config| {
+                config.window_scaling = true;
+                (config.send_buffer, config.send_buffer_max) = (30_000, 16 << 20);
+                config.hystart = false;
+            });
+        setup.path.max_gso = 64_000;
+        let mut script = Script::established(&setup);
+        let mut acked = 1;
+        for _ in 0..14 {
+            fill(&mut script);
+            let sent: usize = script.sent().iter().map(|sent| sent.payload.len()).sum();
+            acked += sent as i64;
+            script.after(rtt);
+            script.inject(&format!(". 1:1(0) ack {acked} win 30000"));
+        }
+        let buffer = script.connection.send_buffer();
+        assert!((least..=most).contains(&buffer), "{buffer} {micros}");
+    }
 }
 
 /// What the peer has beyond a gap is not in flight, but kept: the buffer holds it beside the two
