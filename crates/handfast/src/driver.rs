@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use handfast_device::Device;
 use handfast_packet::Instant;
-use handfast_packet::buf::{RxBatch, TxBatch};
+use handfast_packet::buf::{BATCH_MAX, RxBatch, TxBatch};
 
 use crate::error::Down;
 use crate::host::{Host, Shared};
@@ -64,7 +64,7 @@ impl<D: Device> Driver<D> {
             device,
             rx: RxBatch::new(),
             tx: TxBatch::new(),
-            due: Vec::new(),
+            due: Vec::with_capacity(BATCH_MAX),
         }
     }
 

@@ -6,7 +6,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use handfast_packet::Instant;
-use handfast_packet::buf::{RxBatch, TxBatch};
+use handfast_packet::buf::{BATCH_MAX, RxBatch, TxBatch};
 use handfast_stack::{Event, ListenerId, Stack, TcpId};
 use handfast_tcp::{self as tcp, State};
 
@@ -72,7 +72,7 @@ impl Shard {
             claims: Claims::default(),
             streams: BTreeMap::new(),
             listeners: BTreeMap::new(),
-            due: Vec::new(),
+            due: Vec::with_capacity(BATCH_MAX),
             called: false,
             driver: None,
             driven: false,
