@@ -395,3 +395,26 @@ fn collapsing_bounds_the_memory_of_a_flood_of_tiny_segments() {
         assert_eq!(ranges.sum::<u64>() + reassembler.readable() as u64, held);
     }
 }
+
+#[test]
+fn who_has_read_everything_keeps_no_list() {
+    let mut pool = Pool::default();
+    let mut one = Reassembler::new(Offset::FIRST);
+    let text = pool.copy_from(&[7; 1_000]);
+    one.insert(Offset::FIRST, text.clone(), &mut pool);
+    one.read(&mut [0; 999]);
+    one.settle(&mut pool);
+    assert!(pool.texts.take().is_none(), "something is left to read");
+    one.read(&mut [0; 1]);
+    one.settle(&mut pool);
+    let list = pool.texts.take().expect("given away");
+    let room = list.capacity();
+    pool.texts.give(list);
+    let mut other = Reassembler::new(Offset::FIRST);
+    // Beyond a hole, and then in order: the list of one run goes, that of the other stays.
+    other.insert(Offset::FIRST + 1_000, text.clone(), &mut pool);
+    assert!(pool.texts.take().is_none(), "it serves again");
+    other.insert(Offset::FIRST, text, &mut pool);
+    assert_eq!((other.readable(), room > 0), (2_000, true));
+    assert!(pool.texts.take().is_some(), "two lists became one");
+}

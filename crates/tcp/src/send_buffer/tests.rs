@@ -235,3 +235,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_buffer_without_text_keeps_no_list() {
+    let mut pool = Pool::default();
+    let mut one = SendBuffer::new(Offset::FIRST, 1 << 20);
+    one.write(&[7; 100_000], &mut pool);
+    one.settle(&mut pool);
+    let room = one.chunks.capacity();
+    assert!(room > 0, "what is written is kept");
+    one.release_until(one.end());
+    one.settle(&mut pool);
+    assert_eq!(one.chunks.capacity(), 0);
+    let mut other = SendBuffer::new(Offset::FIRST, 1 << 20);
+    other.write(&[7; 100_000], &mut pool);
+    assert_eq!(other.chunks.capacity(), room, "it serves again");
+}
