@@ -240,6 +240,9 @@ impl AckPolicy {
         for_text: Option<Offset>,
     ) -> SackBlocks {
         let mut blocks = SackBlocks::EMPTY;
+        if self.duplicate.is_none() && !rcv.data.has_holes() {
+            return blocks;
+        }
         let wire = |(left, right)| SackBlock {
             left: rcv.space.wire(left),
             right: rcv.space.wire(right),
