@@ -113,7 +113,7 @@ impl Connection {
         if let (true, Some(shift)) = (config.window_scaling, options.window_scale) {
             self.window_scaling = true;
             self.snd.window_shift = shift.min(WINDOW_SHIFT_MAX);
-            self.rcv.window_shift = self.rcv.wanted_shift();
+            self.rcv.scale();
         }
         if let (true, Some(first)) = (config.timestamps, options.timestamps) {
             let offset = self.initial.timestamp_offset;

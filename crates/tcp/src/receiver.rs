@@ -84,7 +84,8 @@ impl Receiver {
     /// The application chose a size: it stays. What was announced already stays too (RFC 9293
     /// SHLD-14).
     pub(crate) fn set_capacity(&mut self, capacity: usize) {
-        self.capacity = capacity.clamp(1, RECEIVE_BUFFER_MAX) as u64;
+        let least = 1 << self.window_shift;
+        self.capacity = capacity.clamp(least, RECEIVE_BUFFER_MAX) as u64;
         self.tuning.stop();
     }
 
@@ -154,6 +155,13 @@ impl Receiver {
         (0..WINDOW_SHIFT_MAX)
             .find(|&shift| largest >> shift <= u64::from(u16::MAX))
             .unwrap_or(WINDOW_SHIFT_MAX)
+    }
+
+    /// Both sides scale their windows: no buffer is smaller than a step of the scale, or its window,
+    /// once shut, could never be said to be open.
+    pub(crate) fn scale(&mut self) {
+        self.window_shift = self.wanted_shift();
+        self.capacity = self.capacity.max(1 << self.window_shift);
     }
 
     /// The window we could announce now, by silly-window avoidance (RFC 9293 3.8.6.2.2): the

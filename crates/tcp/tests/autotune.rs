@@ -406,3 +406,27 @@ fn lifting_the_mark_wakes_the_writer() {
     script.expect_events(&[Event::Writable]);
     assert_eq!(script.connection.writable(), 16_000);
 }
+
+/// A buffer smaller than a step of the scale could fill once, and its window never open again.
+#[test]
+fn no_buffer_is_smaller_than_a_step_of_the_scale() {
+    let setup = Setup::default()
+        .options("mss 1000,wscale 0")
+        .config(|config| {
+            config.receive_buffer = 1;
+            config.receive_buffer_max = 15 << 20;
+            config.window_scaling = true;
+        });
+    let mut script = Script::established(&setup);
+    assert_eq!(script.connection.receive_buffer(), 256);
+    for (wanted, given) in [(600, 600), (2, 256)] {
+        script.connection.set_receive_buffer(wanted);
+        assert_eq!(script.connection.receive_buffer(), given);
+    }
+    script.inject("P. 1:257(256) ack 1");
+    script.after(ms(40));
+    let last = script.sent().pop().expect("an ACK");
+    assert!(script.is_as_expected(&last, ". 1:1(0) ack 257 win 0"));
+    script.read(256);
+    script.expect(". 1:1(0) ack 257 win 1");
+}
