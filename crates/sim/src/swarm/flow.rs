@@ -14,6 +14,7 @@ use handfast::{Connect, FastOpenListen, Host, Listen, TcpListener, TcpStream};
 use super::app::{Part, Progress, Side, Sleeper};
 use super::dice::mix;
 use super::excuse;
+use super::fate::{Failed, Fate, reading};
 use super::plan::{End, FlowPlan, Plan, SidePlan};
 use super::run::{Failure, FailureKind, address};
 use super::statistics::Statistics;
@@ -59,18 +60,15 @@ struct Talk {
     /// How many there were with these addresses, and how many the server is done with.
     begun: u32,
     finished: u32,
-    gone: [Gone; 2],
+    fates: [Rc<Fate>; 2],
     void: Rc<Cell<bool>>,
 }
-
-/// Whether a side, client or server, has given its conversation up.
-type Gone = Rc<Cell<bool>>;
 
 /// What one side needs to know.
 struct Begun {
     key: u64,
     ledgers: Option<(Sent, Received)>,
-    gone: [Gone; 2],
+    fates: [Rc<Fate>; 2],
     void: Rc<Cell<bool>>,
     /// The server's, when it had accepted this client's conversation before.
     again: bool,
@@ -82,10 +80,20 @@ struct Note {
     who: &'static str,
     side: Rc<Progress>,
     stream: Rc<TcpStream>,
-    /// The peer's application has given up.
-    peer_gone: Gone,
+    /// What becomes of the peer.
+    peer: Rc<Fate>,
     /// The server had accepted this client's conversation before.
     again: bool,
+}
+
+impl Note {
+    /// The flow and the address of the client.
+    fn client(&self) -> (usize, SocketAddr) {
+        match self.who {
+            CLIENT => (self.flow, self.stream.local_addr()),
+            _ => (self.flow, self.stream.peer_addr()),
+        }
+    }
 }
 
 impl Shared {
@@ -143,7 +151,7 @@ impl Shared {
                 let waits = idle && (unwatched || by.is_some());
                 match estranged.contains(&(note.flow, client)) {
                     true => !idle || unwatched,
-                    false => note.peer_gone.get() && (waits || stuck),
+                    false => note.peer.is_gone() && (waits || stuck),
                 }
             })
     }
@@ -217,24 +225,66 @@ impl Shared {
         }
     }
 
-    /// The client at `stream` failed. It may have met the server's end of the conversation before, when
-    /// its addresses were in use before and something came, but nothing that opens a connection.
-    fn client_failed(&self, flow: usize, stream: &TcpStream, error: &io::Error) {
-        let client = (flow, stream.local_addr());
-        let begun = self
-            .talks
-            .borrow()
-            .get(&client)
-            .map_or(0, |talk| talk.begun);
-        let info = stream.info();
-        let met = error.kind() == io::ErrorKind::TimedOut
+    /// The side of this note failed: the plan excuses it, or what happened does.
+    fn side_failed(&self, (flow, who): (usize, &str), id: u64, error: &io::Error) {
+        let excused = self.counted(flow, who, error.kind());
+        let notes = self.notes.borrow();
+        let note = &notes[&id];
+        let had_to =
+            self.had_to_fail(note, error.kind()) || self.met_the_end_before(note, error.kind());
+        if !excused && !had_to {
+            self.fail(flow, who, error);
+        }
+    }
+
+    fn had_to_fail(&self, note: &Note, kind: io::ErrorKind) -> bool {
+        let flow = &self.plan.flows[note.flow];
+        let [from, to] = [flow.from, flow.to].map(|host| &self.plan.hosts[host]);
+        let (host, peers_host, side) = match note.who {
+            CLIENT => (from, to, &flow.client),
+            _ => (to, from, &flow.server),
+        };
+        let failed = Failed {
+            host,
+            info: note.stream.info(),
+            heard_all: note.side.ended.get(),
+            peer: &note.peer,
+            peers_host,
+            unread: self.is_unread(note),
+            reading: reading(
+                side,
+                note.stream.info().bytes_received,
+                self.plan.world.step,
+            ),
+        };
+        failed.is_excused(&self.plan, kind)
+    }
+
+    /// Whether text of this side waits for the peer's application, or for one to accept it.
+    fn is_unread(&self, note: &Note) -> bool {
+        let notes = self.notes.borrow();
+        let client = note.client();
+        let late = |peer: &Note| peer.stream.info().bytes_received > peer.side.read.get();
+        let mut peers = notes
+            .values()
+            .filter(|other| other.who != note.who && other.client() == client);
+        let talks = self.talks.borrow();
+        let waits = || talks.get(&client).is_some_and(|talk| !talk.accepted);
+        peers.any(late) || (note.who == CLIENT && waits())
+    }
+
+    /// A client may have met the server's end of the conversation before, when its addresses were in use
+    /// before and something came, but nothing that opens a connection.
+    fn met_the_end_before(&self, note: &Note, kind: io::ErrorKind) -> bool {
+        let talks = self.talks.borrow();
+        let begun = talks.get(&note.client()).map_or(0, |talk| talk.begun);
+        let info = note.stream.info();
+        note.who == CLIENT
+            && kind == io::ErrorKind::TimedOut
             && begun > 1
             && info.segments_received > 0
             && info.bytes_acked + info.bytes_received == 0
-            && excuse::has_one_syn(&self.plan, &self.plan.flows[flow]);
-        if !self.counted(flow, CLIENT, error.kind()) && !met {
-            self.fail(flow, CLIENT, error);
-        }
+            && excuse::has_one_syn(&self.plan, &self.plan.flows[note.flow])
     }
 
     /// Counts a failure, and tells whether the plan excuses it.
@@ -263,10 +313,10 @@ impl Shared {
         let unclear = before.is_some_and(|talk| talk.begun != talk.finished || twice);
         let (up, down) = (self.referee.stream(key), self.referee.stream(!key));
         let (for_client, for_server) = ((up.0, down.1), (down.0, up.1));
-        let gone = <[Gone; 2]>::default();
+        let fates = <[Rc<Fate>; 2]>::default();
         let void = Rc::<Cell<bool>>::default();
         let talk = Talk {
-            gone: gone.clone(),
+            fates: fates.clone(),
             void: Rc::clone(&void),
             key,
             accepted: false,
@@ -279,7 +329,7 @@ impl Shared {
         Begun {
             key,
             ledgers: (!unclear).then_some(for_client),
-            gone,
+            fates,
             void,
             again: false,
         }
@@ -294,16 +344,16 @@ impl Shared {
                 let again = talk.accepted;
                 talk.accepted = true;
                 talk.void.set(talk.void.get() || again);
-                let [client, server] = &talk.gone;
-                let nobody = Rc::new(Cell::new(true));
+                let [client, server] = &talk.fates;
+                let nobody = Fate::nobody();
                 Begun {
                     key: talk.key,
                     ledgers: talk.ledgers.take(),
                     // The client knows of one of them only, or is no longer the one that asked.
-                    gone: match (again, talk.unclear) {
+                    fates: match (again, talk.unclear) {
                         (false, false) => [Rc::clone(client), Rc::clone(server)],
                         (_, true) => [nobody, Rc::clone(server)],
-                        (true, false) => [nobody, Gone::default()],
+                        (true, false) => [nobody, Rc::default()],
                     },
                     void: Rc::clone(&talk.void),
                     again,
@@ -314,7 +364,7 @@ impl Shared {
                 void: Rc::default(),
                 key: 0,
                 ledgers: None,
-                gone: [Rc::new(Cell::new(true)), Gone::default()],
+                fates: [Fate::nobody(), Rc::default()],
             },
         }
     }
@@ -329,7 +379,7 @@ impl Shared {
         &self,
         (flow, who): (usize, &'static str),
         stream: &Rc<TcpStream>,
-        peer_gone: &Gone,
+        peer: &Rc<Fate>,
         again: bool,
     ) -> (u64, Rc<Progress>) {
         let mut notes = self.notes.borrow_mut();
@@ -340,7 +390,7 @@ impl Shared {
             who,
             side: Rc::clone(&side),
             stream: Rc::clone(stream),
-            peer_gone: Rc::clone(peer_gone),
+            peer: Rc::clone(peer),
             again,
         };
         notes.insert(id, note);
@@ -439,11 +489,11 @@ async fn talk(shared: &Shared, index: usize, host: &Host, sleep: impl Sleeper) -
     let Begun {
         key,
         ledgers,
-        gone: [gone, peer_gone],
+        fates: [fate, peer],
         void,
         again,
     } = shared.begin(index, stream.local_addr());
-    let (id, progress) = shared.note((index, CLIENT), &stream, &peer_gone, again);
+    let (id, progress) = shared.note((index, CLIENT), &stream, &peer, again);
     let side = Side {
         stream: &stream,
         plan: &flow.client,
@@ -466,10 +516,10 @@ async fn talk(shared: &Shared, index: usize, host: &Host, sleep: impl Sleeper) -
             Err(error)
         }
     };
-    // The text of an impatient host may never arrive, and nobody is left to tell.
-    gone.set(!matches!(outcome, Ok(true)) || excuse::is_impatient(&shared.plan, flow));
+    let well = matches!(outcome, Ok(true));
+    fate.end(well, excuse::is_impatient(&shared.plan, flow));
     if let Err(error) = &outcome {
-        shared.client_failed(index, &stream, error);
+        shared.side_failed((index, CLIENT), id, error);
     }
     shared.forget(id);
     Ok(())
@@ -523,11 +573,11 @@ async fn answer(shared: &Shared, index: usize, stream: TcpStream, sleep: impl Sl
     let Begun {
         key,
         ledgers,
-        gone: [peer_gone, gone],
+        fates: [peer, fate],
         void,
         again,
     } = shared.accepted(index, stream.peer_addr());
-    let (id, progress) = shared.note((index, SERVER), &stream, &peer_gone, again);
+    let (id, progress) = shared.note((index, SERVER), &stream, &peer, again);
     let side = Side {
         stream: &stream,
         plan: &plan,
@@ -539,10 +589,10 @@ async fn answer(shared: &Shared, index: usize, stream: TcpStream, sleep: impl Sl
         progress: &progress,
     };
     let outcome = side.converse().await;
-    // The text of an impatient host may never arrive, and nobody is left to tell.
-    gone.set(!matches!(outcome, Ok(true)) || excuse::is_impatient(&shared.plan, flow));
-    shared.forget(id);
-    if let Err(error) = outcome {
-        shared.failed(index, SERVER, &error);
+    let well = matches!(outcome, Ok(true));
+    fate.end(well, excuse::is_impatient(&shared.plan, flow));
+    if let Err(error) = &outcome {
+        shared.side_failed((index, SERVER), id, error);
     }
+    shared.forget(id);
 }

@@ -17,6 +17,7 @@ mod dice;
 mod draw;
 mod edge;
 mod excuse;
+mod fate;
 mod flow;
 mod hunt;
 mod pardon;
