@@ -454,7 +454,7 @@ impl Tcp {
             self.wheel.cancel(key.index);
             self.senders.remove(key.index);
             self.tellers.remove(key.index);
-            self.slots.remove(key);
+            self.slots.discard(key);
         }
     }
 

@@ -53,9 +53,16 @@ impl<T> Slab<T> {
             return None;
         }
         let value = place.value.take()?;
-        place.generation = place.generation.wrapping_add(1);
-        self.free.push(key.index);
+        self.vacate(key.index);
         Some(value)
+    }
+
+    /// Drops a value where it stands: a large one is not moved for that.
+    pub(crate) fn discard(&mut self, key: Key) {
+        if self.get(key).is_some() {
+            self.places[position(key.index)].value = None;
+            self.vacate(key.index);
+        }
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
@@ -92,6 +99,13 @@ impl<T> Slab<T> {
         let indexes = 0..u32::try_from(self.places.len()).expect("checked by insert");
         indexes.filter_map(|index| self.key_at(index))
     }
+
+    /// The place of what is gone may be used again, by another key.
+    fn vacate(&mut self, index: u32) {
+        let place = &mut self.places[position(index)];
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(index);
+    }
 }
 
 fn position(index: u32) -> usize {
@@ -100,6 +114,8 @@ fn position(index: u32) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use alloc::rc::Rc;
+
     use super::*;
 
     #[test]
@@ -112,8 +128,21 @@ mod tests {
         assert_eq!(slab.get(first), None);
         assert_eq!(slab.get_mut(first), None);
         assert_eq!(slab.remove(first), None);
+        slab.discard(first);
         assert_eq!((slab.get(second), slab.len()), (Some(&'b'), 1));
         assert_eq!(slab.key_at(second.index), Some(second));
+    }
+
+    #[test]
+    fn what_is_discarded_is_dropped_and_its_place_free() {
+        let mut slab = Slab::new();
+        let value = Rc::new(());
+        let first = slab.insert(value.clone());
+        slab.discard(first);
+        assert_eq!((Rc::strong_count(&value), slab.len()), (1, 0));
+        let second = slab.insert(value);
+        assert_eq!(second.index, first.index);
+        assert!(slab.get(first).is_none());
     }
 
     #[test]
