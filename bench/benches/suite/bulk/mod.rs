@@ -75,7 +75,7 @@ pub(crate) fn contests() -> Vec<Contest<'static>> {
             device,
             direction,
             cable,
-            text: if cable.offloads { 4 * GIB } else { GIB },
+            text: if cable.offloads { 4 * GIB } else { GIB / 2 },
         };
         Contest {
             name,
