@@ -21,7 +21,7 @@ pub struct Config {
     /// Bytes that may wait unsent or unacknowledged, at first. Default 256 KiB.
     pub send_buffer: usize,
     /// How far the send buffer may grow with the congestion window; where round trips are short, no
-    /// further than 100 Gbit/s would fill in two of them, or 1 MiB. One that is not larger than
+    /// further than 100 Gbit/s would fill in one of them, or 1 MiB. One that is not larger than
     /// `send_buffer` keeps it as it is. Default 16 MiB.
     pub send_buffer_max: usize,
     /// Not-sent low-water mark: writing is possible only while fewer bytes than this wait to be

@@ -14,12 +14,12 @@ const FASTEST: u64 = 12_500;
 const LONG: Duration = Duration::from_millis(8);
 
 /// Bytes that a buffer has at most where round trips take `least` at the least and `usual` as a rule:
-/// what the fastest link carries in two of the least. Without a limit where either is unknown.
+/// what the fastest link carries in the least. Without a limit where either is unknown.
 pub(crate) fn buffer_of_use(least: Option<Duration>, usual: Option<Duration>) -> u64 {
     match (least, usual) {
         (Some(least), Some(usual)) if usual < LONG => {
             let micros = u64::try_from(least.min(LONG).as_micros()).expect("a few thousand");
-            (2 * FASTEST * micros).max(BUFFER_LEAST)
+            (FASTEST * micros).max(BUFFER_LEAST)
         }
         _ => u64::MAX,
     }
@@ -35,8 +35,8 @@ mod tests {
         for (least, usual, most) in [
             (micros(0), micros(0), BUFFER_LEAST),
             (micros(20), micros(50), BUFFER_LEAST),
-            (micros(100), micros(500), 2_500_000),
-            (micros(600), micros(7_999), 15_000_000),
+            (micros(100), micros(500), 1_250_000),
+            (micros(600), micros(7_999), 7_500_000),
             // Round trips became long, or always were.
             (micros(20), micros(8_000), u64::MAX),
             (micros(100_000), micros(100_000), u64::MAX),
