@@ -33,8 +33,8 @@ pub struct Config {
     /// [`RECEIVE_BUFFER_MAX`].
     pub receive_buffer: usize,
     /// How far the receive buffer may grow with what the application reads in a round trip, with the
-    /// same bound where they are short; sets the window scale. One that is not larger than `receive_buffer` keeps it as it is. Default
-    /// 15 MiB (scale 8), at most [`RECEIVE_BUFFER_MAX`].
+    /// same bound where they are short; sets the window scale. One that is not larger than
+    /// `receive_buffer` keeps it as it is. Default 15 MiB (scale 8), at most [`RECEIVE_BUFFER_MAX`].
     pub receive_buffer_max: usize,
     /// Offer timestamps (RFC 7323). Default on.
     pub timestamps: bool,

@@ -28,7 +28,8 @@ impl Connection {
     }
 
     /// Sets how many bytes may wait unread (as `SO_RCVBUF`): from now on the size stays, and is
-    /// not tuned. It is at least a step of the window scale (RFC 7323 2.3), no more than 16 KiB. A window that was announced already is not taken back (RFC 9293 SHLD-14).
+    /// not tuned. It is at least a step of the window scale (RFC 7323 2.3), no more than 16 KiB. A
+    /// window that was announced already is not taken back (RFC 9293 SHLD-14).
     pub fn set_receive_buffer(&mut self, bytes: usize) {
         self.rcv.set_capacity(bytes);
         let bytes = self.receive_buffer();
