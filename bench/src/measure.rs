@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::latency::Latency;
+
 /// Why a turn could not be done.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -16,6 +18,8 @@ pub struct Sample {
     pub wall: Duration,
     /// Of the processors, by whoever did the work.
     pub cpu: Duration,
+    /// How long each piece of the work took, where that is what counts.
+    pub latency: Option<Latency>,
 }
 
 impl Sample {
@@ -41,7 +45,13 @@ pub fn measure(turn: impl FnOnce() -> Result<f64, Failure>) -> Result<Sample, Fa
         work,
         wall: read(ClockId::Monotonic) - start,
         cpu: read(ClockId::ProcessCPUTime) - before,
+        latency: None,
     })
+}
+
+/// The clock on the wall, from a beginning of no meaning.
+pub fn now() -> Duration {
+    read(ClockId::Monotonic)
 }
 
 fn read(clock: ClockId) -> Duration {

@@ -20,11 +20,20 @@ pub struct Contest<'a> {
     /// What [`Sample::work`] counts.
     pub unit: Unit,
     /// The ratio that is wanted.
-    pub reach: Option<f64>,
+    pub reach: Option<Reach>,
     /// Handfast.
     pub ours: Side<'a>,
     /// The peer.
     pub theirs: Side<'a>,
+}
+
+/// The ratio of ours to the peer's that is wanted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reach {
+    /// At least so much of the peer's rate.
+    Rate(f64),
+    /// At most so much of the time that half of the peer's pieces of work take.
+    P50(f64),
 }
 
 /// What is counted, and so how a rate is written.

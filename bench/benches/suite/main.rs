@@ -10,20 +10,46 @@
 
 #[cfg(target_os = "linux")]
 mod bulk;
+mod crowd;
+#[cfg(target_os = "linux")]
+mod kernel;
 mod memory;
+#[cfg(target_os = "linux")]
+mod requests;
+mod scale;
 
 use std::process::ExitCode;
 
-use handfast_bench::{Contest, Failure, PAIRS_LEAST, Report, run, splice};
+use handfast_bench::{Contest, Facts, Failure, PAIRS_LEAST, Solo, repeat, run, splice};
+use serde_json::Value;
 
-/// Each group: its name, and its contests.
-type Group = (&'static str, fn() -> Vec<Contest<'static>>);
+/// A group: its name, which is that of its table, and its works.
+type Group = (&'static str, Works);
+
+/// What a group does.
+enum Works {
+    /// Beside a peer.
+    Contests(fn() -> Vec<Contest<'static>>),
+    /// Alone.
+    Solos(fn() -> Vec<Solo<'static>>),
+}
 
 const GROUPS: &[Group] = &[
-    ("memory", memory::contests),
+    ("memory", Works::Contests(memory::contests)),
     #[cfg(target_os = "linux")]
-    ("bulk", bulk::contests),
+    ("bulk", Works::Contests(bulk::contests)),
+    #[cfg(target_os = "linux")]
+    ("requests", Works::Contests(requests::contests)),
+    ("scale.idle", Works::Solos(scale::solos)),
+    ("scale", Works::Contests(scale::contests)),
 ];
+
+/// What a group showed.
+#[derive(Default)]
+struct Table {
+    lines: Vec<String>,
+    json: Vec<Value>,
+}
 
 /// What the command line asks for.
 struct Choice {
@@ -36,16 +62,31 @@ struct Choice {
 }
 
 fn main() -> ExitCode {
-    // While there is one thread only. Where it is refused, the works that need it say so.
-    #[cfg(target_os = "linux")]
-    let _ = handfast_lab::enter();
-    match choice().and_then(|choice| bench(&choice)) {
+    let outcome = match std::env::args().nth(1).as_deref() {
+        Some("--open") => open(),
+        _ => {
+            // While there is one thread only. Where it is refused, the works that need it say so.
+            #[cfg(target_os = "linux")]
+            let _ = handfast_lab::enter();
+            choice().and_then(|choice| bench(&choice))
+        }
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("bench: {failure}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// What `scale.idle` starts a process for: `--open COUNT`.
+fn open() -> Result<(), Failure> {
+    let count = std::env::args().nth(2).ok_or("--open wants a count")?;
+    for figure in scale::open(count.parse()?)? {
+        println!("{figure}");
+    }
+    Ok(())
 }
 
 fn choice() -> Result<Choice, Failure> {
@@ -80,38 +121,70 @@ fn choice() -> Result<Choice, Failure> {
 
 fn bench(choice: &Choice) -> Result<(), Failure> {
     let mut all = Vec::new();
-    for &(group, contests) in GROUPS {
-        let mut reports = Vec::new();
-        for mut contest in contests() {
-            let name = contest.name;
-            let chosen = |prefix: &String| name.starts_with(prefix.as_str());
-            if !choice.prefixes.is_empty() && !choice.prefixes.iter().any(chosen) {
-                continue;
-            }
-            if let Some(side) = &choice.only {
-                alone(&mut contest, side, choice.pairs)?;
-                continue;
-            }
-            if reports.is_empty() {
-                println!("{}", Report::head());
-            }
-            let report = run(&mut contest, choice.pairs)?;
-            println!("{}", report.row());
-            reports.push(report);
+    for (group, works) in GROUPS {
+        let table = match works {
+            Works::Contests(contests) => compare(contests(), choice)?,
+            Works::Solos(solos) => show(solos(), choice)?,
+        };
+        if choice.write && !table.lines.is_empty() {
+            write(group, &table)?;
         }
-        if choice.write && !reports.is_empty() {
-            write(group, &reports)?;
-        }
-        all.extend(reports);
+        all.extend(table.json);
     }
     if all.is_empty() && choice.only.is_none() {
         return Err("no work has such a name".into());
     }
     if let Some(path) = &choice.json {
-        let reports: Vec<_> = all.iter().map(Report::json).collect();
-        std::fs::write(path, serde_json::to_string_pretty(&reports)?)?;
+        std::fs::write(path, serde_json::to_string_pretty(&all)?)?;
     }
     Ok(())
+}
+
+fn compare(contests: Vec<Contest<'static>>, choice: &Choice) -> Result<Table, Failure> {
+    let mut table = Table::default();
+    for mut contest in contests {
+        if !choice.has(contest.name) {
+            continue;
+        }
+        if let Some(side) = &choice.only {
+            alone(&mut contest, side, choice.pairs)?;
+            continue;
+        }
+        let report = run(&mut contest, choice.pairs)?;
+        table.add(report.head(), report.row(), report.json());
+    }
+    Ok(table)
+}
+
+fn show(solos: Vec<Solo<'static>>, choice: &Choice) -> Result<Table, Failure> {
+    let mut table = Table::default();
+    for mut solo in solos {
+        if choice.has(solo.name) {
+            let facts = repeat(&mut solo, choice.pairs)?;
+            table.add(Facts::head(), facts.rows(), facts.json());
+        }
+    }
+    Ok(table)
+}
+
+impl Choice {
+    fn has(&self, name: &str) -> bool {
+        let chosen = |prefix: &String| name.starts_with(prefix.as_str());
+        self.prefixes.is_empty() || self.prefixes.iter().any(chosen)
+    }
+}
+
+impl Table {
+    /// Prints a row, and keeps it.
+    fn add(&mut self, head: &str, row: String, json: Value) {
+        if self.lines.is_empty() {
+            println!("{head}");
+            self.lines.push(head.to_owned());
+        }
+        println!("{row}");
+        self.lines.push(row);
+        self.json.push(json);
+    }
 }
 
 /// Turns of one side, each with its rate.
@@ -127,20 +200,19 @@ fn alone(contest: &mut Contest<'_>, side: &str, turns: usize) -> Result<(), Fail
             contest.unit.rate(sample.rate()),
             contest.unit.cost(sample.cost()),
         );
-        println!("{} {side}: {rate}, {cost}", contest.name);
+        print!("{} {side}: {rate}, {cost}", contest.name);
+        match sample.latency {
+            Some(latency) => println!(", {latency:?}"),
+            None => println!(),
+        }
     }
     Ok(())
 }
 
 /// A part of a group would leave the rest of its table behind, so only whole groups are written.
-fn write(group: &str, reports: &[Report]) -> Result<(), Failure> {
+fn write(group: &str, table: &Table) -> Result<(), Failure> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/benchmarks.md");
-    let mut table = Report::head().to_owned();
-    for report in reports {
-        table.push('\n');
-        table.push_str(&report.row());
-    }
     let page = std::fs::read_to_string(path)?;
-    std::fs::write(path, splice(&page, group, &table)?)?;
+    std::fs::write(path, splice(&page, group, &table.lines.join("\n"))?)?;
     Ok(())
 }

@@ -1,18 +1,14 @@
 //! The far end: a plain blocking socket of the kernel, with CUBIC.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use handfast_bench::Failure;
-use handfast_lab::{FAR_V4, Namespace};
-use rustix::net::sockopt;
+use handfast_lab::Namespace;
 
 use super::{Direction, PIECE, Work};
-
-/// Longest silence before a turn fails.
-const STALL_MAX: Duration = Duration::from_secs(20);
+use crate::kernel;
 
 /// It takes one connection and does its part of the work.
 pub(super) struct Far {
@@ -22,19 +18,13 @@ pub(super) struct Far {
 
 impl Far {
     pub(super) fn start(namespace: &Namespace, work: &Work) -> Result<Self, Failure> {
-        let listener = namespace.run(|| {
-            let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-            // Connections inherit it.
-            sockopt::set_tcp_congestion(&listener, "cubic")?;
-            Ok::<_, io::Error>(listener)
-        })?;
-        let address = SocketAddr::from((FAR_V4, listener.local_addr()?.port()));
+        let (listener, address) = kernel::listen(namespace, "cubic")?;
         let Work {
             direction, text, ..
         } = *work;
         let serve = move || -> io::Result<u64> {
             let (stream, _) = listener.accept()?;
-            limit_silence(&stream)?;
+            kernel::limit_silence(&stream)?;
             match direction {
                 Direction::Send => read_all(&stream),
                 Direction::Receive => write_all(&stream, text).map(|()| text),
@@ -51,12 +41,6 @@ impl Far {
             passed => Err(format!("{passed} bytes of {} passed", work.text).into()),
         }
     }
-}
-
-/// A turn that hangs is to fail.
-pub(super) fn limit_silence(stream: &TcpStream) -> io::Result<()> {
-    stream.set_read_timeout(Some(STALL_MAX))?;
-    stream.set_write_timeout(Some(STALL_MAX))
 }
 
 /// Reads to the end; how much there was.

@@ -10,7 +10,7 @@ mod far;
 mod ours;
 mod theirs;
 
-use handfast_bench::{Contest, Unit};
+use handfast_bench::{Contest, Reach, Unit};
 use handfast_lab::CableOptions;
 
 /// What an application writes and reads at once.
@@ -82,7 +82,7 @@ pub(crate) fn contests() -> Vec<Contest<'static>> {
             what: work.describe(),
             peer: "the kernel, over veth",
             unit: Unit::Bytes,
-            reach: Some(reach),
+            reach: Some(Reach::Rate(reach)),
             ours: Box::new(move || ours::turn(&work)),
             theirs: Box::new(move || theirs::turn(&work)),
         }

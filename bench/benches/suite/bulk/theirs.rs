@@ -6,8 +6,9 @@ use handfast_bench::{Failure, Sample, measure};
 use handfast_lab::Cable;
 use rustix::net::sockopt;
 
-use super::far::{Far, limit_silence, read_all, write_all};
+use super::far::{Far, read_all, write_all};
 use super::{Direction, Work};
+use crate::kernel;
 
 pub(super) fn turn(work: &Work) -> Result<Sample, Failure> {
     let cable = Cable::lay(&work.cable, true)?;
@@ -15,7 +16,7 @@ pub(super) fn turn(work: &Work) -> Result<Sample, Failure> {
     let sample = cable.near.run(|| {
         let stream = TcpStream::connect(far.address)?;
         sockopt::set_tcp_congestion(&stream, "cubic")?;
-        limit_silence(&stream)?;
+        kernel::limit_silence(&stream)?;
         measure(|| {
             if work.direction == Direction::Send {
                 write_all(&stream, work.text)?;

@@ -4,7 +4,7 @@
 mod ours;
 mod theirs;
 
-use handfast_bench::{Contest, Unit, measure};
+use handfast_bench::{Contest, Reach, Unit, measure};
 
 /// Text of one turn in bytes.
 const TEXT: u64 = 2 << 30;
@@ -61,7 +61,7 @@ pub(crate) fn contests() -> Vec<Contest<'static>> {
             what: what.to_owned(),
             peer: "smoltcp 0.14",
             unit: Unit::Bytes,
-            reach: Some(reach),
+            reach: Some(Reach::Rate(reach)),
             ours: Box::new(move || measure(|| ours::transfer(path))),
             theirs: Box::new(move || measure(|| theirs::transfer(path))),
         })
