@@ -6,6 +6,7 @@
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use handfast_device::Device;
 use handfast_packet::Instant;
@@ -26,6 +27,9 @@ pub struct Driver<D> {
     /// What the device has not taken yet goes first.
     tx: TxBatch,
     due: Vec<Waker>,
+    /// What the last turn said.
+    wait: Wait,
+    worked: bool,
 }
 
 /// When the next turn is due.
@@ -65,6 +69,8 @@ impl<D: Device> Driver<D> {
             rx: RxBatch::new(),
             tx: TxBatch::new(),
             due: Vec::with_capacity(BATCH_MAX),
+            wait: Wait::Now,
+            worked: false,
         }
     }
 
@@ -74,16 +80,21 @@ impl<D: Device> Driver<D> {
     /// When the device has failed. The host is down then, and everybody who waits for it is told.
     pub fn turn(&mut self, now: Instant) -> io::Result<Wait> {
         let result = self.try_turn(now);
-        if let Err(error) = &result {
-            self.host.go_down(Down::Device(error.to_string()));
+        match &result {
+            Ok(wait) => self.wait = *wait,
+            Err(error) => self.host.go_down(Down::Device(error.to_string())),
         }
         result
     }
 
     fn try_turn(&mut self, now: Instant) -> io::Result<Wait> {
-        self.device.recv(now, &mut self.rx)?;
+        let received = self.device.recv(now, &mut self.rx)?;
         let drained = self.rx.room() > 0;
         let mut shard = self.host.0.lock();
+        self.worked = received > 0 || shard.called || !self.is_idle(now);
+        if !self.worked {
+            return Ok(self.wait);
+        }
         let left = shard.turn(now, &mut self.rx, &mut self.tx);
         std::mem::swap(&mut shard.due, &mut self.due);
         drop(shard);
@@ -106,6 +117,17 @@ impl<D: Device> Driver<D> {
         })
     }
 
+    /// Whether there was something to do in the last turn.
+    pub const fn has_worked(&self) -> bool {
+        self.worked
+    }
+
+    /// How long to go on with turns, after one that had something to do, before sleeping
+    /// ([`crate::Config::busy_poll`]).
+    pub fn busy_poll(&self) -> Duration {
+        self.host.0.busy_poll
+    }
+
     /// Ready when a handle of the host has made something to do since the last turn; registers
     /// the driver's task otherwise.
     pub fn poll_called(&mut self, cx: &Context<'_>) -> Poll<()> {
@@ -122,6 +144,16 @@ impl<D: Device> Driver<D> {
     /// Whether a handle of the host has made something to do since the last turn.
     pub fn is_called(&self) -> bool {
         self.host.0.lock().called
+    }
+
+    /// Whether the last turn left nothing to do before a time that has not come. A device that
+    /// wants to be asked at times of its own is asked each time.
+    fn is_idle(&self, now: Instant) -> bool {
+        match self.wait {
+            _ if self.device.next_ready().is_some() => false,
+            Wait::Readable { until } => until.is_none_or(|at| now < at),
+            Wait::ReadableOrWritable { .. } | Wait::Now | Wait::Over => false,
+        }
     }
 
     /// The device.

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use handfast_device::Device;
 use handfast_packet::Instant;
@@ -34,6 +35,8 @@ struct Handles(Arc<Shared>);
 /// What handles and driver share.
 pub(crate) struct Shared {
     clock: Clock,
+    /// How long those who wait for this host spin before they sleep.
+    pub(crate) busy_poll: Duration,
     shard: Mutex<Shard>,
 }
 
@@ -41,8 +44,13 @@ impl Host {
     /// A host without addresses, for a device with these capabilities, that reads `clock` when it
     /// is called.
     pub fn new(config: Config, capabilities: Capabilities, clock: Clock) -> Self {
+        let busy_poll = config.busy_poll;
         let shard = Mutex::new(Shard::new(Stack::new(config, capabilities)));
-        Self(Arc::new(Handles(Arc::new(Shared { clock, shard }))))
+        Self(Arc::new(Handles(Arc::new(Shared {
+            clock,
+            busy_poll,
+            shard,
+        }))))
     }
 
     /// Makes an address ours at once, without asking the network.
@@ -230,6 +238,11 @@ impl Host {
     /// Runs `verb` under the lock; wakes afterwards.
     pub(crate) fn call<T>(&self, verb: impl FnOnce(&mut Shard, Instant) -> T) -> T {
         self.0.0.call(verb)
+    }
+
+    /// How long those who wait for it spin before they sleep.
+    pub(crate) fn busy_poll(&self) -> Duration {
+        self.0.0.busy_poll
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

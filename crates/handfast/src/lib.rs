@@ -21,6 +21,7 @@ mod host;
 mod listener;
 mod seed;
 mod shard;
+mod spin;
 mod stream;
 #[cfg(feature = "tokio")]
 pub mod tokio;

@@ -47,6 +47,11 @@ impl TcpListener {
             .map_ok(|(id, local, peer)| (TcpStream::new(self.host.clone(), id, local, peer), peer))
     }
 
+    /// The host that it belongs to.
+    pub const fn host(&self) -> &Host {
+        &self.host
+    }
+
     /// The address and port that it listens on.
     pub const fn local_addr(&self) -> SocketAddr {
         self.local

@@ -1,6 +1,7 @@
 //! What a host chooses once, when its stack is made.
 
 use core::ops::RangeInclusive;
+use core::time::Duration;
 
 use handfast_packet::ethernet::EthernetAddress;
 use handfast_tcp as tcp;
@@ -44,6 +45,12 @@ pub struct Config {
     /// nobody can guess (RFC 6528, RFC 7323 5.4): for tests near the wrap, and never on a network.
     /// Default `None`.
     pub known_initial: Option<tcp::Initial>,
+    /// How long whoever drives the host goes on asking the device, after there was something to
+    /// do, before it sleeps; a stack that drives itself by the four verbs does not know of it. A
+    /// round trip of what is waited for, twice over, is a good window: a core that sleeps takes tens
+    /// of microseconds to wake, and one that spins is lost to others. Default 0, which sleeps at
+    /// once.
+    pub busy_poll: Duration,
 }
 
 impl Default for Config {
@@ -60,6 +67,7 @@ impl Default for Config {
             fast_open_keys: None,
             share_metrics: true,
             known_initial: None,
+            busy_poll: Duration::ZERO,
         }
     }
 }

@@ -20,7 +20,7 @@ impl TcpListener {
     /// # Errors
     /// `NetworkDown` when the host is down.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = wait_forever(|cx| self.0.poll_accept(cx))?;
+        let (stream, peer) = wait_forever(self.0.host(), |cx| self.0.poll_accept(cx))?;
         Ok((stream.into(), peer))
     }
 

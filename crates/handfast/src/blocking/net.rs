@@ -60,7 +60,7 @@ impl Net {
     pub fn claim(&self, address: Cidr) -> io::Result<()> {
         self.host.start_claim(address)?;
         let address: IpAddr = address.address;
-        wait_forever(|cx| self.host.poll_claim(cx, address))
+        wait_forever(&self.host, |cx| self.host.poll_claim(cx, address))
     }
 
     /// Opens a connection.
@@ -95,7 +95,8 @@ impl Net {
         timeout: Option<Duration>,
     ) -> io::Result<TcpStream> {
         let stream = self.host.connect(remote, options)?;
-        wait(timeout, |cx| stream.poll_connected(cx)).unwrap_or_else(|| Err(no_answer(remote)))?;
+        wait(&self.host, timeout, |cx| stream.poll_connected(cx))
+            .unwrap_or_else(|| Err(no_answer(remote)))?;
         Ok(stream.into())
     }
 
@@ -111,7 +112,7 @@ impl Net {
         text: &[u8],
     ) -> io::Result<TcpStream> {
         let (stream, taken) = self.host.connect_with_text(remote, options, text)?;
-        wait_forever(|cx| stream.poll_connected(cx))?;
+        wait_forever(&self.host, |cx| stream.poll_connected(cx))?;
         let mut stream = TcpStream::from(stream);
         stream.write_all(&text[taken..])?;
         Ok(stream)
@@ -138,7 +139,7 @@ impl Net {
     /// written is delivered and the connections that were dropped or shut down are closed; what
     /// is open even then is reset. Everything else that uses the host gets `NetworkDown`.
     pub fn shutdown(&self) {
-        wait_forever(|cx| self.host.poll_shutdown(cx));
+        wait_forever(&self.host, |cx| self.host.poll_shutdown(cx));
     }
 }
 

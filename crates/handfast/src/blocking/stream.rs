@@ -155,8 +155,10 @@ impl Read for &TcpStream {
         if read_shut.load(Ordering::Acquire) {
             return Ok(0);
         }
-        wait(get(read_timeout), |cx| stream.poll_read(cx, buffer))
-            .unwrap_or_else(|| Err(too_late("read from", stream.peer_addr())))
+        wait(stream.host(), get(read_timeout), |cx| {
+            stream.poll_read(cx, buffer)
+        })
+        .unwrap_or_else(|| Err(too_late("read from", stream.peer_addr())))
     }
 }
 
@@ -167,8 +169,10 @@ impl Write for &TcpStream {
             write_timeout,
             ..
         } = &*self.0;
-        wait(get(write_timeout), |cx| stream.poll_write(cx, bytes))
-            .unwrap_or_else(|| Err(too_late("write to", stream.peer_addr())))
+        wait(stream.host(), get(write_timeout), |cx| {
+            stream.poll_write(cx, bytes)
+        })
+        .unwrap_or_else(|| Err(too_late("write to", stream.peer_addr())))
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -177,7 +181,7 @@ impl Write for &TcpStream {
             write_timeout,
             ..
         } = &*self.0;
-        wait(get(write_timeout), |cx| {
+        wait(stream.host(), get(write_timeout), |cx| {
             stream.poll_write_vectored(cx, buffers)
         })
         .unwrap_or_else(|| Err(too_late("write to", stream.peer_addr())))

@@ -1,5 +1,6 @@
 //! The thread that drives a host: a turn, then poll(2) until something wants the next one.
 
+use std::hint;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use rustix::io::{Errno, read, write};
 
 use crate::clock::monotonic;
 use crate::driver::{Driver, Wait};
+use crate::spin::Spin;
 
 /// Rings the driver's thread out of poll(2).
 pub(super) struct Bell(OwnedFd);
@@ -40,6 +42,7 @@ impl Wake for Bell {
 pub(super) fn run<D: Device>(mut driver: Driver<D>, bell: &Arc<Bell>) {
     let waker = Waker::from(Arc::clone(bell));
     let cx = Context::from_waker(&waker);
+    let mut spin = Spin::new(driver.busy_poll());
     while let Ok(wait) = driver.turn(monotonic()) {
         let (until, interest) = match wait {
             Wait::Over => return,
@@ -52,6 +55,10 @@ pub(super) fn run<D: Device>(mut driver: Driver<D>, bell: &Arc<Bell>) {
             }
             Wait::ReadableOrWritable { until } => (until, PollFlags::IN | PollFlags::OUT),
         };
+        if spin.goes_on(driver.has_worked()) {
+            hint::spin_loop();
+            continue;
+        }
         if driver.poll_called(&cx).is_pending() && !sleep(driver.device(), bell, interest, until) {
             return;
         }

@@ -17,10 +17,12 @@ use tokio::time::Sleep;
 
 use crate::clock::Clock;
 use crate::driver::{Driver, Wait};
+use crate::spin::Spin;
 
 /// Drives until the host is over or its device fails; the driver has told everybody then.
 pub(super) async fn run<D: Device>(mut driver: Driver<D>, fd: AsyncFd<OwnedFd>, clock: Clock) {
     let mut alarm = Alarm::new(clock.clone());
+    let mut spin = Spin::new(driver.busy_poll());
     while let Ok(wait) = driver.turn(clock.now()) {
         let (until, writable) = match wait {
             Wait::Over => return,
@@ -31,6 +33,10 @@ pub(super) async fn run<D: Device>(mut driver: Driver<D>, fd: AsyncFd<OwnedFd>, 
             Wait::Readable { until } => (until, false),
             Wait::ReadableOrWritable { until } => (until, true),
         };
+        if spin.goes_on(driver.has_worked()) {
+            yield_once().await;
+            continue;
+        }
         let woken = poll_fn(|cx| {
             if driver.poll_called(cx).is_ready() || alarm.poll(cx, until).is_ready() {
                 return Poll::Ready(Ok(()));

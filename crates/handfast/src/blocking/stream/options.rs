@@ -20,8 +20,10 @@ impl TcpStream {
     pub fn close(self) -> io::Result<()> {
         match self.linger()? {
             None | Some(Duration::ZERO) => Ok(()),
-            time => wait(time, |cx| self.0.stream.poll_delivered(cx))
-                .unwrap_or_else(|| Err(ErrorKind::TimedOut.into())),
+            time => wait(self.0.stream.host(), time, |cx| {
+                self.0.stream.poll_delivered(cx)
+            })
+            .unwrap_or_else(|| Err(ErrorKind::TimedOut.into())),
         }
     }
 
@@ -30,7 +32,7 @@ impl TcpStream {
     /// # Errors
     /// `ConnectionReset`, `TimedOut`, ... when the connection ended before that.
     pub fn delivered(&self) -> io::Result<()> {
-        wait_forever(|cx| self.0.stream.poll_delivered(cx))
+        wait_forever(self.0.stream.host(), |cx| self.0.stream.poll_delivered(cx))
     }
 
     /// Writes, and more follows at once (`MSG_MORE`): a small rest waits for the next write, at
@@ -44,8 +46,10 @@ impl TcpStream {
             write_timeout,
             ..
         } = &*self.0;
-        wait(get(write_timeout), |cx| stream.poll_write_more(cx, bytes))
-            .unwrap_or_else(|| Err(too_late("write to", stream.peer_addr())))
+        wait(stream.host(), get(write_timeout), |cx| {
+            stream.poll_write_more(cx, bytes)
+        })
+        .unwrap_or_else(|| Err(too_late("write to", stream.peer_addr())))
     }
 
     /// Writes urgent text (`MSG_OOB`, of any length); new programs should not (RFC 6093).
@@ -58,8 +62,10 @@ impl TcpStream {
             write_timeout,
             ..
         } = &*self.0;
-        wait(get(write_timeout), |cx| stream.poll_write_urgent(cx, bytes))
-            .unwrap_or_else(|| Err(too_late("write to", stream.peer_addr())))
+        wait(stream.host(), get(write_timeout), |cx| {
+            stream.poll_write_urgent(cx, bytes)
+        })
+        .unwrap_or_else(|| Err(too_late("write to", stream.peer_addr())))
     }
 
     /// Reads the last urgent octet out of band, and waits for it when it is announced; `None` when
@@ -73,8 +79,10 @@ impl TcpStream {
             read_timeout,
             ..
         } = &*self.0;
-        wait(get(read_timeout), |cx| stream.poll_read_urgent(cx))
-            .unwrap_or_else(|| Err(too_late("read from", stream.peer_addr())))
+        wait(stream.host(), get(read_timeout), |cx| {
+            stream.poll_read_urgent(cx)
+        })
+        .unwrap_or_else(|| Err(too_late("read from", stream.peer_addr())))
     }
 
     /// Sets what dropping or closing means (`SO_LINGER`): `None` delivers what was written in the
