@@ -3,29 +3,47 @@
 //! The wire has [`SeqNumber`], which knows neither order nor arithmetic. Everything behind it uses
 //! [`Offset`], a 64-bit position in one direction of one connection that never wraps.
 
+use core::fmt;
+use core::num::NonZeroU64;
 use core::ops::{Add, AddAssign, Sub};
 
 use handfast_packet::tcp::SeqNumber;
 
 /// A position in the sequence space of one direction: the SYN is 0, the first byte of text 1, and
 /// the FIN stands behind the last byte.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Offset(u64);
+///
+/// Kept as the position plus one, so that one that may not be there takes no more than one that is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Offset(NonZeroU64);
+
+const _: () = assert!(size_of::<Option<Offset>>() == 8, "absence costs nothing");
 
 impl Offset {
     /// The SYN.
-    pub(crate) const ZERO: Self = Self(0);
+    pub(crate) const ZERO: Self = Self(NonZeroU64::MIN);
     /// The first byte of text.
-    pub(crate) const FIRST: Self = Self(1);
+    pub(crate) const FIRST: Self = Self(NonZeroU64::MIN.saturating_add(1));
 
     /// The position as a number.
     pub(crate) const fn get(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// How far `self` lies behind `earlier`; zero when it lies before it.
     pub(crate) const fn saturating_sub(self, earlier: Self) -> u64 {
-        self.0.saturating_sub(earlier.0)
+        self.0.get().saturating_sub(earlier.0.get())
+    }
+}
+
+impl Default for Offset {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl fmt::Debug for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Offset").field(&self.get()).finish()
     }
 }
 
@@ -58,10 +76,10 @@ impl Sub for Offset {
         assert!(
             earlier <= self,
             "{} does not lie before {}",
-            earlier.0,
-            self.0
+            earlier.get(),
+            self.get()
         );
-        self.0 - earlier.0
+        self.0.get() - earlier.0.get()
     }
 }
 
@@ -75,7 +93,7 @@ pub(crate) struct SeqSpace {
 impl SeqSpace {
     /// The number that stands for `offset` on the wire.
     pub(crate) fn wire(self, offset: Offset) -> SeqNumber {
-        advance(self.initial, offset.0)
+        advance(self.initial, offset.get())
     }
 
     /// The offset nearest to `near` that `seq` can stand for; `None` when that would lie before
@@ -85,7 +103,8 @@ impl SeqSpace {
     /// RCV.NXT for SEG.SEQ, SND.UNA for SEG.ACK and SACK edges.
     pub(crate) fn offset(self, seq: SeqNumber, near: Offset) -> Option<Offset> {
         let step = distance(self.wire(near), seq);
-        near.0.checked_add_signed(i64::from(step)).map(Offset)
+        let moved = near.0.get().checked_add_signed(i64::from(step))?;
+        NonZeroU64::new(moved).map(Offset)
     }
 }
 
@@ -117,6 +136,10 @@ mod tests {
         }
     }
 
+    fn at(position: u64) -> Offset {
+        Offset::ZERO + position
+    }
+
     #[test]
     fn numbers_wrap_and_offsets_do_not() {
         for (initial, offset, wire) in [
@@ -130,7 +153,7 @@ mod tests {
             (7, 3 * (1 << 32) + 1, 8),
         ] {
             assert_eq!(
-                space(initial).wire(Offset(offset)),
+                space(initial).wire(at(offset)),
                 SeqNumber(wire),
                 "{initial} {offset}"
             );
@@ -153,15 +176,15 @@ mod tests {
             (0, 100 + (1 << 31) - 1, Some(half - 1)),
             (0, 100 + (1 << 31), None),
         ] {
-            let found = space(100).offset(SeqNumber(seq), Offset(near));
-            assert_eq!(found, offset.map(Offset), "near {near}, seq {seq}");
+            let found = space(100).offset(SeqNumber(seq), at(near));
+            assert_eq!(found, offset.map(at), "near {near}, seq {seq}");
         }
     }
 
     #[test]
     #[should_panic(expected = "does not lie before")]
     fn a_negative_distance_is_a_bug() {
-        let _ = Offset(1) - Offset(2);
+        let _ = at(1) - at(2);
     }
 
     proptest! {
@@ -172,8 +195,8 @@ mod tests {
             step in -(1_i64 << 31)..1 << 31,
         ) {
             let space = space(initial);
-            let near = Offset(near);
-            let Some(offset) = near.get().checked_add_signed(step).map(Offset) else {
+            let near = at(near);
+            let Some(offset) = near.get().checked_add_signed(step).map(at) else {
                 return Ok(());
             };
             prop_assert_eq!(space.offset(space.wire(offset), near), Some(offset));
@@ -184,7 +207,7 @@ mod tests {
             initial: u32, seq: u32, near in 0_u64..1 << 40,
         ) {
             let space = space(initial);
-            match space.offset(SeqNumber(seq), Offset(near)) {
+            match space.offset(SeqNumber(seq), at(near)) {
                 Some(offset) => {
                     prop_assert_eq!(space.wire(offset), SeqNumber(seq));
                     prop_assert!(offset.get().abs_diff(near) <= 1 << 31);
@@ -195,7 +218,7 @@ mod tests {
 
         #[test]
         fn order_and_distance_agree_with_the_numbers(a in 0_u64..1 << 50, count in 0_u64..1 << 50) {
-            let (a, b) = (Offset(a), Offset(a) + count);
+            let (a, b) = (at(a), at(a) + count);
             prop_assert!(a <= b);
             prop_assert_eq!(b - a, count);
             prop_assert_eq!(b.saturating_sub(a), count);
