@@ -87,7 +87,7 @@ impl Connection {
     /// CLOSE of our direction only: a FIN follows the last byte. Reading goes on.
     pub fn shutdown(&mut self, cx: &mut Cx<'_>) {
         let _ = cx;
-        if !matches!(self.phase, Phase::Closed(_) | Phase::TimeWait(_)) {
+        if !matches!(self.phase, Phase::Closed(_) | Phase::TimeWait) {
             self.close.shut_local();
         }
     }
@@ -101,13 +101,14 @@ impl Connection {
         }
         self.detached = true;
         match self.phase {
-            Phase::Closed(_) | Phase::TimeWait(_) => {}
+            Phase::Closed(_) | Phase::TimeWait => {}
             // RFC 9293 3.10.4: nothing is synchronised, nobody needs to be told.
             Phase::SynSent => self.end(CloseReason::Aborted),
             _ if self.config.linger == Some(Duration::ZERO) => self.abort(cx),
             _ if self.rcv.data.readable() > 0 => {
                 self.abort(cx);
-                if let Some(reset) = &mut self.reply {
+                let aside = self.aside.get_mut();
+                if let Some(reset) = aside.and_then(|aside| aside.reply.as_mut()) {
                     reset.cause = Cause::DataAfterClose;
                 }
             }
@@ -121,7 +122,6 @@ impl Connection {
 
     /// ABORT (RFC 9293 3.10.5): everything is dropped and the peer gets a RST.
     pub fn abort(&mut self, cx: &mut Cx<'_>) {
-        let _ = cx;
         let resets = match self.state() {
             State::SynReceived
             | State::Established
@@ -137,7 +137,7 @@ impl Connection {
             // A peer that is still in SYN-SENT believes a RST only with an ACK of its SYN.
             let opening = matches!(self.phase, Phase::SynReceived { .. });
             let ack = opening.then(|| self.rcv.space.wire(self.rcv.nxt()));
-            self.reply = Some(Transmit::reset(seq, ack, Cause::Abort));
+            self.answer(cx.pool, Transmit::reset(seq, ack, Cause::Abort));
         }
         self.rcv.data.discard();
         self.end(CloseReason::Aborted);
@@ -204,7 +204,7 @@ impl Connection {
     pub(crate) fn end_of_stream(&self) -> Result<(), ReadError> {
         match self.phase {
             _ if self.rcv.fin_taken => Ok(()),
-            Phase::Closed(CloseReason::Normal) | Phase::TimeWait(_) => Ok(()),
+            Phase::Closed(CloseReason::Normal) | Phase::TimeWait => Ok(()),
             Phase::Closed(reason) => Err(ReadError::Closed(reason)),
             _ => Err(ReadError::WouldBlock),
         }

@@ -12,21 +12,23 @@
 use handfast_packet::Instant;
 use handfast_packet::tcp::SeqNumber;
 
+use crate::aside::Aside;
 use crate::close::Close;
 use crate::config::{Config, Cx, Initial, Path};
 use crate::congestion::{Controller, Start};
 use crate::ecn::Ecn;
 use crate::event::{CloseReason, Event, IcmpError, Info, State};
 use crate::events::EventSet;
-use crate::fast_open::FastOpenState;
+use crate::lent::Lent;
 use crate::mtu_probe::MtuProbe;
 use crate::output::AckPolicy;
 use crate::path_mtu::PathMtu;
 use crate::receiver::Receiver;
 use crate::recovery::Recovery;
 use crate::rtt::RttEstimator;
-use crate::segment::{Segment, Transmit};
+use crate::segment::Segment;
 use crate::sender::Sender;
+use crate::seq::Offset;
 use crate::soft_error::SoftError;
 use crate::tally::Tally;
 use crate::time_wait::{TimeWait, TimeWaitVerdict};
@@ -43,8 +45,8 @@ pub(crate) enum Phase {
     SynReceived { passive: bool },
     /// Both SYNs are acknowledged; `Close` says how far the closing went.
     Synchronized,
-    /// Both FINs are acknowledged and we closed first.
-    TimeWait(TimeWait),
+    /// Both FINs are acknowledged and we closed first; the entry stands in [`Aside`].
+    TimeWait,
     /// Over.
     Closed(CloseReason),
 }
@@ -78,8 +80,7 @@ pub struct Connection {
     pub(crate) rtt: RttEstimator,
     pub(crate) timers: TimerTable,
     pub(crate) acks: AckPolicy,
-    /// A segment made while one came in: a reset, or an answer from TIME-WAIT.
-    pub(crate) reply: Option<Transmit>,
+    pub(crate) aside: Lent<Aside>,
     pub(crate) events: EventSet,
     /// When the peer was last heard, and the keep-alive probes sent since.
     pub(crate) heard_at: Instant,
@@ -87,11 +88,9 @@ pub struct Connection {
     pub(crate) keep_alive_due: bool,
     /// R1 was reached or exceeded, and nobody was told yet that the path may be bad.
     pub(crate) advises_against_path: bool,
-    pub(crate) fast_open: FastOpenState,
     pub(crate) user_timeout: UserTimeoutState,
     /// The last error that did not end the connection and that nobody has asked for.
     pub(crate) soft_error: Option<SoftError>,
-    pub(crate) info: Info,
     pub(crate) tally: Tally,
 }
 
@@ -144,16 +143,14 @@ impl Connection {
             rtt: RttEstimator::new(config.rto_min),
             timers: TimerTable::default(),
             acks: AckPolicy::default(),
-            reply: None,
+            aside: Lent::default(),
             events: EventSet::default(),
             heard_at: cx.now,
             keep_alive_probes: 0,
             keep_alive_due: false,
             advises_against_path: false,
-            fast_open: FastOpenState::default(),
             user_timeout: UserTimeoutState::new(&config),
             soft_error: None,
-            info: Info::default(),
             tally: Tally::default(),
             snd,
             config,
@@ -163,7 +160,6 @@ impl Connection {
     /// A segment of this connection arrived (RFC 9293 3.10.7). Changes state only; answers leave
     /// by `poll_transmit`.
     pub fn on_segment(&mut self, cx: &mut Cx<'_>, segment: Segment) {
-        self.info.segments_received += u64::from(segment.wire_segments);
         self.tally.on_received(&segment);
         match self.phase {
             Phase::Closed(_) => {}
@@ -173,12 +169,12 @@ impl Connection {
                 self.snd.buffer.settle(cx.pool);
                 self.recovery.settle(cx.pool);
             }
-            Phase::TimeWait(mut entry) => {
-                match entry.on_segment(cx.now, &segment) {
-                    TimeWaitVerdict::Reply(reply) => self.reply = Some(reply),
-                    TimeWaitVerdict::Ignore | TimeWaitVerdict::Reopen => {}
+            Phase::TimeWait => {
+                let entry = self.aside.put().time_wait.as_mut();
+                let verdict = entry.map(|entry| entry.on_segment(cx.now, &segment));
+                if let Some(TimeWaitVerdict::Reply(reply)) = verdict {
+                    self.answer(cx.pool, reply);
                 }
-                self.phase = Phase::TimeWait(entry);
             }
         }
     }
@@ -187,8 +183,11 @@ impl Connection {
     pub fn on_timeout(&mut self, cx: &mut Cx<'_>) {
         match self.phase {
             Phase::Closed(_) => {}
-            Phase::TimeWait(entry) if entry.expires_at <= cx.now => self.end(CloseReason::Normal),
-            Phase::TimeWait(_) => {}
+            Phase::TimeWait => {
+                if self.next_timeout().is_some_and(|at| at <= cx.now) {
+                    self.end(CloseReason::Normal);
+                }
+            }
             _ => self.timers_expire(cx),
         }
     }
@@ -221,7 +220,7 @@ impl Connection {
                 self.end(CloseReason::Unreachable);
             }
             Phase::SynReceived { passive: true } => self.end(CloseReason::Unreachable),
-            Phase::Closed(_) | Phase::TimeWait(_) => {}
+            Phase::Closed(_) | Phase::TimeWait => {}
             _ => self.tell_soft_error(SoftError::Icmp(error)),
         }
     }
@@ -231,7 +230,7 @@ impl Connection {
     pub fn next_timeout(&self) -> Option<Instant> {
         match self.phase {
             Phase::Closed(_) => None,
-            Phase::TimeWait(entry) => Some(entry.expires_at),
+            Phase::TimeWait => self.time_wait().map(|entry| entry.expires_at),
             _ => self.timers.next(),
         }
     }
@@ -256,7 +255,7 @@ impl Connection {
             Phase::SynSent => State::SynSent,
             Phase::SynReceived { .. } => State::SynReceived,
             Phase::Synchronized => self.close.name(),
-            Phase::TimeWait(_) => State::TimeWait,
+            Phase::TimeWait => State::TimeWait,
             Phase::Closed(_) => State::Closed,
         }
     }
@@ -277,13 +276,14 @@ impl Connection {
     /// The entry that answers late segments, once `Event::TimeWait` was told.
     pub fn time_wait(&self) -> Option<TimeWait> {
         match self.phase {
-            Phase::TimeWait(entry) => Some(entry),
+            Phase::TimeWait => self.aside.get().time_wait,
             _ => None,
         }
     }
 
     /// Figures.
     pub fn info(&self) -> Info {
+        let mishaps = self.tally.mishaps();
         Info {
             srtt: self.rtt.srtt(),
             rtt_variation: self.rtt.variation(),
@@ -293,10 +293,23 @@ impl Connection {
             send_window: self.snd.window,
             effective_mss: self.snd.mss,
             in_flight: self.in_flight(),
-            bytes_received: self.rcv.data.next() - crate::seq::Offset::FIRST,
+            bytes_acked: self.bytes_acked(),
+            bytes_received: self.rcv.data.next() - Offset::FIRST,
+            segments_sent: self.tally.segments_sent,
+            segments_received: self.tally.segments_received,
+            bytes_retransmitted: mishaps.bytes_retransmitted,
+            retransmissions: mishaps.retransmissions,
+            timeouts: mishaps.timeouts,
+            duplicate_acks: mishaps.duplicate_acks,
+            out_of_order: mishaps.out_of_order,
             ecn: self.ecn.info(),
-            ..self.info
         }
+    }
+
+    /// Text bytes that the peer has acknowledged.
+    pub(crate) fn bytes_acked(&self) -> u64 {
+        let una = self.snd.una.min(self.snd.buffer.end());
+        una.saturating_sub(Offset::FIRST)
     }
 
     /// The connection is over: nothing is kept but what the application has not read.
@@ -314,7 +327,7 @@ impl Connection {
 
     /// Both FINs are acknowledged (RFC 9293 3.10.7.4): CLOSED for the side that closed last,
     /// TIME-WAIT for the other.
-    pub(crate) fn finish_close(&mut self, now: Instant) {
+    pub(crate) fn finish_close(&mut self, cx: &mut Cx<'_>) {
         if !self.close.is_complete() {
             return;
         }
@@ -322,16 +335,19 @@ impl Connection {
             return self.end(CloseReason::Normal);
         }
         let window = self.rcv.announce(false);
-        self.phase = Phase::TimeWait(TimeWait::new(
+        let entry = TimeWait::new(
             self.snd.space.wire(self.snd.nxt),
             self.rcv.space.wire(self.rcv.nxt()),
             window,
             self.timestamps.map(|state| state.parts()),
-            (now, self.config.time_wait),
-        ));
+            (cx.now, self.config.time_wait),
+        );
+        self.phase = Phase::TimeWait;
+        self.aside.put_from(cx.pool).time_wait = Some(entry);
         // An ACK of the peer's FIN may still be owed; TIME-WAIT sends it.
         if let Some(cause) = self.acks.take_owed() {
-            self.reply = Some(self.pure_ack(now, cause));
+            let ack = self.pure_ack(cx.now, cause);
+            self.answer(cx.pool, ack);
         }
         self.timers = TimerTable::default();
         self.events.add(Event::TimeWait);

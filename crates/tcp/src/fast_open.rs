@@ -9,6 +9,7 @@ use handfast_packet::Instant;
 use handfast_packet::buf::Payload;
 use handfast_packet::tcp::FastOpen;
 
+use crate::aside::Aside;
 use crate::config::Cx;
 use crate::congestion::Start;
 use crate::connection::{Connection, Phase};
@@ -68,7 +69,7 @@ pub enum FastOpenOutcome {
 }
 
 /// The state of Fast Open on one connection.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FastOpenState {
     /// What our SYN or SYN-ACK says, as long as it says anything.
     option: Option<FastOpen>,
@@ -91,6 +92,22 @@ pub(crate) struct FastOpenState {
     taken_until: Offset,
 }
 
+impl FastOpenState {
+    /// Of a connection that does not try.
+    pub(crate) const NOTHING: Self = Self {
+        option: None,
+        text_max: 0,
+        waits: false,
+        text_end: Offset::ZERO,
+        asked: false,
+        offered: false,
+        news: None,
+        early: false,
+        taken: false,
+        taken_until: Offset::ZERO,
+    };
+}
+
 impl Connection {
     /// A client tries Fast Open; to be called before the SYN leaves. With `waits` the SYN stays
     /// until there is text for it, if the offer has room for any.
@@ -105,13 +122,14 @@ impl Connection {
         let clamp = self.config.mss_clamp.unwrap_or(u16::MAX);
         let text_max = mss.min(self.path.send_mss).min(clamp);
         let text_max = text_max.saturating_sub(OPTIONS_ROOM);
-        self.fast_open = FastOpenState {
+        let waits = waits && text_max > 0;
+        self.aside.put().fast_open = FastOpenState {
             option,
             text_max,
-            waits: waits && text_max > 0,
+            waits,
             ..FastOpenState::default()
         };
-        if self.fast_open.waits {
+        if waits {
             self.unwatch_peer();
         }
     }
@@ -119,7 +137,7 @@ impl Connection {
     /// How many bytes, with those that are written already, our SYN can carry; 0 when it is out.
     pub fn fast_open_room(&self) -> usize {
         if matches!(self.phase, Phase::SynSent) && self.snd.nxt == Offset::ZERO {
-            self.fast_open.text_max.into()
+            self.fast_open().text_max.into()
         } else {
             0
         }
@@ -136,8 +154,10 @@ impl Connection {
         cookie: Option<FastOpen>,
         early: bool,
     ) {
-        self.fast_open.option = cookie;
-        self.fast_open.early = early;
+        if early || cookie.is_some() {
+            let state = &mut self.aside.put_from(cx.pool).fast_open;
+            (state.option, state.early) = (cookie, early);
+        }
         if !early {
             return;
         }
@@ -149,79 +169,89 @@ impl Connection {
             self.rcv.right_edge = Offset::FIRST + window;
             self.text_arrives(cx, Offset::FIRST, syn.clone());
             let end = Offset::FIRST + syn.payload.len() as u64;
-            self.fast_open.taken_until = self.rcv.data.next();
-            self.fast_open.taken = self.rcv.data.next() == end;
+            let state = &mut self.aside.put().fast_open;
+            state.taken_until = self.rcv.data.next();
+            state.taken = self.rcv.data.next() == end;
         }
     }
 
     /// Whether this connection was opened early and waits for the end of its handshake.
     pub fn is_early(&self) -> bool {
-        self.fast_open.early && matches!(self.phase, Phase::SynReceived { .. })
+        self.fast_open().early && matches!(self.phase, Phase::SynReceived { .. })
     }
 
     /// Whether text went with a SYN, in either direction, and all of it was taken.
     pub fn syn_text_taken(&self) -> bool {
-        self.fast_open.taken
+        self.fast_open().taken
     }
 
     /// What there is to remember about Fast Open with this peer, told once.
     #[must_use]
     pub fn take_fast_open_news(&mut self) -> Option<FastOpenNews> {
-        self.fast_open.news.take()
+        self.aside.get_mut()?.fast_open.news.take()
     }
 
     /// Behind what of the peer's text came with its SYN.
     pub(crate) fn behind_syn_text(&self) -> Offset {
-        self.fast_open.taken_until.max(Offset::FIRST)
+        self.fast_open().taken_until.max(Offset::FIRST)
     }
 
     /// Whether the first SYN stays until there is text.
     pub(crate) fn syn_waits(&self) -> bool {
-        self.fast_open.waits && self.snd.queued() <= 1 && !self.close.is_local_shut()
+        self.fast_open().waits && self.snd.queued() <= 1 && !self.close.is_local_shut()
     }
 
     /// The option for our SYN or SYN-ACK.
     pub(crate) fn fast_open_option(&self) -> Option<FastOpen> {
-        self.fast_open.option
+        self.fast_open().option
     }
 
     /// The text for our SYN; notes that it goes, or, when it is sent again, that it was lost.
     pub(crate) fn syn_text(&mut self, cx: &mut Cx<'_>) -> Payload {
+        let Some(Aside { fast_open, .. }) = self.aside.get_mut() else {
+            return Payload::new();
+        };
         if matches!(self.phase, Phase::SynReceived { .. }) {
             return Payload::new();
         }
         if self.snd.nxt > Offset::ZERO {
             // RFC 7413 4.2.1: a SYN that is sent again carries neither text nor option, since
             // these may be why it was lost.
-            if core::mem::take(&mut self.fast_open.offered) {
+            if core::mem::take(&mut fast_open.offered) {
                 self.tell_fast_open(cx.now, FastOpenOutcome::Lost);
             }
             return Payload::new();
         }
-        if core::mem::take(&mut self.fast_open.waits) {
+        let wanted = usize::from(fast_open.text_max);
+        if core::mem::take(&mut fast_open.waits) {
             self.watch_peer(cx.now);
         }
-        let wanted = usize::from(self.fast_open.text_max);
         let text = match wanted {
             0 => Payload::new(),
             _ => self.snd.buffer.view(Offset::FIRST, wanted, cx.pool),
         };
-        self.fast_open.text_end = Offset::FIRST + text.len() as u64;
-        self.fast_open.asked = self.fast_open.option.is_some();
-        self.fast_open.offered = self.fast_open.asked || !text.is_empty();
+        let fast_open = &mut self.aside.put().fast_open;
+        fast_open.text_end = Offset::FIRST + text.len() as u64;
+        fast_open.asked = fast_open.option.is_some();
+        fast_open.offered = fast_open.asked || !text.is_empty();
         text
     }
 
     /// Drops the option once our SYN is out: only the first one has it.
     pub(crate) fn fast_open_sent(&mut self) {
-        if matches!(self.phase, Phase::SynSent) {
-            self.fast_open.option = None;
+        if let (Phase::SynSent, Some(aside)) = (self.phase, self.aside.get_mut()) {
+            aside.fast_open.option = None;
         }
     }
 
     /// The SYN-ACK has come and acknowledges everything before `ack`.
     pub(crate) fn fast_open_answered(&mut self, now: Instant, ack: Offset, syn_ack: &Segment) {
-        let state = &mut self.fast_open;
+        let Some(Aside {
+            fast_open: state, ..
+        }) = self.aside.get_mut()
+        else {
+            return;
+        };
         let text = state.text_end > Offset::FIRST;
         state.taken = text && ack >= state.text_end;
         if !state.asked && !text {
@@ -245,7 +275,11 @@ impl Connection {
         );
     }
 
+    fn fast_open(&self) -> &FastOpenState {
+        &self.aside.get().fast_open
+    }
+
     fn tell_fast_open(&mut self, at: Instant, outcome: FastOpenOutcome) {
-        self.fast_open.news = Some(FastOpenNews { at, outcome });
+        self.aside.put().fast_open.news = Some(FastOpenNews { at, outcome });
     }
 }

@@ -27,7 +27,7 @@ impl Connection {
                     None => {
                         if segment.control != Control::Rst {
                             let reset = Transmit::reset(ack, None, Cause::ProtocolError);
-                            self.reply = Some(reset);
+                            self.answer(cx.pool, reset);
                         }
                         return;
                     }
@@ -42,7 +42,7 @@ impl Connection {
             (Control::Syn, Some(ack)) => {
                 if !self.echoes_our_clock(&segment) {
                     let wire = self.snd.space.wire(ack);
-                    self.reply = Some(Transmit::reset(wire, None, Cause::ProtocolError));
+                    self.answer(cx.pool, Transmit::reset(wire, None, Cause::ProtocolError));
                     return;
                 }
                 let marked = self.ecn.on_syn_ack(&segment);

@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+mod aside;
 mod calls;
 mod close;
 mod config;
@@ -22,6 +23,7 @@ mod fast_open;
 mod handshake;
 mod hold;
 mod input;
+mod lent;
 mod merge;
 mod metrics;
 mod mtu_probe;
@@ -42,6 +44,7 @@ mod sender;
 mod seq;
 mod short_path;
 mod soft_error;
+mod span;
 pub mod stateless;
 mod tally;
 mod tcp_info;

@@ -75,7 +75,9 @@ impl Connection {
 
     /// Ends the connection without a word to the peer, which learns of it when it says something.
     pub fn forget(&mut self) {
-        self.reply = None;
+        if let Some(aside) = self.aside.get_mut() {
+            aside.reply = None;
+        }
         self.rcv.data.discard();
         self.end(CloseReason::Aborted);
     }

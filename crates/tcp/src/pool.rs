@@ -11,6 +11,7 @@ use core::ops::Range;
 
 use handfast_packet::buf::{self, BlockMut, Chunk, PoolLimits};
 
+use crate::aside::Aside;
 use crate::recovery::Rooms;
 use crate::seq::Offset;
 
@@ -29,6 +30,7 @@ pub struct Pool {
     pub(crate) writings: Spares<VecDeque<(Offset, Chunk)>>,
     /// Of ledgers without an entry.
     pub(crate) rooms: Spares<Box<Rooms>>,
+    pub(crate) asides: Spares<Box<Aside>>,
 }
 
 impl Pool {

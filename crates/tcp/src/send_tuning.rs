@@ -47,7 +47,7 @@ impl Connection {
     /// ask again. Only a direction that was shut down is ever delivered.
     pub fn wait_delivered(&mut self) -> bool {
         let delivered = match self.phase {
-            Phase::Closed(_) | Phase::TimeWait(_) => true,
+            Phase::Closed(_) | Phase::TimeWait => true,
             _ => self.close.is_local_acknowledged(),
         };
         self.snd.writer_waits |= !delivered;

@@ -1,11 +1,13 @@
 //! What a connection counts as it goes, for those who ask later: segments with text, times of the
 //! last ones, timeouts, and how long what held the sender back. Decides nothing.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use handfast_packet::Instant;
 
 use crate::segment::Segment;
+use crate::span::Span;
 
 /// What holds the sender back now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -28,48 +30,68 @@ pub enum Limit {
     Cork,
 }
 
-/// How many limits there are.
-const LIMITS: usize = 7;
-
 /// Counters and times of one connection.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// Wire segments with text, sent (again included) and received.
+    /// Wire segments sent and received.
+    pub(crate) segments_sent: u64,
+    pub(crate) segments_received: u64,
+    /// Those of them with text, sent (again included) and received.
     pub(crate) text_sent: u64,
     pub(crate) text_received: u64,
     /// Text bytes sent, again included.
     pub(crate) bytes_sent: u64,
+    /// Segments known to be delivered.
+    pub(crate) delivered: u64,
     /// When text was last sent and received, and an ACK last received.
     pub(crate) text_sent_at: Option<Instant>,
     pub(crate) text_received_at: Option<Instant>,
     pub(crate) ack_received_at: Option<Instant>,
+    /// There once something went wrong; many a connection lives without.
+    mishaps: Option<Box<Mishaps>>,
+    limit: Limit,
+    limited_since: Option<Instant>,
+    by_window: Span,
+    by_buffer: Span,
+    busy_since: Option<Instant>,
+    busy_for: Span,
+}
+
+/// What happens to few connections.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mishaps {
+    /// Wire segments that came out of order.
+    pub(crate) out_of_order: u64,
+    /// Duplicate ACKs received.
+    pub(crate) duplicate_acks: u64,
     /// D-SACKs received.
     pub(crate) duplicates: u64,
-    /// Segments known to be delivered.
-    pub(crate) delivered: u64,
+    /// Wire segments and text bytes sent again.
+    pub(crate) retransmissions: u64,
+    pub(crate) bytes_retransmitted: u64,
     /// Retransmission timeouts, the runs of them that ended, and how long those took.
     pub(crate) timeouts: u64,
     pub(crate) timeouts_repaired: u64,
     pub(crate) timeouts_lasted: Duration,
     /// When the present run began.
-    pub(crate) timeouts_since: Option<Instant>,
-    limit: Limit,
-    limited_since: Option<Instant>,
-    limited_for: [Duration; LIMITS],
-    busy_since: Option<Instant>,
-    busy_for: Duration,
+    timeouts_since: Option<Instant>,
 }
 
 impl Tally {
     /// What holds the sender back from now on, and whether it is busy: something is out or waits.
     pub(crate) fn limit(&mut self, now: Instant, limit: Limit, busy: bool) {
         if limit != self.limit {
-            self.limited_for[self.limit as usize] = self.limited(self.limit, now);
+            let lasted = self.limited(self.limit, now).into();
+            match self.limit {
+                Limit::ReceiveWindow => self.by_window = lasted,
+                Limit::SendBuffer => self.by_buffer = lasted,
+                _ => {}
+            }
             self.limit = limit;
             self.limited_since = Some(now);
         }
         if busy != self.busy_since.is_some() {
-            self.busy_for = self.busy(now);
+            self.busy_for = self.busy(now).into();
             self.busy_since = busy.then_some(now);
         }
     }
@@ -79,20 +101,27 @@ impl Tally {
         self.limit
     }
 
-    /// How long `limit` held it back so far.
+    /// How long `limit` held it back so far, where that is the peer's window or the send buffer:
+    /// nobody asks for the others, and they are not counted.
     pub(crate) fn limited(&self, limit: Limit, now: Instant) -> Duration {
+        let before = match limit {
+            Limit::ReceiveWindow => self.by_window.get(),
+            Limit::SendBuffer => self.by_buffer.get(),
+            _ => return Duration::ZERO,
+        };
         let present = self.limited_since.filter(|_| limit == self.limit);
-        let present = present.map_or(Duration::ZERO, |since| now - since);
-        self.limited_for[limit as usize] + present
+        before + present.map_or(Duration::ZERO, |since| now - since)
     }
 
     /// How long something was out or waited.
     pub(crate) fn busy(&self, now: Instant) -> Duration {
-        self.busy_for + self.busy_since.map_or(Duration::ZERO, |since| now - since)
+        let present = self.busy_since.map_or(Duration::ZERO, |since| now - since);
+        self.busy_for.get() + present
     }
 
     /// A segment came in.
     pub(crate) fn on_received(&mut self, segment: &Segment) {
+        self.segments_received += u64::from(segment.wire_segments);
         if !segment.payload.is_empty() {
             self.text_received += u64::from(segment.wire_segments);
             self.text_received_at = Some(segment.received_at);
@@ -104,6 +133,7 @@ impl Tally {
 
     /// `text` bytes leave in `segments` wire segments.
     pub(crate) fn on_sent(&mut self, now: Instant, text: u64, segments: u64) {
+        self.segments_sent += segments;
         if text > 0 {
             self.text_sent += segments;
             self.bytes_sent += text;
@@ -111,18 +141,46 @@ impl Tally {
         }
     }
 
+    /// `text` bytes leave again in `segments` wire segments.
+    pub(crate) fn on_resent(&mut self, text: u64, segments: u64) {
+        let mishaps = self.mishaps_mut();
+        mishaps.retransmissions += segments;
+        mishaps.bytes_retransmitted += text;
+    }
+
     /// The retransmission timer ran out.
     pub(crate) fn on_timeout(&mut self, now: Instant) {
-        self.timeouts += 1;
-        self.timeouts_since.get_or_insert(now);
+        let mishaps = self.mishaps_mut();
+        mishaps.timeouts += 1;
+        mishaps.timeouts_since.get_or_insert(now);
     }
 
     /// The peer answers again.
     pub(crate) fn on_progress(&mut self, now: Instant) {
-        if let Some(since) = self.timeouts_since.take() {
-            self.timeouts_repaired += 1;
-            self.timeouts_lasted += now - since;
+        if let Some(mishaps) = &mut self.mishaps
+            && let Some(since) = mishaps.timeouts_since.take()
+        {
+            mishaps.timeouts_repaired += 1;
+            mishaps.timeouts_lasted += now - since;
         }
+    }
+
+    /// An ACK came, as a duplicate or with a D-SACK.
+    pub(crate) fn on_duplicate(&mut self, ack: bool, sack: bool) {
+        if ack || sack {
+            let mishaps = self.mishaps_mut();
+            mishaps.duplicate_acks += u64::from(ack);
+            mishaps.duplicates += u64::from(sack);
+        }
+    }
+
+    /// What went wrong so far.
+    pub(crate) fn mishaps(&self) -> Mishaps {
+        self.mishaps.as_deref().copied().unwrap_or_default()
+    }
+
+    pub(crate) fn mishaps_mut(&mut self) -> &mut Mishaps {
+        self.mishaps.get_or_insert_default()
     }
 }
 
@@ -134,10 +192,10 @@ mod tests {
     fn times_add_up_by_their_cause() {
         let mut tally = Tally::default();
         let at = Instant::from_secs;
-        tally.limit(at(1), Limit::CongestionWindow, true);
+        tally.limit(at(1), Limit::SendBuffer, true);
         tally.limit(at(3), Limit::ReceiveWindow, true);
-        tally.limit(at(4), Limit::CongestionWindow, true);
-        assert_eq!(tally.limited(Limit::CongestionWindow, at(9)).as_secs(), 7);
+        tally.limit(at(4), Limit::SendBuffer, true);
+        assert_eq!(tally.limited(Limit::SendBuffer, at(9)).as_secs(), 7);
         assert_eq!(tally.limited(Limit::ReceiveWindow, at(9)).as_secs(), 1);
         tally.limit(at(9), Limit::Application, false);
         assert_eq!(tally.present_limit(), Limit::Application);
@@ -151,7 +209,8 @@ mod tests {
         tally.on_timeout(Instant::from_secs(3));
         tally.on_progress(Instant::from_secs(4));
         tally.on_progress(Instant::from_secs(5));
-        assert_eq!((tally.timeouts, tally.timeouts_repaired), (2, 1));
-        assert_eq!(tally.timeouts_lasted.as_secs(), 3);
+        let mishaps = tally.mishaps();
+        assert_eq!((mishaps.timeouts, mishaps.timeouts_repaired), (2, 1));
+        assert_eq!(mishaps.timeouts_lasted.as_secs(), 3);
     }
 }

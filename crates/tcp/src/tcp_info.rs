@@ -110,6 +110,7 @@ impl Connection {
         let info = self.info();
         let mss = u64::from(self.snd.mss).max(1);
         let (sacked, lost, retrans) = self.recovery.segments(mss);
+        let mishaps = self.tally.mishaps();
         let (tally, threshold) = (&self.tally, self.congestion.slow_start_threshold());
         let since = |at: Option<Instant>| millis(at.map_or(Duration::ZERO, |at| now - at));
         TcpInfo {
@@ -152,12 +153,12 @@ impl Connection {
             delivered_ce: info.ecn.delivered_ce,
             bytes_sent: tally.bytes_sent,
             bytes_retrans: info.bytes_retransmitted,
-            dsack_dups: tally.duplicates,
+            dsack_dups: mishaps.duplicates,
             reord_seen: self.recovery.reorderings(),
             rcv_ooopack: info.out_of_order,
-            total_rto: tally.timeouts,
-            total_rto_recoveries: tally.timeouts_repaired,
-            total_rto_time: millis(tally.timeouts_lasted),
+            total_rto: mishaps.timeouts,
+            total_rto_recoveries: mishaps.timeouts_repaired,
+            total_rto_time: millis(mishaps.timeouts_lasted),
             received_ce: info.ecn.received_ce,
             delivered_ce_bytes: info.ecn.delivered.ce,
             delivered_e0_bytes: info.ecn.delivered.ect0,

@@ -75,7 +75,6 @@ impl Connection {
         if self.backs_off() {
             self.rtt.backoff(cx.now, nxt);
         }
-        self.info.timeouts += 1;
         self.tally.on_timeout(cx.now);
         if self.recovery.timeouts() == R1_TIMEOUTS {
             self.tell_soft_error(SoftError::NoAnswer);

@@ -40,7 +40,7 @@ pub struct Vitals {
 impl Connection {
     /// How the connection is now. In CLOSED and TIME-WAIT nothing is out and nothing waits.
     pub fn vitals(&self) -> Vitals {
-        let alive = !matches!(self.phase, Phase::Closed(_) | Phase::TimeWait(_));
+        let alive = !matches!(self.phase, Phase::Closed(_) | Phase::TimeWait);
         let fin = self.close.is_local_shut() && !self.snd.fin_sent();
         let of_living = |bytes: u64| if alive { bytes } else { 0 };
         Vitals {
@@ -52,9 +52,9 @@ impl Connection {
             mss: self.snd.mss,
             recounts: self.recovery.recounts(),
             told: self.recovery.told(u64::from(self.snd.mss)),
-            duplicates: self.info.duplicate_acks,
+            duplicates: self.tally.mishaps().duplicate_acks,
             sent: self.tally.bytes_sent,
-            acknowledged: self.info.bytes_acked,
+            acknowledged: self.bytes_acked(),
             timer: self.next_timeout(),
         }
     }

@@ -454,6 +454,9 @@ impl Tcp {
             self.wheel.cancel(key.index);
             self.senders.remove(key.index);
             self.tellers.remove(key.index);
+            if let Some(slot) = self.slots.get_mut(key) {
+                slot.connection.recycle(&mut self.pool);
+            }
             self.slots.discard(key);
         }
     }

@@ -34,11 +34,14 @@ impl Connection {
     }
 
     /// The same SYN again: the SYN-ACK again, a limited number of times (RFC 5961 section 7).
-    pub(crate) fn syn_again_arrives(&mut self, cx: &Cx<'_>, syn: &Segment) {
+    pub(crate) fn syn_again_arrives(&mut self, cx: &mut Cx<'_>, syn: &Segment) {
         if !self.ecn.on_syn_again(syn) {
             let (seq, ack) = (self.snd.nxt, self.rcv.nxt());
             let (seq, ack) = (self.snd.space.wire(seq), self.rcv.space.wire(ack));
-            self.reply = Some(Transmit::reset(seq, Some(ack), Cause::ProtocolError));
+            self.answer(
+                cx.pool,
+                Transmit::reset(seq, Some(ack), Cause::ProtocolError),
+            );
             return self.end(CloseReason::Reset);
         }
         if self.acks.allows_challenge(cx.now) {
@@ -68,7 +71,7 @@ impl Connection {
     pub(crate) fn mark_arrives(&mut self, segment: &Segment, opened: bool) {
         if opened {
             let before = self.ecn.sends_options();
-            if self.ecn.on_opened(segment, self.info.segments_sent) {
+            if self.ecn.on_opened(segment, self.tally.segments_sent) {
                 self.congestion.on_handshake_loss();
             }
             self.make_room_for_options(before);
@@ -90,7 +93,7 @@ impl Connection {
             acked: Acked {
                 bytes,
                 mss: u64::from(self.snd.mss),
-                sent: self.info.segments_sent,
+                sent: self.tally.segments_sent,
             },
         });
         self.make_room_for_options(before);

@@ -38,7 +38,7 @@ impl Connection {
         let duplicate = !opening && self.is_duplicate(ack, segment);
         self.update_window(cx, seq, ack, segment);
         self.acknowledge(cx, ack, (segment, duplicate));
-        self.finish_close(cx.now);
+        self.finish_close(cx);
         true
     }
 
@@ -52,7 +52,7 @@ impl Connection {
     ) -> bool {
         let (wire, ack) = ack;
         let Some(ack) = ack.filter(|&ack| self.snd.una < ack && ack <= self.snd.nxt) else {
-            self.reply = Some(Transmit::reset(wire, None, Cause::ProtocolError));
+            self.answer(cx.pool, Transmit::reset(wire, None, Cause::ProtocolError));
             return false;
         };
         let early = self.is_early();

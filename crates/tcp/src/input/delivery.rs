@@ -43,9 +43,8 @@ impl Connection {
             mss: u64::from(self.snd.mss),
         };
         let mut delivery = self.recovery.on_ack(&info, nxt);
-        self.info.duplicate_acks += u64::from(duplicate);
+        self.tally.on_duplicate(duplicate, delivery.duplicate);
         self.tally.delivered += delivery.segments;
-        self.tally.duplicates += u64::from(delivery.duplicate);
         if delivery.advanced() {
             self.tally.on_progress(cx.now);
         }
@@ -88,13 +87,11 @@ impl Connection {
 
     /// SND.UNA moves to `ack`.
     fn release(&mut self, cx: &Cx<'_>, ack: Offset) {
-        let (before, end) = (self.snd.una, self.snd.buffer.end());
-        let bytes = ack.min(end).saturating_sub(before.max(Offset::FIRST));
+        let end = self.snd.buffer.end();
         let fin_acknowledged = self.snd.fin_sent() && ack > end;
         self.snd.una = ack;
         self.rtt.on_acknowledged(cx.now, ack);
         self.snd.buffer.release_until(ack.min(end));
-        self.info.bytes_acked += bytes;
         if ack == self.snd.nxt {
             self.unwatch_peer();
         } else {

@@ -22,12 +22,12 @@ impl Connection {
         let text_end = seq + segment.payload.len() as u64;
         if !segment.payload.is_empty() {
             if self.detached && text_end > self.rcv.nxt() {
-                return self.refuse_text();
+                return self.refuse_text(cx);
             }
             self.store_text(cx, seq, segment, wire_segments);
         }
         self.fin_arrives(cx.now, fin, text_end);
-        self.finish_close(cx.now);
+        self.finish_close(cx);
     }
 
     fn store_text(&mut self, cx: &mut Cx<'_>, seq: Offset, segment: Segment, wire_segments: u16) {
@@ -64,7 +64,7 @@ impl Connection {
     fn acknowledge_text(&mut self, cx: &Cx<'_>, text: (Offset, u16), inserted: &Inserted) {
         let (seq, wire_segments) = text;
         if inserted.out_of_order {
-            self.info.out_of_order += u64::from(wire_segments);
+            self.tally.mishaps_mut().out_of_order += u64::from(wire_segments);
         }
         let quick = self.acks_at_once(cx.now);
         let waits = self.acks.on_text(&Arrival {
@@ -94,9 +94,9 @@ impl Connection {
 
     /// Text arrives for an application that is gone: it can never be read, and the peer must know
     /// (RFC 9293 3.6.1; RFC 2525 2.17).
-    fn refuse_text(&mut self) {
+    fn refuse_text(&mut self, cx: &mut Cx<'_>) {
         let seq = self.snd.space.wire(self.snd.next_within_window());
-        self.reply = Some(Transmit::reset(seq, None, Cause::DataAfterClose));
+        self.answer(cx.pool, Transmit::reset(seq, None, Cause::DataAfterClose));
         self.end(CloseReason::Aborted);
     }
 }

@@ -36,10 +36,10 @@ impl Connection {
     /// The next segment to send; `None` when there is nothing to send now.
     #[must_use]
     pub fn poll_transmit(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
-        let mut transmit = match self.reply.take() {
+        let mut transmit = match self.take_reply(cx.pool) {
             Some(reply) => Some(reply),
             None => match self.phase {
-                Phase::Closed(_) | Phase::TimeWait(_) => None,
+                Phase::Closed(_) | Phase::TimeWait => None,
                 Phase::SynSent | Phase::SynReceived { .. } => self.poll_handshake(cx),
                 Phase::Synchronized => self.poll_synchronized(cx),
             },
@@ -47,7 +47,6 @@ impl Connection {
         self.attach_user_timeout(&mut transmit);
         (transmit.dscp, transmit.hop_limit) = (self.config.dscp, self.config.hop_limit);
         let segments = wire_segments(&transmit);
-        self.info.segments_sent += segments;
         self.tally
             .on_sent(cx.now, transmit.payload.len() as u64, segments);
         self.note_size(&transmit);

@@ -73,8 +73,7 @@ impl Connection {
                 .on_sent(self.snd.nxt..until, cx.now, in_flight);
             self.snd.nxt = until;
         } else {
-            self.info.retransmissions += 1;
-            self.info.bytes_retransmitted += text;
+            self.tally.on_resent(text, 1);
         }
         // The peer may refuse the byte for long: its ACK is no measure of the path.
         self.recovery.mark_ambiguous(at);

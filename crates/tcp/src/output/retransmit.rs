@@ -98,8 +98,8 @@ impl Connection {
         self.recovery.on_resent(&range, now, in_flight, timestamp);
         self.tell_congestion_of_sent(now, bytes, in_flight);
         self.snd.sent_at = Some(now);
-        self.info.retransmissions += wire_segments(transmit);
-        self.info.bytes_retransmitted += transmit.payload.len() as u64;
+        let text = transmit.payload.len() as u64;
+        self.tally.on_resent(text, wire_segments(transmit));
     }
 
     /// Starts the retransmission timer anew (RFC 6298 5.1, 5.3).

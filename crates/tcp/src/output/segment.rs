@@ -50,7 +50,7 @@ impl Connection {
             self.on_ack_sent(false);
         }
         if !first {
-            self.info.retransmissions += 1;
+            self.tally.on_resent(0, 1);
         }
         let seq = self.snd.space.wire(Offset::ZERO);
         let mut transmit = Transmit {
