@@ -15,7 +15,7 @@ use crate::virtio_hdr::{
 };
 
 /// Most pieces of one frame in one system call: virtio-net header, head, and the payload's views.
-const PIECES_MAX: usize = 2 + PAYLOAD_CHUNKS_MAX;
+pub(crate) const PIECES_MAX: usize = 2 + PAYLOAD_CHUNKS_MAX;
 /// The congestion window reduced flag in the 14th byte of a TCP header.
 const CWR: u8 = 0x80;
 
@@ -116,6 +116,27 @@ impl FrameReader {
             gso,
         }))
     }
+
+    /// Takes in one frame of `len` bytes that `copy` copies to where it is told. `None` for one that
+    /// is of no use.
+    pub(crate) fn take_in(
+        &mut self,
+        now: Instant,
+        header: &[u8; VirtioHdr::LEN],
+        len: usize,
+        copy: impl FnOnce(&mut [u8]),
+    ) -> Option<RxFrame> {
+        let mut block = self.pool.take(len);
+        let bytes = &mut block.bytes_mut()[..len];
+        copy(bytes);
+        let (checksum, gso) = interpret(&VirtioHdr::parse(header), bytes, self.medium)?;
+        Some(RxFrame {
+            data: self.pool.freeze(block, 0..len),
+            received_at: now,
+            checksum,
+            gso,
+        })
+    }
 }
 
 /// What the header says about a received frame; `None` for super-frames that are not TCP.
@@ -178,7 +199,18 @@ pub(crate) fn gather<T>(
 ) -> T {
     let header = header.write();
     let mut pieces = [IoSlice::new(&[]); PIECES_MAX];
-    pieces[0] = IoSlice::new(&header);
+    let count = lay_out(&header, frame, &mut pieces);
+    write(&pieces[..count])
+}
+
+/// Writes the pieces of a frame into the first of `pieces`, of which there are [`PIECES_MAX`] at
+/// least; returns how many there are.
+pub(crate) fn lay_out<'a>(
+    header: &'a [u8; VirtioHdr::LEN],
+    frame: &'a TxFrame,
+    pieces: &mut [IoSlice<'a>],
+) -> usize {
+    pieces[0] = IoSlice::new(header);
     let head = (!frame.head.is_empty()).then(|| frame.head.bytes());
     let body = frame.body.chunks().iter().map(|chunk| &chunk[..]);
     let mut count = 1;
@@ -186,7 +218,7 @@ pub(crate) fn gather<T>(
         *piece = IoSlice::new(bytes);
         count += 1;
     }
-    write(&pieces[..count])
+    count
 }
 
 /// A transient refusal to take a frame: to be offered again later.

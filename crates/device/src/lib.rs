@@ -17,8 +17,18 @@ mod layout;
 mod memory;
 mod offload;
 #[cfg(target_os = "linux")]
+mod packet_ring;
+#[cfg(target_os = "linux")]
+mod packet_send;
+#[cfg(target_os = "linux")]
 mod packet_socket;
 mod record;
+#[cfg(target_os = "linux")]
+#[expect(
+    unsafe_code,
+    reason = "rings of frames lie in memory that the kernel writes too"
+)]
+mod shared_memory;
 mod split;
 #[cfg(target_os = "linux")]
 #[expect(
@@ -51,7 +61,9 @@ pub use memory::memory_pair;
 pub use memory::{MEMORY_QUEUE_MAX, MemoryDevice, convey, memory_pair_polled};
 pub use offload::SoftwareOffload;
 #[cfg(target_os = "linux")]
-pub use packet_socket::{PacketOptions, PacketSocket, PacketStatistics, RECEIVE_BUFFER_DEFAULT};
+pub use packet_socket::{
+    PacketOptions, PacketSocket, PacketStatistics, RECEIVE_BUFFER_DEFAULT, Reading,
+};
 pub use record::Record;
 pub use split::{Split, SplitReceived, complete_checksum};
 #[cfg(target_os = "linux")]

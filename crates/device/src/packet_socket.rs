@@ -13,13 +13,15 @@ use handfast_packet::buf::{Capabilities, Medium, PAYLOAD_MAX, RxBatch, RxFrame, 
 use handfast_packet::ethernet::EthernetAddress;
 use handfast_packet::time::Instant;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, sockopt};
 
 use crate::Device;
 use crate::error::{DeviceError, interface_lost};
-use crate::frame_io::{FrameReader, describe, drain, fill, gather, is_busy};
+use crate::frame_io::{FrameReader, describe, fill, is_busy};
 use crate::layout::fits;
 use crate::offload::RETRY_AFTER;
+use crate::packet_ring::{PacketRing, Slot};
+use crate::packet_send::send_run;
 use crate::split::SplitReceived;
 use crate::sys;
 
@@ -38,8 +40,9 @@ const FACT_VLAN_PRESENT: u32 = FACTS + 48;
 /// How to open a packet socket.
 #[derive(Clone, Debug)]
 pub struct PacketOptions {
-    /// Bytes of receive buffer; `None` for [`RECEIVE_BUFFER_DEFAULT`]. The kernel counts its own
-    /// overhead too and therefore doubles the figure. Too small a buffer overflows under load.
+    /// Bytes of receive buffer, or of the ring; `None` for [`RECEIVE_BUFFER_DEFAULT`]. The kernel
+    /// counts its own overhead in a buffer too and therefore doubles the figure. Too small a buffer
+    /// overflows under load.
     pub receive_buffer: Option<usize>,
     /// Whether frames may stand for many wire segments, in both directions. Without it received
     /// super-frames are cut, and none can be sent.
@@ -49,6 +52,18 @@ pub struct PacketOptions {
     pub checksums: bool,
     /// Whether frames that the host's kernel sends on this interface are received too.
     pub outgoing: bool,
+    /// How frames are taken from the kernel; `None` for what pays on this interface.
+    pub reading: Option<Reading>,
+}
+
+/// How a packet socket takes frames from the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// By a system call for each frame: cheaper where frames are super-segments.
+    Calls,
+    /// From a ring in shared memory (TPACKET_V2): cheaper where frames are small. Those too long for
+    /// its slots come by a system call.
+    Ring,
 }
 
 impl Default for PacketOptions {
@@ -58,6 +73,7 @@ impl Default for PacketOptions {
             super_segments: true,
             checksums: true,
             outgoing: false,
+            reading: None,
         }
     }
 }
@@ -85,6 +101,9 @@ pub struct PacketSocket {
     capabilities: Capabilities,
     address: EthernetAddress,
     reader: FrameReader,
+    ring: Option<PacketRing>,
+    /// Why there is a ring, or none.
+    why: &'static str,
     /// A super-frame that is being cut, where super-segments are not wanted.
     split: Option<SplitReceived>,
     again_at: Option<Instant>,
@@ -138,7 +157,14 @@ impl PacketSocket {
                 kind: info.kind,
             });
         }
-        set_up(socket.as_fd(), index, options).map_err(failed("setting up the packet socket"))?;
+        let merges = sys::merges_frames(socket.as_fd(), &name);
+        let (reading, why) = choose(options, info.mtu, merges);
+        let ring_mtu = (reading == Reading::Ring).then_some(info.mtu);
+        let (ring, why) = match set_up(socket.as_fd(), index, ring_mtu, options) {
+            Ok(None) if reading == Reading::Ring => (None, "the kernel gives no memory for a ring"),
+            Ok(ring) => (ring, why),
+            Err(source) => return Err(failed("setting up the packet socket")(source)),
+        };
         let max_gso = if options.super_segments && options.checksums {
             PAYLOAD_MAX
         } else {
@@ -155,6 +181,8 @@ impl PacketSocket {
             },
             address: info.address,
             reader: FrameReader::new(Medium::Ethernet),
+            ring,
+            why,
             split: None,
             again_at: None,
             statistics: Cell::default(),
@@ -171,6 +199,16 @@ impl PacketSocket {
         self.capabilities.mtu
     }
 
+    /// How frames are taken from the kernel, and why so.
+    pub fn reading(&self) -> (Reading, &'static str) {
+        let reading = if self.ring.is_some() {
+            Reading::Ring
+        } else {
+            Reading::Calls
+        };
+        (reading, self.why)
+    }
+
     /// What has been counted since the socket was opened.
     pub fn statistics(&self) -> PacketStatistics {
         // Figures that cannot be had are left as they were: they are for people to read.
@@ -183,8 +221,12 @@ impl PacketSocket {
         self.statistics.get()
     }
 
-    /// Bytes of receive buffer that the kernel granted, its own overhead included.
+    /// Bytes of receive buffer that the kernel granted, its own overhead included; with a ring, its
+    /// length.
     pub fn receive_buffer(&self) -> usize {
+        if let Some(ring) = &self.ring {
+            return ring.bytes();
+        }
         sockopt::socket_recv_buffer_size(&self.socket).unwrap_or(0)
     }
 
@@ -203,11 +245,7 @@ impl PacketSocket {
                     frame => return Ok(frame),
                 }
             }
-            let socket = &self.socket;
-            match self
-                .reader
-                .read(now, |slices| receive(socket.as_fd(), slices))
-            {
+            match self.read_frame(now) {
                 Ok(Some(frame)) if frame.gso.is_some() && self.capabilities.max_gso == 0 => {
                     self.split = Some(SplitReceived::new(frame, Medium::Ethernet));
                 }
@@ -229,37 +267,41 @@ impl PacketSocket {
         }
     }
 
-    /// Sends one frame; `Ok(false)` when the kernel has no room for it now.
-    fn send_frame(&mut self, now: Instant, frame: &TxFrame) -> io::Result<bool> {
-        let wanted = frame.gso.is_none() || self.capabilities.max_gso > 0;
-        let Some(header) = describe(frame, Medium::Ethernet).filter(|_| wanted) else {
-            self.count(|statistics| statistics.refused += 1);
-            return Ok(true);
+    /// One frame; `Ok(None)` for one that is of no use.
+    fn read_frame(&mut self, now: Instant) -> io::Result<Option<RxFrame>> {
+        let Some(ring) = &mut self.ring else {
+            let socket = self.socket.as_fd();
+            return self.reader.read(now, |slices| receive(socket, slices));
         };
-        if !fits(frame, &self.capabilities) {
-            // The kernel looks at the MTU only where it does not cut.
+        let frame = match ring.peek() {
+            Slot::Empty => return Err(io::ErrorKind::WouldBlock.into()),
+            Slot::Lost => Ok(None),
+            Slot::InQueue => {
+                let socket = self.socket.as_fd();
+                self.reader.read(now, |slices| receive(socket, slices))
+            }
+            Slot::Frame { header, at, len } => {
+                let copy = |to: &mut [u8]| ring.copy(at, to);
+                Ok(self.reader.take_in(now, &header, len, copy))
+            }
+        };
+        ring.advance();
+        frame
+    }
+
+    /// Why the first frame can never be sent is counted; `false` when it can.
+    fn is_refused(&self, frame: &TxFrame) -> bool {
+        let wanted = frame.gso.is_none() || self.capabilities.max_gso > 0;
+        if !wanted || describe(frame, Medium::Ethernet).is_none() {
+            self.count(|statistics| statistics.refused += 1);
+            return true;
+        }
+        // The kernel looks at the MTU only where it does not cut.
+        let too_large = !fits(frame, &self.capabilities);
+        if too_large {
             self.count(|statistics| statistics.too_large += 1);
-            return Ok(true);
         }
-        let mut control = rustix::net::SendAncillaryBuffer::default();
-        let socket = &self.socket;
-        let result = gather(&header, frame, |pieces| {
-            rustix::net::sendmsg(socket, pieces, &mut control, SendFlags::DONTWAIT)
-        });
-        match result {
-            Ok(_) => {}
-            Err(error) if is_busy(error) => {
-                self.again_at = Some(now + RETRY_AFTER);
-                return Ok(false);
-            }
-            Err(Errno::MSGSIZE) => self.count(|statistics| statistics.too_large += 1),
-            Err(Errno::NETDOWN | Errno::NXIO | Errno::NODEV) => {
-                let source = result.expect_err("this arm is an error").into();
-                return Err(interface_lost(&self.interface, &source));
-            }
-            Err(_) => self.count(|statistics| statistics.refused += 1),
-        }
-        Ok(true)
+        too_large
     }
 }
 
@@ -275,11 +317,43 @@ impl Device for PacketSocket {
     fn recv(&mut self, now: Instant, batch: &mut RxBatch) -> io::Result<usize> {
         self.again_at = None;
         let mut skipped = 0;
-        fill(batch, || self.next_frame(now, &mut skipped))
+        let count = fill(batch, || self.next_frame(now, &mut skipped))?;
+        if count == 0 && self.ring.is_some() {
+            // An empty ring does not say that its interface is down.
+            sockopt::socket_error(&self.socket)?
+                .map_err(|error| interface_lost(&self.interface, &error.into()))?;
+        }
+        Ok(count)
     }
 
     fn send(&mut self, now: Instant, batch: &mut TxBatch) -> io::Result<usize> {
-        drain(batch, |frame| self.send_frame(now, frame))
+        let before = batch.len();
+        while let Some(frame) = batch.front() {
+            if self.is_refused(frame) {
+                batch.pop();
+                continue;
+            }
+            let sendable = |frame: &TxFrame| fits(frame, &self.capabilities);
+            let sent = match send_run(self.socket.as_fd(), batch, sendable) {
+                Ok(sent) => sent,
+                Err(error) if is_busy(error) => {
+                    self.again_at = Some(now + RETRY_AFTER);
+                    break;
+                }
+                Err(error @ (Errno::NETDOWN | Errno::NXIO | Errno::NODEV)) => {
+                    return Err(interface_lost(&self.interface, &error.into()));
+                }
+                Err(error) => {
+                    self.count(|statistics| match error {
+                        Errno::MSGSIZE => statistics.too_large += 1,
+                        _ => statistics.refused += 1,
+                    });
+                    1
+                }
+            };
+            (0..sent).for_each(|_| drop(batch.pop()));
+        }
+        Ok(before - batch.len())
     }
 
     fn next_ready(&self) -> Option<Instant> {
@@ -311,7 +385,12 @@ fn open_socket(interface: &str) -> Result<OwnedFd, DeviceError> {
 
 /// Everything between the bare socket and the first frame; binding comes last, so that no frame
 /// arrives in a form that was not asked for.
-fn set_up(socket: BorrowedFd<'_>, index: u32, options: &PacketOptions) -> io::Result<()> {
+fn set_up(
+    socket: BorrowedFd<'_>,
+    index: u32,
+    ring_mtu: Option<u32>,
+    options: &PacketOptions,
+) -> io::Result<Option<PacketRing>> {
     sys::set_packet_option(socket, libc::PACKET_VNET_HDR, 1)?;
     if !options.outgoing {
         sys::set_packet_option(socket, libc::PACKET_IGNORE_OUTGOING, 1)?;
@@ -324,7 +403,28 @@ fn set_up(socket: BorrowedFd<'_>, index: u32, options: &PacketOptions) -> io::Re
     }
     // A card's own filter knows the multicast groups of the kernel, not ours.
     sys::accept_all_multicast(socket, index)?;
-    sys::bind_packet(socket, index)
+    let ring = ring_mtu.and_then(|mtu| PacketRing::new(socket, mtu, buffer).ok());
+    sys::bind_packet(socket, index)?;
+    Ok(ring)
+}
+
+/// How frames are to be taken from an interface with this MTU, and why; `merges` says whether it
+/// may give frames that stand for many.
+fn choose(options: &PacketOptions, mtu: u32, merges: bool) -> (Reading, &'static str) {
+    use Reading::{Calls, Ring};
+    if !PacketRing::suits(mtu) {
+        return (Calls, "few frames of this MTU would fit into a ring");
+    }
+    match options.reading {
+        Some(reading) => (reading, "as was asked for"),
+        None if merges && options.super_segments => {
+            (Calls, "super-segments come, which are too long for a ring")
+        }
+        None => (
+            Ring,
+            "frames are small, and a system call for each costs more",
+        ),
+    }
 }
 
 /// Passes untagged IPv4, IPv6 and ARP frames that are not for somebody else.

@@ -34,6 +34,26 @@ pub(crate) fn set_packet_option(socket: BorrowedFd<'_>, name: i32, value: i32) -
     set_option(socket, libc::SOL_PACKET, name, &value)
 }
 
+/// Gives a packet socket that is not bound a receive ring (TPACKET_V2): so many blocks of so many
+/// bytes, and slots in them. A frame too long for a slot is queued too, for a system call to read.
+pub(crate) fn make_packet_ring(
+    socket: BorrowedFd<'_>,
+    (block_len, blocks): (usize, usize),
+    (slot_len, slots): (usize, usize),
+) -> io::Result<()> {
+    let small = |number: usize| u32::try_from(number).map_err(|_| io::ErrorKind::InvalidInput);
+    let request = libc::tpacket_req {
+        tp_block_size: small(block_len)?,
+        tp_block_nr: small(blocks)?,
+        tp_frame_size: small(slot_len)?,
+        tp_frame_nr: small(slots)?,
+    };
+    let version = libc::tpacket_versions::TPACKET_V2 as i32;
+    set_packet_option(socket, libc::PACKET_VERSION, version)?;
+    set_packet_option(socket, libc::PACKET_COPY_THRESH, 1)?;
+    set_option(socket, libc::SOL_PACKET, libc::PACKET_RX_RING, &request)
+}
+
 /// Makes the interface with this index accept all multicast frames while the socket is open.
 pub(crate) fn accept_all_multicast(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
     let request = libc::packet_mreq {
@@ -120,6 +140,26 @@ pub(crate) fn interface_info(socket: BorrowedFd<'_>, name: &CStr) -> io::Result<
     })
 }
 
+/// Whether the interface `name` may hand out frames that stand for many: it merges what comes
+/// (GRO), or it is of a kind that passes super-segments on (TSO). Yes when it does not say.
+pub(crate) fn merges_frames(socket: BorrowedFd<'_>, name: &CStr) -> bool {
+    /// `ETHTOOL_GTSO` and `ETHTOOL_GGRO` (`include/uapi/linux/ethtool.h`).
+    const QUESTIONS: [u32; 2] = [0x1E, 0x2B];
+    /// `SIOCETHTOOL` (`include/uapi/linux/sockios.h`).
+    const ETHTOOL: libc::Ioctl = 0x8946;
+    let Ok(mut request) = interface_request(name) else {
+        return true;
+    };
+    let mut ask = |question| {
+        // `struct ethtool_value`: the question, and place for the answer.
+        let mut value = [question, 0_u32];
+        request.ifr_ifru.ifru_data = value.as_mut_ptr().cast();
+        let asked = interface_ioctl(socket, ETHTOOL, &mut request);
+        asked.is_err() || value[1] != 0
+    };
+    QUESTIONS.into_iter().any(&mut ask)
+}
+
 /// Brings the interface `name` up.
 pub(crate) fn bring_up(socket: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     let mut request = interface_request(name)?;
@@ -192,7 +232,7 @@ fn interface_ioctl(
     request: &mut libc::ifreq,
 ) -> io::Result<()> {
     // SAFETY: every operation used in this file reads or writes one ifreq through the pointer, and
-    // `request` is one that lives across the call.
+    // `request` is one that lives across the call; where it points to more, its maker holds that.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), operation, &raw mut *request) })
 }
 

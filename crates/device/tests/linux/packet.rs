@@ -45,9 +45,9 @@ pub(crate) const WITHOUT_PRIVILEGE: Test = (
 );
 
 /// A cable with a packet socket at either end. The cable goes with it.
-struct Cable {
-    left: PacketSocket,
-    right: PacketSocket,
+pub(crate) struct Cable {
+    pub(crate) left: PacketSocket,
+    pub(crate) right: PacketSocket,
 }
 
 impl Cable {
@@ -56,7 +56,7 @@ impl Cable {
     }
 
     /// `options` are for the right end.
-    fn with(options: &PacketOptions) -> Self {
+    pub(crate) fn with(options: &PacketOptions) -> Self {
         ip("link add left type veth peer name right");
         ip("link set left up");
         ip("link set right up");
@@ -70,7 +70,7 @@ impl Cable {
     }
 
     /// A segment from the left end to the right one.
-    fn segment(&self, len: usize) -> Segment {
+    pub(crate) fn segment(&self, len: usize) -> Segment {
         let link = [self.right.hardware_address(), self.left.hardware_address()];
         Segment::new(Some(link), len)
     }

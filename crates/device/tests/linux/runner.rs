@@ -1,12 +1,12 @@
 //! Starts the tests in their namespaces, one after the other, and reports. The tests themselves
-//! are in `packet` and `tap`.
+//! are in `packet`, `ring` and `tap`.
 
 use std::env;
 use std::fs;
 use std::panic::catch_unwind;
 use std::process::{Command, ExitCode};
 
-use crate::{packet, tap};
+use crate::{packet, ring, tap};
 
 /// A test: returns why it was skipped, panics when it failed.
 pub(crate) type Test = (&'static str, fn() -> Result<(), String>);
@@ -20,7 +20,7 @@ const UNPRIVILEGED: &str = "unprivileged";
 
 pub(crate) fn main() -> ExitCode {
     match env::var(ROLE).as_deref() {
-        Ok(INSIDE) => return run(&[packet::TESTS, tap::TESTS].concat()),
+        Ok(INSIDE) => return run(&[packet::TESTS, ring::TESTS, tap::TESTS].concat()),
         Ok(UNPRIVILEGED) => return run(&[packet::WITHOUT_PRIVILEGE]),
         _ => {}
     }
