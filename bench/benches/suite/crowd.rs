@@ -166,6 +166,16 @@ impl Crowd {
         self.rx.push(frame);
     }
 
+    /// The client begins anew, beyond all that its last connection has seen.
+    pub(crate) fn forget(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        *client = Client {
+            seq: client.seq.wrapping_add(100_000),
+            ack: 0,
+            echo: 0,
+        };
+    }
+
     fn frame(&mut self, source: Ipv4Addr, header: &TcpHeader, text: &[u8]) -> RxFrame {
         let payload_len = header.header_len() + text.len();
         let len = Ipv4Header::LEN + payload_len;

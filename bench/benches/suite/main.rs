@@ -10,6 +10,8 @@
 
 #[cfg(target_os = "linux")]
 mod bulk;
+#[cfg(target_os = "linux")]
+mod connections;
 mod crowd;
 #[cfg(target_os = "linux")]
 mod kernel;
@@ -40,6 +42,10 @@ const GROUPS: &[Group] = &[
     ("bulk", Works::Contests(bulk::contests)),
     #[cfg(target_os = "linux")]
     ("requests", Works::Contests(requests::contests)),
+    #[cfg(target_os = "linux")]
+    ("connections.memory", Works::Solos(connections::solos)),
+    #[cfg(target_os = "linux")]
+    ("connections", Works::Contests(connections::contests)),
     ("scale.idle", Works::Solos(scale::solos)),
     ("scale", Works::Contests(scale::contests)),
 ];
