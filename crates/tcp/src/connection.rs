@@ -9,6 +9,8 @@
 //! Nothing is sent inside an `on_*` verb: what to send is decided in `poll_transmit` and nowhere
 //! else, after a whole batch was taken in (RFC 9293 MUST-58, MUST-59).
 
+use alloc::sync::Arc;
+
 use handfast_packet::Instant;
 use handfast_packet::tcp::SeqNumber;
 
@@ -57,7 +59,8 @@ pub(crate) enum Phase {
 /// then asks `next_timeout`. After any call that may change something, these three are asked anew.
 #[derive(Debug)]
 pub struct Connection {
-    pub(crate) config: Config,
+    /// Shared with others, and copied when it is changed.
+    pub(crate) config: Arc<Config>,
     pub(crate) path: Path,
     pub(crate) path_mtu: PathMtu,
     pub(crate) mtu_probe: MtuProbe,
@@ -120,7 +123,7 @@ impl Connection {
         connection
     }
 
-    fn new(cx: &Cx<'_>, config: Config, path: Path, initial: Initial, phase: Phase) -> Self {
+    fn new(cx: &mut Cx<'_>, config: Config, path: Path, initial: Initial, phase: Phase) -> Self {
         let snd = Sender::new(&config, path, initial);
         Self {
             path,
@@ -153,7 +156,7 @@ impl Connection {
             soft_error: None,
             tally: Tally::default(),
             snd,
-            config,
+            config: cx.pool.share(&config),
         }
     }
 
@@ -310,6 +313,11 @@ impl Connection {
     pub(crate) fn bytes_acked(&self) -> u64 {
         let una = self.snd.una.min(self.snd.buffer.end());
         una.saturating_sub(Offset::FIRST)
+    }
+
+    /// For a choice that is made while the connection lives.
+    pub(crate) fn config_mut(&mut self) -> &mut Config {
+        Arc::make_mut(&mut self.config)
     }
 
     /// The connection is over: nothing is kept but what the application has not read.

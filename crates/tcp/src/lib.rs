@@ -72,7 +72,7 @@ pub use fast_open::{FastOpenNews, FastOpenOffer, FastOpenOutcome};
 pub use metrics::Metrics;
 pub use mtu_probe::MtuProbing;
 pub use path_mtu::TooBig;
-pub use pool::{Pool, SPARE_BYTES_MAX};
+pub use pool::{CONFIGS_MAX, Pool, SPARE_BYTES_MAX};
 pub use segment::{Control, Segment, Transmit};
 pub use soft_error::SoftError;
 pub use tally::Limit;

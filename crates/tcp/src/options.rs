@@ -21,7 +21,7 @@ impl Connection {
     /// Turns Nagle's algorithm off (`true`) or on (RFC 9293 MUST-17). Off sends at once what was
     /// held back, by a cork too.
     pub fn set_nodelay(&mut self, nodelay: bool) {
-        self.config.nagle = !nodelay;
+        self.config_mut().nagle = !nodelay;
         if nodelay {
             self.push_held();
         }
@@ -33,7 +33,8 @@ impl Connection {
     pub fn set_receive_buffer(&mut self, bytes: usize) {
         self.rcv.set_capacity(bytes);
         let bytes = self.receive_buffer();
-        (self.config.receive_buffer, self.config.receive_buffer_max) = (bytes, bytes);
+        let config = self.config_mut();
+        (config.receive_buffer, config.receive_buffer_max) = (bytes, bytes);
     }
 
     /// How many bytes may wait unread now.
@@ -54,7 +55,7 @@ impl Connection {
 
     /// Sets the not-sent low-water mark, see [`Config::unsent_low_water`].
     pub fn set_unsent_low_water(&mut self, bytes: Option<usize>) {
-        self.config.unsent_low_water = bytes;
+        self.config_mut().unsent_low_water = bytes;
         self.tell_writer();
     }
 
@@ -76,13 +77,13 @@ impl Connection {
     /// waits: with a time that is not zero it is the caller who waits, by
     /// [`Connection::wait_delivered`] after [`Connection::shutdown`].
     pub fn set_linger(&mut self, linger: Option<Duration>) {
-        self.config.linger = linger;
+        self.config_mut().linger = linger;
     }
 
     /// Sets the largest segment (as `TCP_MAXSEG`), at least 48 bytes: before the handshake also
     /// what we announce, later only what we send. `None` leaves it to peer and path.
     pub fn set_max_segment(&mut self, mss: Option<u16>) {
-        self.config.mss_clamp = mss;
+        self.config_mut().mss_clamp = mss;
         self.renew_mss();
     }
 
@@ -94,7 +95,7 @@ impl Connection {
     /// Sets the idle time before keep-alive probes, and starts it now; `None` sends none (RFC 9293
     /// MUST-24, MUST-25, MUST-28).
     pub fn set_keep_alive(&mut self, cx: &mut Cx<'_>, idle: Option<Duration>) {
-        self.config.keep_alive = idle;
+        self.config_mut().keep_alive = idle;
         self.keep_alive_probes = 0;
         self.keep_alive_due = false;
         self.timers.stop(Timer::KeepAlive);
@@ -105,32 +106,32 @@ impl Connection {
 
     /// Sets the time between keep-alive probes; it counts from the next one.
     pub fn set_keep_alive_interval(&mut self, interval: Duration) {
-        self.config.keep_alive_interval = interval;
+        self.config_mut().keep_alive_interval = interval;
     }
 
     /// Sets how many keep-alive probes may go unanswered (RFC 9293 MUST-26: not one alone).
     pub fn set_keep_alive_probes(&mut self, probes: u8) {
-        self.config.keep_alive_probes = probes;
+        self.config_mut().keep_alive_probes = probes;
     }
 
     /// Sets how long FIN-WAIT-2 lasts once the application has let go (as `TCP_LINGER2`).
     pub fn set_fin_wait_2(&mut self, timeout: Duration) {
-        self.config.fin_wait_2 = timeout;
+        self.config_mut().fin_wait_2 = timeout;
     }
 
     /// Sets the differentiated services codepoint of what is sent from now on (RFC 9293 MUST-48,
     /// SHLD-21); values above 63 count as 63.
     pub fn set_dscp(&mut self, dscp: u8) {
-        self.config.dscp = dscp.min(DSCP_MAX);
+        self.config_mut().dscp = dscp.min(DSCP_MAX);
     }
 
     /// Sets TTL or hop limit of what is sent from now on (RFC 9293 MUST-49); at least 1.
     pub fn set_hop_limit(&mut self, hop_limit: u8) {
-        self.config.hop_limit = hop_limit.max(1);
+        self.config_mut().hop_limit = hop_limit.max(1);
     }
 
     /// Turns reports of errors that do not end the connection on or off (RFC 9293 SHLD-20).
     pub fn set_soft_errors(&mut self, on: bool) {
-        self.config.soft_errors = on;
+        self.config_mut().soft_errors = on;
     }
 }

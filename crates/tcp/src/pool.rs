@@ -6,17 +6,23 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use handfast_packet::buf::{self, BlockMut, Chunk, PoolLimits};
 
 use crate::aside::Aside;
-use crate::recovery::Rooms;
+use crate::config::Config;
+use crate::recovery::{Repair, Rooms};
 use crate::seq::Offset;
 
 /// Most bytes of lists of one kind that wait for somebody who needs one; more are freed.
 pub const SPARE_BYTES_MAX: usize = 4 << 20;
+
+/// Most sets of choices that connections share; those of few listeners are at work at a time, and who
+/// has others has them alone.
+pub const CONFIGS_MAX: usize = 8;
 
 /// Memory for the connections of one stack. Not shared with others.
 #[derive(Debug, Default)]
@@ -30,6 +36,9 @@ pub struct Pool {
     pub(crate) writings: Spares<VecDeque<(Offset, Chunk)>>,
     /// Of ledgers without an entry.
     pub(crate) rooms: Spares<Box<Rooms>>,
+    /// What connections have chosen of late, latest last.
+    configs: Vec<Arc<Config>>,
+    pub(crate) repairs: Spares<Box<Repair>>,
     pub(crate) asides: Spares<Box<Aside>>,
 }
 
@@ -40,6 +49,19 @@ impl Pool {
             blocks: buf::Pool::new(limits),
             ..Self::default()
         }
+    }
+
+    /// These choices, shared with other connections that have the same.
+    pub(crate) fn share(&mut self, config: &Config) -> Arc<Config> {
+        if let Some(known) = self.configs.iter().rfind(|known| ***known == *config) {
+            return known.clone();
+        }
+        if self.configs.len() == CONFIGS_MAX {
+            self.configs.remove(0);
+        }
+        let config = Arc::new(*config);
+        self.configs.push(config.clone());
+        config
     }
 
     /// As [`buf::Pool::take`].
@@ -139,6 +161,22 @@ mod tests {
         spares.give(VecDeque::new());
         assert_eq!(spares.take().map(|list| list.capacity()), Some(10));
         assert_eq!((spares.take(), spares.bytes), (None, 0));
+    }
+
+    #[test]
+    fn connections_with_equal_choices_share_them() {
+        let mut pool = Pool::default();
+        let config = |quick_acks| Config {
+            quick_acks,
+            ..Config::default()
+        };
+        let first = pool.share(&config(0));
+        assert!(Arc::ptr_eq(&first, &pool.share(&config(0))));
+        for quick_acks in 1..=8 {
+            assert_eq!(*pool.share(&config(quick_acks)), config(quick_acks));
+        }
+        assert!(!Arc::ptr_eq(&first, &pool.share(&config(0))), "forgotten");
+        assert_eq!(pool.configs.len(), CONFIGS_MAX);
     }
 
     #[test]

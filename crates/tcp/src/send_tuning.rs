@@ -89,8 +89,8 @@ impl Connection {
 
     /// The application chose a size: it stays.
     pub(crate) fn fix_send_buffer(&mut self, capacity: usize) {
-        self.config.send_buffer = capacity.max(1);
-        self.config.send_buffer_max = 0;
+        self.config_mut().send_buffer = capacity.max(1);
+        self.config_mut().send_buffer_max = 0;
         self.snd.buffer.set_capacity(capacity.max(1));
     }
 }

@@ -178,8 +178,8 @@ impl Connection {
         // The default of IPv6 is larger, and so are its headers (RFC 9293 MUST-15).
         let headers = if self.path.default_mss > 536 { 60 } else { 40 };
         TcpInfo {
-            delivery_rate: rate.map_or(0, |rate| rate.rate),
-            delivery_rate_app_limited: rate.is_some_and(|rate| rate.app_limited),
+            delivery_rate: rate.rate,
+            delivery_rate_app_limited: rate.app_limited,
             pmtu: u32::from(self.path.send_mss) + headers,
             advmss: self.path.receive_mss.into(),
             rcv_ssthresh: self.rcv.capacity(),

@@ -54,7 +54,7 @@ impl Connection {
     ///
     /// [`Config::urgent_inline`]: crate::Config::urgent_inline
     pub fn set_urgent_inline(&mut self, inline: bool) {
-        self.config.urgent_inline = inline;
+        self.config_mut().urgent_inline = inline;
     }
 
     /// The last urgent octet, out of band (as `MSG_OOB`): `None` when there is none, when it was

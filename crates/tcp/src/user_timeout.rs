@@ -70,7 +70,7 @@ impl Connection {
     /// known to make progress. `None` never gives up. From now on the peer's option does not
     /// change it (RFC 5482 section 3), but the peer is told of it.
     pub fn set_user_timeout(&mut self, timeout: Option<Duration>) {
-        self.config.user_timeout = timeout;
+        self.config_mut().user_timeout = timeout;
         self.user_timeout = UserTimeoutState {
             peer: self.user_timeout.peer,
             ..UserTimeoutState::new(&self.config)
@@ -81,7 +81,7 @@ impl Connection {
     /// Sets whether the peer's option may change the user timeout, see
     /// [`Config::user_timeout_changeable`]. What it told before counts, too.
     pub fn set_user_timeout_changeable(&mut self, changeable: bool) {
-        self.config.user_timeout_changeable = changeable;
+        self.config_mut().user_timeout_changeable = changeable;
         self.renew_user_timeout();
     }
 

@@ -2,6 +2,7 @@
 //! their own, a smaller window for each round trip with a loss (RFC 5681). Reno and CUBIC differ
 //! only in their [`Adjustment`].
 
+use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
@@ -10,7 +11,7 @@ use handfast_packet::Instant;
 use super::arithmetic::percent;
 use super::hystart::{HyStart, Pace};
 use super::validation::Validation;
-use super::{Ack, Cause, Congestion, CongestionController, Sent, Start, WINDOW_MAX};
+use super::{Ack, Cause, Congestion, CongestionController, FirstWindow, Sent, Start, WINDOW_MAX};
 
 /// What makes one classic controller different from another.
 pub(crate) trait Adjustment: fmt::Debug + Copy + Send + Default {
@@ -49,22 +50,30 @@ pub(crate) struct Growth {
 }
 
 /// A classic controller.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Classic<A> {
-    mss: u64,
-    start: Start,
+    first: FirstWindow,
     pub(super) window: u64,
     pub(super) slow_start_threshold: u64,
-    pub(super) adjustment: A,
+    past: Option<Box<Past<A>>>,
     /// Only the first slow start needs it: later ones know a threshold (RFC 9406 4.2).
     hystart: Option<HyStart>,
     pub(super) validation: Option<Validation>,
     /// Most bytes in flight in this round, and the offset that ends it.
     peak: u64,
     round_end: u64,
-    undo: Option<Undo<A>>,
+    /// The peer tells of gaps.
+    sack: bool,
     /// A loss or an echo is being answered; its end makes the window what the threshold is.
     repairing: bool,
+}
+
+/// What is known once slow start has ended for the first time; many a connection does not live to
+/// see that.
+#[derive(Clone, Copy, Debug, Default)]
+struct Past<A> {
+    adjustment: A,
+    undo: Option<Undo<A>>,
 }
 
 /// What was before the last reduction.
@@ -78,17 +87,34 @@ struct Undo<A> {
 impl<A: Adjustment> Classic<A> {
     pub(crate) fn new(start: Start) -> Self {
         Self {
-            mss: u64::from(start.mss),
-            start,
-            window: start.window(),
+            first: start.first,
+            window: start.first.bytes(),
             slow_start_threshold: u64::MAX,
-            adjustment: A::default(),
+            past: None,
             hystart: start.hystart.then(|| HyStart::new(start.sack)),
             validation: start.validation.then(Validation::default),
             peak: 0,
             round_end: 0,
-            undo: None,
+            sack: start.sack,
             repairing: false,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn adjustment(&self) -> A {
+        self.past
+            .as_ref()
+            .map_or_else(A::default, |past| past.adjustment)
+    }
+
+    fn mss(&self) -> u64 {
+        self.first.mss.into()
+    }
+
+    /// Time passes without a full window.
+    fn pause(&mut self, now: Instant) {
+        if let Some(past) = &mut self.past {
+            past.adjustment.pause(now);
         }
     }
 
@@ -138,7 +164,7 @@ impl<A: Adjustment> Classic<A> {
         if validation.period_is_over(now, self.window) {
             let kept = percent(self.window, 75);
             self.slow_start_threshold = self.slow_start_threshold.max(kept);
-            self.window = self.window.min((self.window / 2).max(self.start.window()));
+            self.window = self.window.min((self.window / 2).max(self.first.bytes()));
         }
     }
 
@@ -163,15 +189,15 @@ impl<A: Adjustment> Classic<A> {
             Some(in_use) => in_use / 2,
             None => percent(A::in_use(self.window, congestion.in_flight), share),
         };
-        reduced.max(2 * self.mss)
+        reduced.max(2 * self.mss())
     }
 
     /// Without SACK nobody knew what was out while it was resent, and it may be little: of a window
     /// that opens at once no more leaves in a burst than on a new connection, and slow start fills
     /// the rest (RFC 6582 3.2, full acknowledgments, 1).
     fn open_gently(&mut self, in_flight: u64) {
-        let gentle = in_flight.saturating_add(self.start.window());
-        if !self.start.sack && gentle < self.window {
+        let gentle = in_flight.saturating_add(self.first.bytes());
+        if !self.sack && gentle < self.window {
             self.slow_start_threshold = self.slow_start_threshold.max(self.window);
             self.window = gentle;
         }
@@ -182,7 +208,7 @@ impl<A: Adjustment> CongestionController for Classic<A> {
     fn on_sent(&mut self, sent: &Sent) {
         self.peak = self.peak.max(sent.in_flight.saturating_add(sent.bytes));
         if sent.in_flight == 0 {
-            self.adjustment.pause(sent.now);
+            self.pause(sent.now);
         }
         self.end_validation_period(sent.now);
     }
@@ -201,15 +227,17 @@ impl<A: Adjustment> CongestionController for Classic<A> {
         }
         if !self.slow_start() {
             if ack.window_limited && !ack.disordered && acked > 0 {
-                self.window = self.adjustment.grow(&Growth {
+                let growth = Growth {
                     now: ack.now,
                     acked,
                     window: self.window,
-                    mss: self.mss,
+                    mss: self.mss(),
                     srtt: ack.srtt.unwrap_or_default(),
-                });
+                };
+                let past = self.past.get_or_insert_default();
+                self.window = past.adjustment.grow(&growth);
             } else {
-                self.adjustment.pause(ack.now);
+                self.pause(ack.now);
             }
         }
         self.window = self.window.min(WINDOW_MAX);
@@ -221,16 +249,17 @@ impl<A: Adjustment> CongestionController for Classic<A> {
         let timeout = matches!(congestion.cause, Cause::Timeout { .. });
         self.repairing = !timeout;
         if congestion.cause != (Cause::Timeout { repeated: true }) {
-            self.undo = Some(Undo {
+            let past = self.past.get_or_insert_default();
+            past.undo = Some(Undo {
                 window: self.window,
                 slow_start_threshold: self.slow_start_threshold,
-                adjustment: self.adjustment,
+                adjustment: past.adjustment,
             });
+            past.adjustment.on_reduction(self.window, timeout);
             self.slow_start_threshold = self.reduced(congestion);
-            self.adjustment.on_reduction(self.window, timeout);
         }
         self.window = if timeout {
-            self.mss
+            self.mss()
         } else {
             self.slow_start_threshold
         };
@@ -243,7 +272,7 @@ impl<A: Adjustment> CongestionController for Classic<A> {
         }
         if let Some(in_use) = self.validation.as_mut().and_then(Validation::on_recovered) {
             // RFC 7661 4.4.1: the losses say by how much the path was overrun.
-            self.slow_start_threshold = (in_use / 2).max(self.mss);
+            self.slow_start_threshold = (in_use / 2).max(self.mss());
         }
         self.window = self.slow_start_threshold.min(WINDOW_MAX);
         self.open_gently(in_flight);
@@ -254,10 +283,12 @@ impl<A: Adjustment> CongestionController for Classic<A> {
         if let Some(validation) = &mut self.validation {
             validation.reset();
         }
-        if let Some(undo) = self.undo.take() {
+        if let Some(past) = &mut self.past
+            && let Some(undo) = past.undo.take()
+        {
+            past.adjustment = undo.adjustment;
             self.window = self.window.max(undo.window);
             self.slow_start_threshold = undo.slow_start_threshold;
-            self.adjustment = undo.adjustment;
             self.open_gently(in_flight);
         }
     }
@@ -266,23 +297,22 @@ impl<A: Adjustment> CongestionController for Classic<A> {
     fn on_idle_restart(&mut self, _now: Instant, _idle: Duration, _rto: Duration) {
         let kept = percent(self.window, 75);
         self.slow_start_threshold = self.slow_start_threshold.max(kept);
-        self.window = self.window.min(self.start.window());
+        self.window = self.window.min(self.first.bytes());
     }
 
     fn on_handshake_loss(&mut self) {
-        self.window = self.mss;
+        self.window = self.mss();
     }
 
     fn on_mss(&mut self, mss: u16) {
-        self.mss = u64::from(mss);
-        self.start.mss = mss;
-        self.window = self.window.max(self.mss);
+        self.first.mss = mss;
+        self.window = self.window.max(self.mss());
     }
 
     fn window(&self) -> u64 {
         // The threshold may stem from a time when segments were smaller. With less than a segment
         // and nothing in flight the sender would wait for ever.
-        self.window.max(self.mss)
+        self.window.max(self.mss())
     }
 
     fn slow_start_threshold(&self) -> u64 {

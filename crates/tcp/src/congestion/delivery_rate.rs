@@ -46,7 +46,12 @@ pub(crate) struct DeliveryRate {
     lost: u64,
     /// Samples count as limited by the application until more than so much is delivered.
     app_limited_until: Option<u64>,
-    /// The newest segment of the ACK at hand.
+}
+
+/// What the ACK at hand delivered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Arrived {
+    /// The newest segment of it.
     newest: Option<Stamp>,
     /// That is a copy, which measures nothing.
     copied: bool,
@@ -84,13 +89,19 @@ impl DeliveryRate {
 
     /// An ACK or SACK says that `bytes` of the segment with this stamp arrived. Segments of one
     /// ACK come in the order of the stream.
-    pub(crate) fn on_delivered(&mut self, stamp: Stamp, bytes: u64, now: Instant) {
+    pub(crate) fn on_delivered(
+        &mut self,
+        arrived: &mut Arrived,
+        stamp: &Stamp,
+        bytes: u64,
+        now: Instant,
+    ) {
         self.delivered += bytes;
         self.delivered_at = now;
         let newer = |newest: Stamp| newest.sent_at <= stamp.sent_at;
-        if self.copied || self.newest.is_none_or(newer) {
-            self.newest = Some(stamp);
-            self.copied = false;
+        if arrived.copied || arrived.newest.is_none_or(newer) {
+            arrived.newest = Some(*stamp);
+            arrived.copied = false;
             self.first_sent_at = stamp.sent_at;
         }
     }
@@ -98,13 +109,19 @@ impl DeliveryRate {
     /// `bytes` of a copy with this stamp arrived, and whatever lies behind them may have arrived long
     /// ago (a peer without SACK). It gives no measure, and what it has uncovered is measured from the
     /// time when it was sent: the departure of the copy is not the beginning of a flight.
-    pub(crate) fn on_copy(&mut self, stamp: Stamp, bytes: u64, now: Instant) {
+    pub(crate) fn on_copy(
+        &mut self,
+        arrived: &mut Arrived,
+        stamp: &Stamp,
+        bytes: u64,
+        now: Instant,
+    ) {
         self.delivered += bytes;
         self.delivered_at = now;
-        let newer = |newest: Stamp| self.copied && newest.sent_at <= stamp.sent_at;
-        if self.newest.is_none_or(newer) {
-            self.newest = Some(stamp);
-            self.copied = true;
+        let newer = |newest: Stamp| arrived.copied && newest.sent_at <= stamp.sent_at;
+        if arrived.newest.is_none_or(newer) {
+            arrived.newest = Some(*stamp);
+            arrived.copied = true;
         }
     }
 
@@ -128,18 +145,21 @@ impl DeliveryRate {
         }
     }
 
-    /// The sample of the ACK whose segments were told to [`Self::on_delivered`]; `None` when it
-    /// delivered nothing. An interval shorter than the smallest round trip cannot be trusted, nor one
+    /// The sample of the ACK that delivered what has `arrived`; `None` when that is nothing. An interval shorter than the smallest round trip cannot be trusted, nor one
     /// that a copy ends: its rate is 0.
-    pub(crate) fn sample(&mut self, min_rtt: Option<Duration>) -> Option<RateSample> {
+    pub(crate) fn sample(
+        &mut self,
+        arrived: &Arrived,
+        min_rtt: Option<Duration>,
+    ) -> Option<RateSample> {
         if self
             .app_limited_until
             .is_some_and(|until| self.delivered > until)
         {
             self.app_limited_until = None;
         }
-        let measures = !core::mem::take(&mut self.copied);
-        let newest = self.newest.take()?;
+        let measures = !arrived.copied;
+        let newest = arrived.newest?;
         let sending = newest.sent_at - newest.first_sent_at;
         let acknowledging = self.delivered_at - newest.delivered_at;
         let interval = sending.max(acknowledging);
@@ -176,6 +196,33 @@ mod tests {
         Instant::from_millis(millis)
     }
 
+    /// The counters, and the ACK at hand.
+    #[derive(Default)]
+    struct Measured {
+        rate: DeliveryRate,
+        arrived: Arrived,
+    }
+
+    impl Measured {
+        fn stamp(&mut self, now: Instant, in_flight: u64, bytes: u64) -> Stamp {
+            self.rate.stamp(now, in_flight, bytes)
+        }
+
+        fn on_delivered(&mut self, stamp: Stamp, bytes: u64, now: Instant) {
+            let arrived = &mut self.arrived;
+            self.rate.on_delivered(arrived, &stamp, bytes, now);
+        }
+
+        fn on_copy(&mut self, stamp: Stamp, bytes: u64, now: Instant) {
+            self.rate.on_copy(&mut self.arrived, &stamp, bytes, now);
+        }
+
+        fn sample(&mut self, min_rtt: Option<Duration>) -> Option<RateSample> {
+            let arrived = core::mem::take(&mut self.arrived);
+            self.rate.sample(&arrived, min_rtt)
+        }
+    }
+
     /// (interval in ms, delivered, bytes per second, limited by the application)
     fn figures(sample: RateSample) -> (u128, u64, u64, bool) {
         (
@@ -188,7 +235,7 @@ mod tests {
 
     #[test]
     fn one_segment_a_round_trip() {
-        let mut rate = DeliveryRate::default();
+        let mut rate = Measured::default();
         let stamp = rate.stamp(ms(0), 0, 1_000);
         rate.on_delivered(stamp, 1_000, ms(100));
         let sample = rate.sample(None).unwrap();
@@ -198,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_stands_still_measures_a_fast_path() {
-        let mut rate = DeliveryRate::default();
+        let mut rate = Measured::default();
         let stamp = rate.stamp(ms(0), 0, 1_000);
         rate.on_delivered(stamp, 1_000, ms(0));
         let sample = rate.sample(Some(Duration::ZERO)).unwrap();
@@ -208,7 +255,7 @@ mod tests {
     /// Four segments leave at once; the path passes one each 10 ms.
     #[test]
     fn a_burst_is_measured_by_the_clock_of_the_acks() {
-        let mut rate = DeliveryRate::default();
+        let mut rate = Measured::default();
         let first: [Stamp; 4] =
             core::array::from_fn(|index| rate.stamp(ms(0), 1_000 * index as u64, 1_000));
         let mut second = Vec::new();
@@ -241,7 +288,7 @@ mod tests {
     /// Segments leave each 10 ms and all ACKs come in one bunch.
     #[test]
     fn a_bunch_of_acks_is_measured_by_the_clock_of_sending() {
-        let mut rate = DeliveryRate::default();
+        let mut rate = Measured::default();
         let warm = rate.stamp(ms(0), 0, 1_000);
         rate.on_delivered(warm, 1_000, ms(50));
         let _ = rate.sample(None);
@@ -262,12 +309,12 @@ mod tests {
     /// nothing was lost.
     #[test]
     fn a_late_original_is_delivered_and_not_lost() {
-        let mut rate = DeliveryRate::default();
+        let mut rate = Measured::default();
         let late = rate.stamp(ms(0), 0, 1_000);
         let next = rate.stamp(ms(1), 1_000, 1_000);
-        rate.on_lost(late, 1_000, ms(100));
+        rate.rate.on_lost(late, 1_000, ms(100));
         let _copy = rate.stamp(ms(100), 1_000, 1_000);
-        rate.on_late_original(1_000, ms(105));
+        rate.rate.on_late_original(1_000, ms(105));
         assert_eq!(rate.sample(None), None);
         rate.on_delivered(next, 1_000, ms(106));
         let sample = rate.sample(None).unwrap();
@@ -279,13 +326,13 @@ mod tests {
     /// then what lay behind it, and what was sent after that ACK.
     #[test]
     fn a_copy_that_uncovers_what_had_arrived_measures_nothing() {
-        let mut rate = DeliveryRate::default();
+        let mut rate = Measured::default();
         let before = rate.stamp(ms(0), 0, 1_000);
         rate.on_delivered(before, 1_000, ms(100));
         let _ = rate.sample(None);
         let lost = rate.stamp(ms(100), 0, 1_000);
         let behind = [110, 120].map(|at| rate.stamp(ms(at), 1_000, 1_000));
-        rate.on_lost(lost, 1_000, ms(220));
+        rate.rate.on_lost(lost, 1_000, ms(220));
         let copy = rate.stamp(ms(220), 2_000, 1_000);
         rate.on_copy(copy, 1_000, ms(320));
         let after = rate.stamp(ms(325), 2_000, 1_000);
@@ -304,7 +351,7 @@ mod tests {
 
     #[test]
     fn an_interval_below_the_smallest_round_trip_is_not_trusted() {
-        let mut rate = DeliveryRate::default();
+        let mut rate = Measured::default();
         let stamp = rate.stamp(ms(0), 0, 1_000);
         rate.on_delivered(stamp, 1_000, ms(10));
         let sample = rate.sample(Some(Duration::from_millis(20))).unwrap();
@@ -313,7 +360,7 @@ mod tests {
 
     #[test]
     fn idle_time_is_not_sending_time() {
-        let mut rate = DeliveryRate::default();
+        let mut rate = Measured::default();
         let stamp = rate.stamp(ms(0), 0, 1_000);
         rate.on_delivered(stamp, 1_000, ms(100));
         let _ = rate.sample(None);
@@ -325,25 +372,25 @@ mod tests {
 
     #[test]
     fn the_mark_of_the_application_ends_with_what_was_out() {
-        let mut rate = DeliveryRate::default();
+        let mut rate = Measured::default();
         let before = rate.stamp(ms(0), 0, 1_000);
-        rate.mark_app_limited(1_000);
+        rate.rate.mark_app_limited(1_000);
         let after = rate.stamp(ms(10), 1_000, 1_000);
         rate.on_delivered(before, 1_000, ms(100));
         assert!(!rate.sample(None).unwrap().app_limited);
-        assert!(rate.is_app_limited());
+        assert!(rate.rate.is_app_limited());
         rate.on_delivered(after, 1_000, ms(110));
         assert!(rate.sample(None).unwrap().app_limited);
-        assert!(!rate.is_app_limited());
+        assert!(!rate.rate.is_app_limited());
     }
 
     /// The newest segment of an ACK gives the sample, be it a retransmission from further ahead.
     #[test]
     fn the_newest_segment_counts_and_losses_since_it_left() {
-        let mut rate = DeliveryRate::default();
+        let mut rate = Measured::default();
         let old = rate.stamp(ms(0), 0, 1_000);
         let next = rate.stamp(ms(1), 1_000, 1_000);
-        let lost = rate.on_lost(old, 1_000, ms(100));
+        let lost = rate.rate.on_lost(old, 1_000, ms(100));
         assert_eq!((lost.sent_in_flight, lost.lost_since), (1_000, 1_000));
         let again = rate.stamp(ms(100), 1_000, 1_000);
         rate.on_delivered(again, 1_000, ms(200));

@@ -24,6 +24,9 @@ const CAREFUL_GROWTH_DIVISOR: u64 = 16;
 /// Rounds of CSS before congestion avoidance, the one in which it began included.
 const CSS_ROUNDS: u32 = 5;
 
+/// No round trip was measured; longer than any that TCP waits for.
+const NO_SAMPLE: u32 = u32::MAX;
+
 /// What an ACK in slow start may add to the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pace {
@@ -36,16 +39,17 @@ pub(super) enum Pace {
 }
 
 /// The state of the first slow start.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct HyStart {
     /// The peer has no SACK.
     careful: bool,
     /// SND.NXT when the round began; the round ends when it is acknowledged.
     window_end: u64,
-    last_round_min: Option<u32>,
-    current_round_min: Option<u32>,
+    /// [`NO_SAMPLE`] before the first.
+    last_round_min: u32,
+    current_round_min: u32,
     /// The smallest of this round before the last few samples, where those are judged alone.
-    earlier_min: Option<u32>,
+    earlier_min: u32,
     samples: u32,
     css: Option<Css>,
 }
@@ -62,7 +66,12 @@ impl HyStart {
     pub(super) fn new(sack: bool) -> Self {
         Self {
             careful: !sack,
-            ..Self::default()
+            window_end: 0,
+            last_round_min: NO_SAMPLE,
+            current_round_min: NO_SAMPLE,
+            earlier_min: NO_SAMPLE,
+            samples: 0,
+            css: None,
         }
     }
 
@@ -70,8 +79,8 @@ impl HyStart {
     pub(super) fn on_ack(&mut self, ack: &Ack) -> Pace {
         if let Some(rtt) = ack.rtt {
             self.samples += 1;
-            let rtt = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX);
-            self.current_round_min = least(self.current_round_min, Some(rtt));
+            let rtt = u32::try_from(rtt.as_micros()).unwrap_or(NO_SAMPLE);
+            self.current_round_min = self.current_round_min.min(rtt);
         }
         self.judge();
         let pace = match self.css {
@@ -91,10 +100,8 @@ impl HyStart {
 
     /// Compares the round with the one before, once it has enough samples.
     fn judge(&mut self) {
-        let (Some(current), Some(last)) = (self.current_round_min, self.last_round_min) else {
-            return;
-        };
-        if self.samples < N_RTT_SAMPLE {
+        let (current, last) = (self.current_round_min, self.last_round_min);
+        if current.max(last) == NO_SAMPLE || self.samples < N_RTT_SAMPLE {
             return;
         }
         match self.css {
@@ -112,7 +119,8 @@ impl HyStart {
             Some(_) => {}
         }
         if self.careful {
-            self.earlier_min = least(self.earlier_min, self.current_round_min.take());
+            let judged = core::mem::replace(&mut self.current_round_min, NO_SAMPLE);
+            self.earlier_min = self.earlier_min.min(judged);
             self.samples = 0;
         }
     }
@@ -120,7 +128,8 @@ impl HyStart {
     /// Returns whether slow start is over.
     fn end_round(&mut self, nxt: u64) -> bool {
         self.window_end = nxt;
-        self.last_round_min = least(self.earlier_min.take(), self.current_round_min.take());
+        self.last_round_min = self.earlier_min.min(self.current_round_min);
+        (self.earlier_min, self.current_round_min) = (NO_SAMPLE, NO_SAMPLE);
         self.samples = 0;
         match &mut self.css {
             None => false,
@@ -130,10 +139,6 @@ impl HyStart {
             }
         }
     }
-}
-
-fn least(a: Option<u32>, b: Option<u32>) -> Option<u32> {
-    a.into_iter().chain(b).min()
 }
 
 #[cfg(test)]
@@ -159,7 +164,7 @@ mod tests {
     }
 
     fn paces(round_trips: &[u64]) -> alloc::vec::Vec<Pace> {
-        let (mut hystart, mut una) = (HyStart::default(), 0);
+        let (mut hystart, mut una) = (HyStart::new(true), 0);
         // The first ACK ends the empty round before the first.
         let _ = hystart.on_ack(&Ack {
             nxt: 1,
@@ -247,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_round_with_few_samples_is_not_judged() {
-        let mut hystart = HyStart::default();
+        let mut hystart = HyStart::new(true);
         let mut nxt = 1;
         for rtt in [100, 200, 300, 400] {
             let una = nxt;

@@ -22,7 +22,7 @@ use crate::config::{Config, Initial};
 
 pub(crate) use bbr::Bbr;
 pub(crate) use cubic::Cubic;
-pub(crate) use delivery_rate::{DeliveryRate, Stamp};
+pub(crate) use delivery_rate::{Arrived, DeliveryRate, Stamp};
 pub use message::{Ack, Cause, Congestion, Lost, RateSample, Sent};
 pub(crate) use reno::Reno;
 
@@ -114,10 +114,7 @@ pub enum Algorithm {
 /// What a controller starts with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start {
-    /// Bytes of text in a full segment.
-    pub(crate) mss: u16,
-    /// Segments in the first window.
-    pub(crate) segments: u16,
+    pub(crate) first: FirstWindow,
     /// RFC 9406.
     pub(crate) hystart: bool,
     /// RFC 7661.
@@ -128,12 +125,31 @@ pub(crate) struct Start {
     pub(crate) seed: u64,
 }
 
+/// How much may leave at first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FirstWindow {
+    /// Bytes of text in a full segment.
+    pub(crate) mss: u16,
+    /// So many of them.
+    pub(crate) segments: u16,
+}
+
+impl FirstWindow {
+    /// The initial window in bytes (RFC 6928 section 2 when it is ten segments).
+    fn bytes(self) -> u64 {
+        let (mss, segments) = (u64::from(self.mss), u64::from(self.segments.max(1)));
+        (segments * mss).min((2 * mss).max(segments * INITIAL_SEGMENT_BYTES))
+    }
+}
+
 impl Start {
     pub(crate) fn new(config: &Config, mss: u16, sack: bool, initial: Initial) -> Self {
         Self {
             sack,
-            mss,
-            segments: config.initial_window,
+            first: FirstWindow {
+                mss,
+                segments: config.initial_window,
+            },
             hystart: config.hystart,
             validation: config.window_validation,
             seed: seed(initial),
@@ -144,19 +160,12 @@ impl Start {
     #[cfg(test)]
     fn plain(mss: u16) -> Self {
         Self {
-            mss,
-            segments: 10,
+            first: FirstWindow { mss, segments: 10 },
             hystart: false,
             validation: false,
             sack: true,
             seed: 0,
         }
-    }
-
-    /// The initial window in bytes (RFC 6928 section 2 when it is ten segments).
-    fn window(self) -> u64 {
-        let (mss, segments) = (u64::from(self.mss), u64::from(self.segments.max(1)));
-        (segments * mss).min((2 * mss).max(segments * INITIAL_SEGMENT_BYTES))
     }
 }
 
@@ -181,7 +190,7 @@ impl Controller {
     /// Begins anew once the handshake has settled the segment size. A guest stays.
     pub(crate) fn restart(&mut self, algorithm: Algorithm, start: Start) {
         match self {
-            Self::Custom(guest) => guest.on_mss(start.mss),
+            Self::Custom(guest) => guest.on_mss(start.first.mss),
             _ => *self = Self::new(algorithm, start),
         }
     }

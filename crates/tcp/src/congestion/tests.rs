@@ -346,7 +346,8 @@ proptest! {
         messages in prop::collection::vec(news(), 1..120),
     ) {
         for algorithm in ALL {
-            let start = Start { segments, mss: first_mss, ..start(hystart) };
+            let first = FirstWindow { mss: first_mss, segments };
+            let start = Start { first, ..start(hystart) };
             let mut controller = Controller::new(algorithm, start);
             let mut totals = Totals::default();
             let mut mss = u64::from(first_mss);

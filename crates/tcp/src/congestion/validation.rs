@@ -7,6 +7,7 @@ use core::time::Duration;
 use handfast_packet::Instant;
 
 use super::Ack;
+use crate::span::Span;
 
 /// How long an unused window is kept (RFC 7661 section 5).
 const NON_VALIDATED_PERIOD: Duration = Duration::from_secs(300);
@@ -16,22 +17,26 @@ const SAMPLING_PERIOD_MIN: Duration = Duration::from_secs(1);
 const PARTS_MAX: usize = 4;
 const PARTS: u32 = 4;
 
+/// Bytes of a window, which is at most [`super::WINDOW_MAX`].
+type Amount = u32;
+
 /// The state of validation for one connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Validation {
     /// The largest amount that was acknowledged in a round trip, for each part of the sampling
     /// period, newest first; `None` until the first measurement.
-    parts: Option<[u64; PARTS_MAX]>,
+    parts: Option<[Amount; PARTS_MAX]>,
     part_began: Instant,
-    srtt: Duration,
+    srtt: Span,
     /// Bytes acknowledged in this round, and the offset that ends it; `None` outside a round.
-    round: Option<(u64, u64)>,
+    acked: Amount,
+    round_end: Option<u64>,
     /// When the window was last used enough.
     validated_at: Option<Instant>,
     /// The window, and not the application, held the sender back of late.
     limited: bool,
     /// A reduction of an unused window: what was in use, less what was lost since.
-    reduced: Option<u64>,
+    reduced: Option<Amount>,
 }
 
 impl Validation {
@@ -39,21 +44,22 @@ impl Validation {
     pub(super) fn on_ack(&mut self, ack: &Ack, window: u64) {
         if ack.recovering {
             // RFC 7661 4.2: no samples while losses are repaired.
-            self.reduced = self.reduced.map(|in_use| in_use.saturating_sub(ack.lost));
-            self.round = None;
+            let lost = amount(ack.lost);
+            self.reduced = self.reduced.map(|in_use| in_use.saturating_sub(lost));
+            self.round_end = None;
             return;
         }
         self.limited = ack.window_limited;
         if let Some(srtt) = ack.srtt {
-            self.srtt = srtt;
+            self.srtt = srtt.into();
         }
-        let (acked, end) = self.round.unwrap_or((0, ack.nxt));
-        let acked = acked.saturating_add(ack.acked);
-        if ack.una < end {
-            self.round = Some((acked, end));
-        } else {
+        let before = self.round_end.map_or(0, |_| self.acked);
+        let end = *self.round_end.get_or_insert(ack.nxt);
+        self.acked = before.saturating_add(amount(ack.acked));
+        if ack.una >= end {
             // The next round begins now if something is out, else with the next flight.
-            self.round = (ack.una < ack.nxt).then_some((0, ack.nxt));
+            self.round_end = (ack.una < ack.nxt).then_some(ack.nxt);
+            let acked = core::mem::take(&mut self.acked);
             self.sample(ack.now, acked);
         }
         self.age(ack.now);
@@ -65,7 +71,8 @@ impl Validation {
     /// pipeACK: the most that was acknowledged in a round trip of the sampling period; `None`
     /// while undefined.
     pub(super) fn pipe_ack(&self) -> Option<u64> {
-        self.parts.and_then(|parts| parts.into_iter().max())
+        let most = self.parts.and_then(|parts| parts.into_iter().max());
+        most.map(u64::from)
     }
 
     /// Whether at least half of the window was in use lately (RFC 7661 4.3).
@@ -98,8 +105,9 @@ impl Validation {
             _ => None,
         };
         // A window that is in flight as a whole is used, whatever was before.
-        self.reduced = in_use.filter(|&in_use| in_use < window);
-        self.reduced
+        let in_use = in_use.filter(|&in_use| in_use < window);
+        self.reduced = in_use.map(amount);
+        in_use
     }
 
     /// Losses are repaired: what was in use less what was lost, if an unused window had been
@@ -107,7 +115,7 @@ impl Validation {
     pub(super) fn on_recovered(&mut self) -> Option<u64> {
         let reduced = self.reduced.take();
         self.reset();
-        reduced
+        reduced.map(u64::from)
     }
 
     /// pipeACK is undefined until the next measurement.
@@ -119,7 +127,7 @@ impl Validation {
         };
     }
 
-    fn sample(&mut self, now: Instant, sample: u64) {
+    fn sample(&mut self, now: Instant, sample: Amount) {
         self.age(now);
         let parts = self.parts.get_or_insert_with(|| {
             self.part_began = now;
@@ -133,7 +141,7 @@ impl Validation {
         let Some(parts) = &mut self.parts else {
             return;
         };
-        let part_len = self.srtt.saturating_mul(3).max(SAMPLING_PERIOD_MIN) / PARTS;
+        let part_len = self.srtt.get().saturating_mul(3).max(SAMPLING_PERIOD_MIN) / PARTS;
         for _ in 0..PARTS_MAX {
             if now - self.part_began < part_len {
                 return;
@@ -144,6 +152,11 @@ impl Validation {
         }
         self.part_began = now;
     }
+}
+
+/// What is beyond any window counts like the largest of them.
+fn amount(bytes: u64) -> Amount {
+    Amount::try_from(bytes).unwrap_or(Amount::MAX)
 }
 
 #[cfg(test)]

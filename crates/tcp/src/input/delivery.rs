@@ -181,7 +181,7 @@ impl Connection {
         let slow_start = self.congestion.slow_start();
         let window = self.congestion.window();
         let disordered = !delivery.advanced() && !self.recovery.reordering_is_usual();
-        let rate = self.recovery.rate_sample();
+        let rate = self.recovery.rate_sample(delivery);
         let ack = Ack {
             now,
             acked: delivery.bytes,

@@ -13,8 +13,8 @@ use handfast_packet::Instant;
 use super::detect::Look;
 use super::ledger::Sent;
 use super::rack::{self, Verdict};
-use super::{DUPLICATE_THRESHOLD, Delivery, Judgement, Phase, REORDERING_MAX, Recovery};
-use crate::congestion::DeliveryRate;
+use super::{DUPLICATE_THRESHOLD, Delivery, Judgement, Phase, REORDERING_MAX, Recovery, Repair};
+use crate::congestion::{Arrived, DeliveryRate};
 use crate::seq::Offset;
 
 /// With more holes than this, resending everything in slow start takes less time than one hole for
@@ -50,6 +50,18 @@ pub(super) struct Heard {
 }
 
 impl Heard {
+    /// Nothing of note.
+    pub(super) const NOTHING: Self = Self {
+        duplicates: 0,
+        hole_since: None,
+        nxt_at_advance: Offset::ZERO,
+        partial_acks: 0,
+        given_up: GivenUp {
+            end: Offset::ZERO,
+            pieces: 0,
+        },
+    };
+
     /// Duplicates told of something that is over.
     pub(super) fn forget_duplicates(&mut self) {
         self.duplicates = 0;
@@ -69,11 +81,17 @@ pub(super) fn too_soon(least: Duration) -> Duration {
 }
 
 /// Without SACK a copy hides when what lies behind it arrived.
-pub(super) fn measure(rate: &mut DeliveryRate, entry: &Sent, now: Instant, sack: bool) {
+pub(super) fn measure(
+    rate: &mut DeliveryRate,
+    arrived: &mut Arrived,
+    entry: &Sent,
+    now: Instant,
+    sack: bool,
+) {
     if sack || !entry.resent {
-        rate.on_delivered(entry.stamp, entry.len(), now);
+        rate.on_delivered(arrived, &entry.stamp, entry.len(), now);
     } else {
-        rate.on_copy(entry.stamp, entry.len(), now);
+        rate.on_copy(arrived, &entry.stamp, entry.len(), now);
     }
 }
 
@@ -84,12 +102,14 @@ impl Recovery {
         if self.sack {
             return;
         }
-        let before = self.heard.duplicates;
         if delivery.advanced() {
             return self.explain_duplicates(judgement, delivery);
         }
         // After a timeout, duplicates of what was sent before it say nothing (RFC 6582 3.2).
         if self.phase == Phase::Loss && judgement.nxt <= self.recover {
+            return;
+        }
+        if judgement.duplicates == 0 {
             return;
         }
         // No more of them than there was in flight when the recovery began or SND.UNA moved last: who
@@ -98,37 +118,39 @@ impl Recovery {
         let out = match self.phase {
             Phase::Recovery => self
                 .recover
-                .max(self.heard.nxt_at_advance)
+                .max(self.heard().nxt_at_advance)
                 .saturating_sub(delivery.una),
             _ => self.ledger.outstanding(),
         };
         let holes = out.div_ceil(judgement.mss).saturating_sub(1);
         let most = u32::try_from(holes).unwrap_or(u32::MAX);
-        self.heard.duplicates = (before + judgement.duplicates).min(most.max(before));
-        delivery.bytes += u64::from(self.heard.duplicates - before) * judgement.mss;
-        if self.heard.duplicates > before && self.phase < Phase::Recovery {
-            self.heard.hole_since.get_or_insert(judgement.now);
+        let heard = &mut self.repair.put().heard;
+        let before = heard.duplicates;
+        heard.duplicates = (before + judgement.duplicates).min(most.max(before));
+        delivery.bytes += u64::from(heard.duplicates - before) * judgement.mss;
+        if heard.duplicates > before && self.phase < Phase::Recovery {
+            heard.hole_since.get_or_insert(judgement.now);
         }
     }
 
     /// SND.UNA moved: duplicates were about what it has passed.
     fn explain_duplicates(&mut self, judgement: &Judgement, delivery: &mut Delivery) {
-        let before = self.heard.duplicates;
-        if before > 0 && self.phase < Phase::Recovery && !delivery.ambiguous {
-            // A hole that closed without our doing.
-            self.note_degree(before + 1);
-        }
+        let Some(Repair { heard, .. }) = self.repair.get_mut() else {
+            // Nothing is being repaired, and no duplicate was told.
+            return;
+        };
+        let before = heard.duplicates;
         // Duplicates of what was given up were forgotten then.
         let covered = (delivery.una - delivery.before - delivery.told).div_ceil(judgement.mss);
         let covered = u32::try_from(covered).unwrap_or(u32::MAX);
         // The hole itself was not among them.
         let explained = covered.saturating_sub(1);
-        self.heard.duplicates = match self.phase {
-            Phase::Recovery => self.heard.duplicates.saturating_sub(explained),
+        heard.duplicates = match self.phase {
+            Phase::Recovery => before.saturating_sub(explained),
             _ => 0,
         };
-        self.heard.nxt_at_advance = judgement.nxt;
-        let forgotten = before - self.heard.duplicates;
+        heard.nxt_at_advance = judgement.nxt;
+        let forgotten = before - heard.duplicates;
         // A probe that was too large went again with duplicates behind it, and the ACK is for a part of
         // it. (Below recovery no more than two of them count.)
         self.recounts += u64::from(self.phase == Phase::Loss && forgotten > covered);
@@ -136,27 +158,31 @@ impl Recovery {
         let least = delivery.bytes.min(judgement.mss);
         delivery.bytes = delivery.bytes.saturating_sub(known).max(least);
         let partial = self.phase == Phase::Recovery && delivery.una < self.recover;
-        self.heard.hole_since = partial.then_some(judgement.now);
+        heard.hole_since = partial.then_some(judgement.now);
         // What was given up already is no further hole.
         let hole = partial && self.ledger.first().is_some_and(|first| !first.lost);
-        self.heard.partial_acks += u32::from(hole);
+        heard.partial_acks += u32::from(hole);
+        if before > 0 && self.phase < Phase::Recovery && !delivery.ambiguous {
+            // A hole that closed without our doing.
+            self.note_degree(before + 1);
+        }
     }
 
     /// Bytes that the peer holds by its duplicates.
     pub(crate) fn told(&self, mss: u64) -> u64 {
-        u64::from(self.heard.duplicates) * mss
+        u64::from(self.heard().duplicates) * mss
     }
 
     /// RFC 6582: the third duplicate loses the first segment, and each partial ACK the next.
     pub(super) fn lose_by_duplicates(&mut self, look: &Look) {
-        let (Some(since), Some(first)) = (self.heard.hole_since, self.ledger.first()) else {
+        let (Some(since), Some(first)) = (self.heard().hole_since, self.ledger.first()) else {
             return;
         };
         let suspected = match self.phase {
             Phase::Loss => false,
             Phase::Recovery => true,
             Phase::Open | Phase::Disorder | Phase::Cwr => {
-                self.heard.duplicates >= DUPLICATE_THRESHOLD
+                self.heard().duplicates >= DUPLICATE_THRESHOLD
             }
         };
         if !suspected || first.lost {
@@ -188,7 +214,7 @@ impl Recovery {
             if self.rack.reordering_seen {
                 self.rack.on_duplicate(delivery.una, nxt);
             }
-            self.note_degree(self.heard.duplicates.max(DUPLICATE_THRESHOLD) + 1);
+            self.note_degree(self.heard().duplicates.max(DUPLICATE_THRESHOLD) + 1);
         }
         self.rack.reordering_seen = true;
     }
@@ -216,7 +242,8 @@ impl Recovery {
     /// How many segments are missing by the count of duplicates, when these are too many to be
     /// repaired in a round trip each: at a partial ACK, or after that many of them.
     fn many_holes(&self, mss: u64) -> Option<u64> {
-        if self.phase != Phase::Recovery || self.heard.partial_acks == 0 {
+        let heard = self.heard();
+        if self.phase != Phase::Recovery || heard.partial_acks == 0 {
             return None;
         }
         let una = self
@@ -224,8 +251,8 @@ impl Recovery {
             .first()
             .map_or(self.recover, |first| first.start);
         let out = self.recover.saturating_sub(una).div_ceil(mss);
-        let holes = out.saturating_sub(u64::from(self.heard.duplicates)).max(1);
-        let many = self.heard.partial_acks > HOLES_MAX || holes > u64::from(HOLES_MAX);
+        let holes = out.saturating_sub(u64::from(heard.duplicates)).max(1);
+        let many = heard.partial_acks > HOLES_MAX || holes > u64::from(HOLES_MAX);
         many.then_some(holes)
     }
 
@@ -251,19 +278,20 @@ impl Recovery {
                 self.ledger.lose(entry.start);
             }
         }
-        self.heard.duplicates = 0;
-        self.heard.partial_acks = 0;
-        self.heard.given_up.end = self.recover;
+        let Repair { heard, prr, .. } = self.repair.put();
+        heard.duplicates = 0;
+        heard.partial_acks = 0;
+        heard.given_up.end = self.recover;
         self.recover = self.ledger.last().map_or(self.recover, |last| last.end);
-        self.heard.given_up.pieces += 1;
-        if self.heard.given_up.pieces > GIVE_UPS_MAX {
+        heard.given_up.pieces += 1;
+        if heard.given_up.pieces > GIVE_UPS_MAX {
             // What left after the window shrank is lost, too: another recovery begins.
-            self.heard.given_up.pieces = 1;
+            heard.given_up.pieces = 1;
             self.phase = Phase::Disorder;
-            self.prr = None;
+            *prr = None;
         }
         self.recounts += 1;
-        if let Some(prr) = &mut self.prr {
+        if let Some(prr) = prr {
             prr.begin_anew();
         }
     }
@@ -272,9 +300,13 @@ impl Recovery {
     /// duplicate ACK. So the recovery goes on until what left before the last of the copies is
     /// acknowledged, as after a timeout (RFC 6582 3.2, 4.1): until then duplicates prove nothing.
     pub(super) fn extend_recovery(&mut self, copy: Offset) {
-        if self.phase == Phase::Recovery && copy < self.heard.given_up.end {
+        if self.phase == Phase::Recovery && copy < self.heard().given_up.end {
             self.recover = self.ledger.last().map_or(self.recover, |last| last.end);
         }
+    }
+
+    fn heard(&self) -> &Heard {
+        &self.repair.get().heard
     }
 
     fn note_degree(&mut self, segments: u32) {

@@ -99,7 +99,7 @@ impl Recovery {
 
     fn lose_late_copies(&mut self, look: &Look, window: Duration) -> bool {
         let mut found = false;
-        while let Some((range, number)) = self.again.front().cloned() {
+        while let Some((range, number)) = self.repair.get().again.front().cloned() {
             let mut at = range.start;
             while let Some(entry) = self.ledger.get(at).copied() {
                 if entry.start >= range.end {
@@ -120,7 +120,7 @@ impl Recovery {
                 }
                 at = entry.end;
             }
-            self.again.pop_front();
+            self.repair.put().again.pop_front();
         }
         found
     }
@@ -178,7 +178,7 @@ impl Recovery {
     pub(super) fn lose(&mut self, entry: &Sent, now: Instant) {
         if self.ledger.lose(entry.start) {
             let lost = self.rate.on_lost(entry.stamp, entry.len(), now);
-            self.losses.push(lost);
+            self.repair.put().losses.push(lost);
         }
     }
 
@@ -269,7 +269,10 @@ mod tests {
                     mss: 1,
                 };
                 let _ = recovery.on_ack(&info, range.end);
-                assert!(recovery.again.is_empty(), "SACK {sack}, round {round}");
+                assert!(
+                    recovery.repair.get().again.is_empty(),
+                    "SACK {sack}, round {round}"
+                );
             }
         }
     }

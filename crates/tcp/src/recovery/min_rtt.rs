@@ -5,6 +5,8 @@ use core::time::Duration;
 
 use handfast_packet::Instant;
 
+use crate::span::Span;
+
 /// How long a minimum counts, as in Linux (`tcp_min_rtt_wlen`): routes change.
 const WINDOW: Duration = Duration::from_secs(300);
 
@@ -12,12 +14,13 @@ const WINDOW: Duration = Duration::from_secs(300);
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct MinRtt {
     /// When and what, from the least to the youngest; times ascend.
-    best: [Option<(Instant, Duration)>; 3],
+    best: [Option<(Instant, Span)>; 3],
 }
 
 impl MinRtt {
     /// Takes a sample.
     pub(crate) fn sample(&mut self, now: Instant, rtt: Duration) {
+        let rtt = Span::from(rtt);
         let new = Some((now, rtt));
         if self.best[0].is_none_or(|(_, least)| rtt <= least) {
             self.best = [new; 3];
@@ -33,7 +36,7 @@ impl MinRtt {
             }
         }
         // A part of the window without a better sample still needs a candidate of its own.
-        let age = |best: Option<(Instant, Duration)>| best.map_or(WINDOW, |(at, _)| now - at);
+        let age = |best: Option<(Instant, Span)>| best.map_or(WINDOW, |(at, _)| now - at);
         if self.best[1].map(|(at, _)| at) == self.best[0].map(|(at, _)| at)
             && age(self.best[1]) > WINDOW / 4
         {
@@ -47,7 +50,7 @@ impl MinRtt {
 
     /// The minimum; `None` before the first sample.
     pub(crate) fn get(&self) -> Option<Duration> {
-        self.best[0].map(|(_, least)| least)
+        self.best[0].map(|(_, least)| least.get())
     }
 }
 

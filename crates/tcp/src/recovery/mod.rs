@@ -16,30 +16,31 @@ mod phase;
 mod prr;
 mod rack;
 mod ranges;
+mod rate;
+mod repair;
 mod row;
 mod tlp;
 mod undo;
 
-use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use core::ops::Range;
 use core::time::Duration;
 
 use handfast_packet::Instant;
 
 use crate::config::Config;
-use crate::congestion::{DeliveryRate, Lost, RateSample};
+use crate::congestion::{Arrived, DeliveryRate, Lost};
+use crate::lent::Lent;
 use crate::seq::Offset;
-use cumulative::Heard;
 pub(crate) use ledger::Rooms;
 use ledger::{Ledger, Sent};
 use min_rtt::MinRtt;
 pub(crate) use phase::{Judgement, Reduction, Verdict};
 pub(crate) use prr::{Delivered, Prr};
 use rack::Rack;
+use rate::LastRate;
+pub(crate) use repair::Repair;
 use tlp::Tlp;
 pub(crate) use tlp::timeout as probe_timeout;
-use undo::Undo;
 
 /// Segments behind a hole that prove a loss while no reordering was seen (RFC 6675's DupThresh).
 const DUPLICATE_THRESHOLD: u32 = 3;
@@ -110,6 +111,8 @@ pub(crate) struct Delivery {
     pub(crate) duplicate: bool,
     /// Bytes found lost by the judgement.
     pub(crate) lost: u64,
+    /// For the delivery rate.
+    arrived: Arrived,
 }
 
 impl Delivery {
@@ -134,8 +137,7 @@ pub(crate) struct Recovery {
     recover: Offset,
     rack: Rack,
     tlp: Tlp,
-    prr: Option<Prr>,
-    undo: Undo,
+    repair: Lent<Repair>,
     least: MinRtt,
     /// SACK was negotiated.
     sack: bool,
@@ -144,15 +146,10 @@ pub(crate) struct Recovery {
     /// Reordering degree in segments, and how often it showed.
     reordering: u32,
     reorderings: u64,
-    /// What a peer without SACK told.
-    heard: Heard,
     /// Originals below this are judged: acknowledged, SACKed, lost or resent.
     judged: Offset,
     /// Where that was when marks were taken back.
     judged_before: Offset,
-    /// Retransmissions in the order of their departure, for RACK alone; no more of them than were
-    /// sent since the last one that counts as under way was settled.
-    again: VecDeque<(Range<Offset>, u64)>,
     /// F-RTO is on.
     tests_timeouts: bool,
     /// F-RTO is testing whether the timeout was spurious.
@@ -170,9 +167,7 @@ pub(crate) struct Recovery {
     /// The SYN or SYN-ACK has to be sent again.
     syn_lost: bool,
     rate: DeliveryRate,
-    last_rate: Option<RateSample>,
-    /// What was found lost and not told to the congestion controller.
-    losses: Vec<Lost>,
+    last_rate: LastRate,
 }
 
 impl Recovery {
@@ -184,18 +179,15 @@ impl Recovery {
             recover: Offset::ZERO,
             rack: Rack::new(),
             tlp: Tlp::default(),
-            prr: None,
-            undo: Undo::default(),
+            repair: Lent::default(),
             least: MinRtt::default(),
             sack: config.sack,
             by_time: config.rack,
             tests_timeouts: config.f_rto,
             reordering: DUPLICATE_THRESHOLD,
             reorderings: 0,
-            heard: Heard::default(),
             judged: Offset::ZERO,
             judged_before: Offset::ZERO,
-            again: VecDeque::new(),
             testing: false,
             forward: false,
             reorder_deadline: None,
@@ -204,8 +196,7 @@ impl Recovery {
             refused: false,
             syn_lost: false,
             rate: DeliveryRate::default(),
-            last_rate: None,
-            losses: Vec::new(),
+            last_rate: LastRate::default(),
         }
     }
 
@@ -221,7 +212,7 @@ impl Recovery {
         let bytes = range.end - range.start;
         let stamp = self.rate.stamp(now, in_flight, bytes);
         self.ledger.push(range, stamp);
-        if let Some(prr) = &mut self.prr {
+        if let Some(prr) = self.prr_mut() {
             prr.on_sent(bytes);
         }
     }
@@ -237,12 +228,13 @@ impl Recovery {
         let bytes = range.end - range.start;
         let stamp = self.rate.stamp(now, in_flight, bytes);
         let number = self.ledger.resend(range, stamp);
+        let repair = self.repair.put();
         if self.sack && self.by_time {
-            self.again.push_back((range.clone(), number));
+            repair.again.push_back((range.clone(), number));
         }
-        self.undo.on_resent(range, timestamp);
+        repair.undo.on_resent(range, timestamp);
         self.extend_recovery(range.start);
-        if let Some(prr) = &mut self.prr {
+        if let Some(prr) = self.prr_mut() {
             prr.on_sent(bytes);
         }
     }
@@ -259,9 +251,10 @@ impl Recovery {
         };
         let fack = self.highest_delivered(before);
         let (sack, recover, testing) = (self.sack, self.recover, self.phase == Phase::Loss);
-        self.rack.begin_ack();
+        let mut at_hand = None;
         let (rack, rate, least) = (&mut self.rack, &mut self.rate, self.least.get());
-        let undo = (!sack).then_some(&mut self.undo);
+        let undo = self.repair.get_mut().filter(|_| !sack);
+        let undo = undo.map(|repair| &mut repair.undo);
         let mut undo = undo.zip(least.map(cumulative::too_soon));
         // Of what was given up in one piece, what the peer held was told by duplicates before.
         let told = !sack && self.phase == Phase::Recovery;
@@ -278,9 +271,9 @@ impl Recovery {
                     rate.on_late_original(entry.len(), info.at);
                 } else {
                     if sack || !entry.resent || entry.start == before {
-                        rack.on_delivered(entry, info.at);
+                        rack.on_delivered(&mut at_hand, entry, info.at);
                     }
-                    cumulative::measure(rate, entry, info.at, sack);
+                    cumulative::measure(rate, &mut delivery.arrived, entry, info.at, sack);
                 }
                 delivery.original |= testing && !entry.resent && entry.end <= recover;
                 if let Some((undo, too_soon)) = &mut undo
@@ -303,8 +296,10 @@ impl Recovery {
             // Without SACK nobody knows whether originals behind what was resent came only now.
             delivery.original &= self.sack;
         }
-        if self.ledger.again_bytes() == 0 {
-            self.again.clear();
+        if self.ledger.again_bytes() == 0
+            && let Some(repair) = self.repair.get_mut()
+        {
+            repair.again.clear();
         }
         self.note_reordering(&delivery, fack, info.mss);
         if let Some(range) = &info.duplicate {
@@ -324,7 +319,9 @@ impl Recovery {
     /// that was lost or slow can cause as well.
     fn note_duplicate(&mut self, range: &Range<Offset>, ack: Offset, nxt: Offset) {
         let by_lateness = self.phase != Phase::Loss && !self.tlp.is_out();
-        if self.undo.on_duplicate(range) && by_lateness {
+        let repair = self.repair.get_mut();
+        let news = repair.is_some_and(|repair| repair.undo.on_duplicate(range));
+        if news && by_lateness {
             self.rack.reordering_seen = true;
             self.reorderings += 1;
         }
@@ -349,12 +346,14 @@ impl Recovery {
     pub(crate) fn resend_all(&mut self, nxt: Offset) {
         let end = self.ledger.last().map_or(nxt, |last| last.end);
         self.refuse(Offset::ZERO..end);
-        self.heard.forget_duplicates();
-        self.prr = None;
+        if let Some(repair) = self.repair.get_mut() {
+            repair.heard.forget_duplicates();
+            repair.prr = None;
+            repair.undo.clear();
+        }
         self.testing = false;
         self.forward = false;
         self.tlp.clear();
-        self.undo.clear();
         self.phase = Phase::Loss;
         self.recover = nxt;
         self.refused = true;
@@ -364,9 +363,11 @@ impl Recovery {
     /// one segment that was too large. The window stays as it is.
     pub(crate) fn resend_refused(&mut self, range: Range<Offset>, nxt: Offset) {
         self.refuse(range);
-        self.losses.clear();
-        self.prr = None;
-        self.undo.clear();
+        if let Some(repair) = self.repair.get_mut() {
+            repair.losses.clear();
+            repair.prr = None;
+            repair.undo.clear();
+        }
         self.phase = Phase::Loss;
         self.recover = nxt;
         self.refused = true;
@@ -421,17 +422,17 @@ impl Recovery {
 
     /// The window of a reduction that goes on (RFC 9937).
     pub(crate) fn reduced_window(&self) -> Option<u64> {
-        self.prr.as_ref().map(Prr::window)
+        self.repair.get().prr.as_ref().map(Prr::window)
     }
 
     /// Begins the pace of a reduction to `target`, with `flight` bytes out.
     pub(crate) fn pace(&mut self, target: u64, flight: u64) {
-        self.prr = Some(Prr::new(target, flight));
+        self.repair.put().prr = Some(Prr::new(target, flight));
     }
 
     /// Carries an ACK to the pace of the reduction.
     pub(crate) fn pace_on(&mut self, delivered: &Delivered, mss: u64) {
-        if let Some(prr) = &mut self.prr {
+        if let Some(prr) = self.prr_mut() {
             prr.on_ack(delivered, mss);
         }
     }
@@ -445,7 +446,7 @@ impl Recovery {
             Phase::Recovery | Phase::Loss => u32::MAX,
             Phase::Open | Phase::Disorder | Phase::Cwr => DUPLICATE_THRESHOLD - 1,
         };
-        let arrived = u64::from(self.heard.duplicates.min(most)) * mss;
+        let arrived = u64::from(self.repair.get().heard.duplicates.min(most)) * mss;
         self.ledger.in_flight().saturating_sub(arrived)
     }
 
@@ -458,41 +459,16 @@ impl Recovery {
 
     /// Bytes found lost and not yet taken by [`Self::drain_losses`].
     pub(crate) fn newly_lost(&self) -> u64 {
-        self.losses.iter().map(|lost| lost.bytes).sum()
+        let losses = &self.repair.get().losses;
+        losses.iter().map(|lost| lost.bytes).sum()
     }
 
     /// What was found lost since this was last asked.
     pub(crate) fn drain_losses(&mut self) -> impl Iterator<Item = Lost> {
-        self.losses.drain(..)
-    }
-
-    /// How fast the peer gets our data, by the ACK that was booked last.
-    pub(crate) fn rate_sample(&mut self) -> Option<RateSample> {
-        let sample = self.rate.sample(self.least.get());
-        if let Some(sample) = sample.filter(|sample| sample.rate > 0) {
-            // What the application held back says less than what it did not.
-            let better = |old: RateSample| !sample.app_limited || sample.rate >= old.rate;
-            if self.last_rate.is_none_or(better) {
-                self.last_rate = Some(sample);
-            }
-        }
-        sample
-    }
-
-    /// The last good measure of it.
-    pub(crate) fn last_rate(&self) -> Option<RateSample> {
-        self.last_rate
-    }
-
-    /// The application has nothing more to send and the window would allow more.
-    pub(crate) fn mark_app_limited(&mut self, mss: u64) {
-        let in_flight = self.in_flight(mss);
-        self.rate.mark_app_limited(in_flight);
-    }
-
-    /// Whether what leaves now leaves an idle or half-used path.
-    pub(crate) fn is_app_limited(&self) -> bool {
-        self.rate.is_app_limited()
+        let repair = self.repair.get_mut();
+        repair
+            .into_iter()
+            .flat_map(|repair| repair.losses.drain(..))
     }
 
     /// The least round trip of late.
@@ -545,7 +521,7 @@ impl Recovery {
 
     /// Segments of `mss` bytes that are SACKed, lost, and under way again.
     pub(crate) fn segments(&self, mss: u64) -> (u64, u64, u64) {
-        let mut counts = (u64::from(self.heard.duplicates), 0, 0);
+        let mut counts = (u64::from(self.repair.get().heard.duplicates), 0, 0);
         for entry in self.ledger.iter() {
             let segments = entry.len().div_ceil(mss);
             counts.0 += if entry.sacked { segments } else { 0 };
@@ -553,6 +529,11 @@ impl Recovery {
             counts.2 += if entry.again { segments } else { 0 };
         }
         counts
+    }
+
+    /// The pace of the reduction that goes on.
+    fn prr_mut(&mut self) -> Option<&mut Prr> {
+        self.repair.get_mut()?.prr.as_mut()
     }
 
     /// Behind the highest offset that is known to be with the peer.

@@ -11,6 +11,7 @@ use core::time::Duration;
 use handfast_packet::Instant;
 
 use super::detect::Look;
+use super::undo::Undo;
 use super::{Delivery, Phase, Recovery};
 use crate::seq::Offset;
 
@@ -85,7 +86,7 @@ impl Recovery {
             Phase::Recovery => may_enter = self.go_on(judgement, delivery, &mut verdict),
             Phase::Loss => self.after_timeout(judgement, delivery, &mut verdict),
         }
-        if self.phase <= Phase::Recovery && self.undo.all_were_duplicates() {
+        if self.phase <= Phase::Recovery && self.undo().all_were_duplicates() {
             self.revert(&mut verdict);
             if delivery.early {
                 self.note_late_original(judgement.nxt, delivery);
@@ -123,21 +124,22 @@ impl Recovery {
         }
         let mut at = una;
         while let Some(entry) = self.ledger.get(at).copied() {
-            let recent = entry.sent_at() + self.rack.rtt > now;
+            let recent = entry.sent_at() + self.rack.rtt() > now;
             if entry.start == una || reneged || !self.by_time || !recent {
                 self.lose(&entry, now);
             }
             at = entry.end;
         }
+        let repair = self.repair.put();
         if fresh {
-            self.undo.start(una);
+            repair.undo.start(una);
         }
+        repair.heard.forget_duplicates();
+        repair.heard.forget_given_up();
+        repair.prr = None;
         if self.phase >= Phase::Cwr {
             self.rack.on_recovery_end();
         }
-        self.heard.forget_duplicates();
-        self.heard.forget_given_up();
-        self.prr = None;
         self.tlp.clear();
         self.reorder_deadline = None;
         // Where a loss was found before, the timeout is not spurious.
@@ -149,6 +151,10 @@ impl Recovery {
         self.timeouts = self.timeouts.saturating_add(1);
         self.recounts += 1;
         Timeout { repeated: !fresh }
+    }
+
+    fn undo(&self) -> &Undo {
+        &self.repair.get().undo
     }
 
     fn look(judgement: &Judgement) -> Look {
@@ -164,9 +170,9 @@ impl Recovery {
 
     /// Fast recovery goes on, ends, or is undone. Returns whether a new one may begin at once.
     fn go_on(&mut self, judgement: &Judgement, delivery: &Delivery, verdict: &mut Verdict) -> bool {
-        let older = self.undo.is_older(judgement.echo);
+        let older = self.undo().is_older(judgement.echo);
         if delivery.una >= self.recover {
-            if older || self.undo.all_were_duplicates() {
+            if older || self.undo().all_were_duplicates() {
                 self.revert(verdict);
                 self.note_late_original(judgement.nxt, delivery);
             }
@@ -193,7 +199,7 @@ impl Recovery {
     /// After a timeout: was it spurious (RFC 3522, RFC 5682), is it over?
     fn after_timeout(&mut self, judgement: &Judgement, delivery: &Delivery, verdict: &mut Verdict) {
         let done = delivery.una >= self.recover;
-        let provably = self.undo.is_older(judgement.echo) || self.undo.all_were_duplicates();
+        let provably = self.undo().is_older(judgement.echo) || self.undo().all_were_duplicates();
         if delivery.advanced() && provably || self.testing && delivery.original {
             self.revert(verdict);
             self.timeouts = 0;
@@ -215,7 +221,7 @@ impl Recovery {
         }
         let hold = !self.sack && delivery.una == self.recover;
         if done && !hold {
-            self.undo.finish();
+            self.repair.put().undo.finish();
             self.rack.on_recovery_end();
             self.phase = Phase::Open;
         }
@@ -230,11 +236,12 @@ impl Recovery {
             self.rack.on_recovery_end();
         }
         verdict.recovered |= !verdict.spurious;
-        self.prr = None;
-        self.recounts += u64::from(self.heard.duplicates > 0);
-        self.heard.forget_duplicates();
-        self.heard.forget_given_up();
-        self.undo.finish();
+        let repair = self.repair.put();
+        repair.prr = None;
+        self.recounts += u64::from(repair.heard.duplicates > 0);
+        repair.heard.forget_duplicates();
+        repair.heard.forget_given_up();
+        repair.undo.finish();
         self.phase = Phase::Open;
     }
 
@@ -244,9 +251,10 @@ impl Recovery {
         self.recounts += 1;
         self.ledger.forget_losses();
         self.judge_anew();
-        self.heard.forget_given_up();
-        self.prr = None;
-        self.undo.clear();
+        let repair = self.repair.put();
+        repair.heard.forget_given_up();
+        repair.prr = None;
+        repair.undo.clear();
         self.testing = false;
         if self.phase == Phase::Recovery {
             self.phase = Phase::Disorder;
@@ -262,12 +270,13 @@ impl Recovery {
         verdict: &mut Verdict,
     ) {
         if self.ledger.lost_bytes() > 0 {
-            if self.prr.is_none() {
-                self.undo.start(una);
+            let repair = self.repair.put();
+            if repair.prr.is_none() {
+                repair.undo.start(una);
                 verdict.reduction = Some(Reduction::Loss);
             }
+            repair.heard.partial_acks = 0;
             self.phase = Phase::Recovery;
-            self.heard.partial_acks = 0;
             self.recover = judgement.nxt;
             self.tlp.clear();
             return;
@@ -276,7 +285,7 @@ impl Recovery {
             return;
         }
         if judgement.ecn_echo {
-            self.undo.clear();
+            self.repair.put().undo.clear();
             self.phase = Phase::Cwr;
             self.recover = judgement.nxt;
             verdict.reduction = Some(Reduction::EcnEcho);
@@ -292,8 +301,8 @@ impl Recovery {
     fn keep_open(&mut self, nxt: Offset) {
         let disorder = self.ledger.sacked_bytes() > 0
             || self.ledger.again_bytes() > 0
-            || self.heard.duplicates > 0
-            || self.undo.is_armed();
+            || self.repair.get().heard.duplicates > 0
+            || self.undo().is_armed();
         let phase = if disorder {
             Phase::Disorder
         } else {

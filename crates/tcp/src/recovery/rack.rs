@@ -7,6 +7,7 @@ use handfast_packet::Instant;
 
 use super::ledger::Sent;
 use crate::seq::Offset;
+use crate::span::Span;
 
 /// The reordering window is a quarter of the least round trip, times a factor.
 const WINDOW_DIVISOR: u32 = 4;
@@ -39,9 +40,7 @@ pub(crate) struct Rack {
     /// RACK.xmit_ts and RACK.end_seq: of all that was delivered, what left last.
     pub(crate) newest: Option<Departure>,
     /// RACK.rtt: how long what the last ACK delivered was under way, by what of it left last.
-    pub(crate) rtt: Duration,
-    /// What left last of all that the ACK at hand delivered.
-    at_hand: Option<Departure>,
+    rtt: Span,
     /// RACK.reordering_seen.
     pub(crate) reordering_seen: bool,
     /// RACK.reo_wnd_mult.
@@ -56,8 +55,7 @@ impl Rack {
     pub(crate) const fn new() -> Self {
         Self {
             newest: None,
-            rtt: Duration::ZERO,
-            at_hand: None,
+            rtt: Span::ZERO,
             reordering_seen: false,
             factor: 1,
             persists: 0,
@@ -65,19 +63,23 @@ impl Rack {
         }
     }
 
-    /// Another ACK comes, and what it delivers, in any order.
-    pub(crate) fn begin_ack(&mut self) {
-        self.at_hand = None;
+    /// RACK.rtt.
+    pub(crate) fn rtt(&self) -> Duration {
+        self.rtt.get()
     }
 
     /// `segment` was delivered (RFC 8985 6.2 step 2), and not by a copy that [`is_original`] tells
-    /// of.
-    pub(crate) fn on_delivered(&mut self, segment: &Sent, now: Instant) {
-        let rtt = now - segment.sent_at();
+    /// of. What one ACK delivers comes in any order; `at_hand` is what of it left last, so far.
+    pub(crate) fn on_delivered(
+        &mut self,
+        at_hand: &mut Option<Departure>,
+        segment: &Sent,
+        now: Instant,
+    ) {
         let departure = Departure::of(segment);
-        if self.at_hand.is_none_or(|latest| latest < departure) {
-            self.at_hand = Some(departure);
-            self.rtt = rtt;
+        if at_hand.is_none_or(|latest| latest < departure) {
+            *at_hand = Some(departure);
+            self.rtt = (now - segment.sent_at()).into();
         }
         if self.newest.is_none_or(|newest| newest < departure) {
             self.newest = Some(departure);
@@ -140,7 +142,7 @@ pub(crate) fn detect(rack: &Rack, window: Duration, segment: &Sent, now: Instant
     if newest <= Departure::of(segment) {
         return Verdict::Unknown;
     }
-    let deadline = segment.sent_at() + rack.rtt + window;
+    let deadline = segment.sent_at() + rack.rtt() + window;
     if deadline <= now {
         Verdict::Lost
     } else {
@@ -178,7 +180,7 @@ mod tests {
             Verdict::Unknown
         );
         // The segment that left at 10 ms and ends at 100 arrived at 50 ms: RACK.rtt is 40 ms.
-        rack.on_delivered(&sent(10, 100, false), Instant::from_millis(50));
+        rack.on_delivered(&mut None, &sent(10, 100, false), Instant::from_millis(50));
         for (left, end, window, now, verdict) in [
             (11, 50, 0, 99, Verdict::Unknown),
             (10, 101, 0, 99, Verdict::Unknown),
@@ -214,13 +216,16 @@ mod tests {
     #[test]
     fn the_round_trip_is_that_of_the_last_delivery() {
         let mut rack = Rack::new();
-        rack.begin_ack();
-        rack.on_delivered(&sent(20, 100, false), Instant::from_millis(50));
-        rack.on_delivered(&sent(10, 50, false), Instant::from_millis(50));
-        assert_eq!(rack.rtt, ms(30));
-        rack.begin_ack();
-        rack.on_delivered(&sent(10, 60, false), Instant::from_millis(60));
-        assert_eq!(rack.rtt, ms(50));
+        for (at, segments, rtt) in [
+            (50, &[sent(20, 100, false), sent(10, 50, false)][..], 30),
+            (60, &[sent(10, 60, false)], 50),
+        ] {
+            let mut at_hand = None;
+            for segment in segments {
+                rack.on_delivered(&mut at_hand, segment, Instant::from_millis(at));
+            }
+            assert_eq!(rack.rtt(), ms(rtt));
+        }
         assert_eq!(rack.newest.map(|newest| newest.number), Some(20));
     }
 

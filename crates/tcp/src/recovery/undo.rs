@@ -26,6 +26,16 @@ pub(crate) struct Undo {
 }
 
 impl Undo {
+    /// Nothing was resent.
+    pub(crate) const NOTHING: Self = Self {
+        marker: None,
+        first_resent: None,
+        resent: RangeSet::new(),
+        any: false,
+        doubtful: false,
+        over: false,
+    };
+
     /// The window is reduced with SND.UNA at `una`.
     pub(crate) fn start(&mut self, una: Offset) {
         self.forget_if_over();

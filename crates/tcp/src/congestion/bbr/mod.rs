@@ -100,13 +100,13 @@ pub(crate) struct Bbr {
 impl Bbr {
     pub(crate) fn new(start: Start) -> Self {
         let mut bbr = Self {
-            mss: u64::from(start.mss),
-            initial: start.window(),
+            mss: u64::from(start.first.mss),
+            initial: start.first.bytes(),
             sack: start.sack,
             random: Random::new(start.seed),
             state: State::Startup,
             started: false,
-            window: start.window(),
+            window: start.first.bytes(),
             pacing_rate: 0,
             prior_window: 0,
             max_bandwidth: MaxBandwidth::default(),

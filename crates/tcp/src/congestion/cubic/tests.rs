@@ -92,7 +92,7 @@ fn fast_convergence() {
         (&[100, 80], 68_000),
         (&[100, 80, 70], 70_000),
     ] {
-        assert_eq!(after_losses(losses).adjustment.w_max, w_max, "{losses:?}");
+        assert_eq!(after_losses(losses).adjustment().w_max, w_max, "{losses:?}");
     }
 }
 
@@ -103,7 +103,7 @@ fn the_plateau_is_reached_at_k() {
     let mut cubic = after_losses(&[400]);
     let mut now = Instant::ZERO;
     ack(&mut cubic, now, 1);
-    assert_eq!(cubic.adjustment.epoch.unwrap().k, 6_694_330);
+    assert_eq!(cubic.adjustment().epoch.unwrap().k, 6_694_330);
     for (millis, expected) in [
         // 400 + 0.4 (t + RTT - K)^3
         (2_694, 376.3),
@@ -159,7 +159,7 @@ fn after_a_timeout_the_stage_begins_on_its_plateau() {
         ack(&mut cubic, now, segments);
     }
     ack(&mut cubic, now, 1);
-    let epoch = cubic.adjustment.epoch.unwrap();
+    let epoch = cubic.adjustment().epoch.unwrap();
     assert_eq!((epoch.k, epoch.plateau), (0, 49_000));
 }
 
@@ -217,14 +217,14 @@ fn undo_restores_the_curve() {
     let mut now = Instant::ZERO;
     let _ = run(&mut cubic, &mut now, Instant::from_secs(2));
     let (window, threshold) = (cubic.window(), cubic.slow_start_threshold());
-    let before = alloc::format!("{:?}", cubic.adjustment);
+    let before = alloc::format!("{:?}", cubic.adjustment());
     congest(&mut cubic, Cause::Loss);
     cubic.on_spurious(now, u64::MAX);
     assert_eq!(
         (cubic.window(), cubic.slow_start_threshold()),
         (window, threshold)
     );
-    assert_eq!(alloc::format!("{:?}", cubic.adjustment), before);
+    assert_eq!(alloc::format!("{:?}", cubic.adjustment()), before);
 }
 
 /// The formulas of RFC 9438 4.2 to 4.5 in real numbers and segments.

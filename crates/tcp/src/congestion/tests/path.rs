@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use handfast_packet::Instant;
 
-use crate::congestion::delivery_rate::{DeliveryRate, Stamp};
+use crate::congestion::delivery_rate::{Arrived, DeliveryRate, Stamp};
 use crate::congestion::{Ack, Cause, Congestion, Controller, Sent};
 
 pub(super) const MSS: u64 = 1_000;
@@ -195,7 +195,9 @@ impl World {
         self.in_flight -= MSS;
         self.una = self.una.max(segment.end);
         self.report.delivered += MSS;
-        self.rate.on_delivered(segment.stamp, MSS, self.now);
+        let mut arrived = Arrived::default();
+        self.rate
+            .on_delivered(&mut arrived, &segment.stamp, MSS, self.now);
         let rtt = self.now - segment.stamp.sent_at;
         self.min_rtt = Some(self.min_rtt.map_or(rtt, |min| min.min(rtt)));
         self.srtt = Some(self.srtt.map_or(rtt, |srtt| srtt * 7 / 8 + rtt / 8));
@@ -220,7 +222,7 @@ impl World {
             recovering: self.recover.is_some(),
             una: self.una,
             nxt: self.nxt,
-            rate: self.rate.sample(self.min_rtt),
+            rate: self.rate.sample(&arrived, self.min_rtt),
         };
         self.controller.on_ack(&ack);
         self.window_limited = false;
