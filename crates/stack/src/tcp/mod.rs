@@ -147,9 +147,9 @@ struct Slot {
 }
 
 /// A connection that is opening has nothing allocated behind it, so this is what it costs; times
-/// [`BACKLOG_MAX`] that makes 14 MiB for each listener at the very most.
+/// [`BACKLOG_MAX`] that makes 8 MiB for each listener at the very most.
 const _: () = assert!(
-    size_of::<Slot>() <= 3_584,
+    size_of::<Slot>() <= 2_048,
     "what a half-open connection may cost"
 );
 
