@@ -122,6 +122,13 @@ impl Delivery {
         self.told += bytes;
     }
 
+    /// Something resent is acknowledged: nothing is measured. Without SACK nobody knows whether
+    /// originals behind what was resent came only now.
+    fn doubt(&mut self, sack: bool) {
+        (self.oldest, self.latest) = (None, None);
+        self.original &= sack;
+    }
+
     /// Whether SND.UNA moved.
     pub(crate) fn advanced(&self) -> bool {
         self.una > self.before
@@ -253,9 +260,8 @@ impl Recovery {
         let (sack, recover, testing) = (self.sack, self.recover, self.phase == Phase::Loss);
         let mut at_hand = None;
         let (rack, rate, least) = (&mut self.rack, &mut self.rate, self.least.get());
-        let undo = self.repair.get_mut().filter(|_| !sack);
-        let undo = undo.map(|repair| &mut repair.undo);
-        let mut undo = undo.zip(least.map(cumulative::too_soon));
+        let repair = self.repair.get_mut().filter(|_| !sack);
+        let mut repair = repair.zip(least.map(cumulative::too_soon));
         // Of what was given up in one piece, what the peer held was told by duplicates before.
         let told = !sack && self.phase == Phase::Recovery;
         let mut book = |entry: &Sent, acknowledged: bool| {
@@ -276,11 +282,11 @@ impl Recovery {
                     cumulative::measure(rate, &mut delivery.arrived, entry, info.at, sack);
                 }
                 delivery.original |= testing && !entry.resent && entry.end <= recover;
-                if let Some((undo, too_soon)) = &mut undo
+                if let Some((repair, too_soon)) = &mut repair
                     && entry.resent
                     && info.at - entry.sent_at() < *too_soon
                 {
-                    undo.on_duplicate(&(entry.start..entry.end));
+                    repair.undo.on_duplicate(&(entry.start..entry.end));
                     delivery.early = true;
                 }
             }
@@ -292,9 +298,7 @@ impl Recovery {
                 .sack(block.clone(), info.mss, |entry| book(entry, false));
         }
         if delivery.ambiguous {
-            (delivery.oldest, delivery.latest) = (None, None);
-            // Without SACK nobody knows whether originals behind what was resent came only now.
-            delivery.original &= self.sack;
+            delivery.doubt(sack);
         }
         if self.ledger.again_bytes() == 0
             && let Some(repair) = self.repair.get_mut()
