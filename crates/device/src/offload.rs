@@ -16,10 +16,12 @@ use crate::split::{Split, complete_checksum};
 pub(crate) const RETRY_AFTER: Duration = Duration::from_micros(200);
 
 /// A device whose outgoing super-frames are cut, and whose checksums are completed, in software at
-/// the last moment. Received frames pass as they are.
+/// the last moment, unless it does both itself. Received frames pass as they are.
 #[derive(Debug)]
 pub struct SoftwareOffload<D> {
     device: D,
+    /// What the device below can do.
+    below: Capabilities,
     /// The frame that is being cut.
     split: Option<Split>,
     /// Wire segments that the device below has not taken yet.
@@ -32,6 +34,7 @@ impl<D: Device> SoftwareOffload<D> {
     /// Wraps `device`.
     pub fn new(device: D) -> Self {
         Self {
+            below: device.capabilities(),
             device,
             split: None,
             wire: TxBatch::new(),
@@ -48,6 +51,11 @@ impl<D: Device> SoftwareOffload<D> {
     /// Frames that were dropped because they asked for cutting or a checksum that cannot be done.
     pub fn unsupported(&self) -> u64 {
         self.unsupported
+    }
+
+    /// Whether there is nothing to do here.
+    fn passes(&self) -> bool {
+        self.below.max_gso > 0 && self.below.tx_checksum
     }
 
     /// Fills the wire batch from the frame that is being cut.
@@ -68,11 +76,14 @@ impl<D: Device> SoftwareOffload<D> {
 
 impl<D: Device> Device for SoftwareOffload<D> {
     fn capabilities(&self) -> Capabilities {
+        if self.passes() {
+            return self.below;
+        }
         let max_gso = u32::try_from(PAYLOAD_MAX).expect("PAYLOAD_MAX is below 64 KiB");
         Capabilities {
             max_gso,
             tx_checksum: true,
-            ..self.device.capabilities()
+            ..self.below
         }
     }
 
@@ -85,11 +96,14 @@ impl<D: Device> Device for SoftwareOffload<D> {
     }
 
     fn send(&mut self, now: Instant, batch: &mut TxBatch) -> io::Result<usize> {
+        if self.passes() {
+            return self.device.send(now, batch);
+        }
         let Capabilities {
             medium,
             tx_checksum,
             ..
-        } = self.device.capabilities();
+        } = self.below;
         let mut taken = 0;
         loop {
             // Fill up before the system call, so that small frames go down many at a time.
@@ -116,6 +130,10 @@ impl<D: Device> Device for SoftwareOffload<D> {
         Ok(taken)
     }
 
+    fn may_receive(&self) -> bool {
+        self.device.may_receive()
+    }
+
     fn next_ready(&self) -> Option<Instant> {
         earliest(self.retry_at, self.device.next_ready())
     }
@@ -136,7 +154,7 @@ mod tests {
     use handfast_packet::buf::Medium;
 
     use crate::memory::memory_pair_polled;
-    use crate::testing::{TcpFrame, batch, plain, receive_all, tcp_checksum_holds};
+    use crate::testing::{TcpFrame, batch, capable, plain, receive_all, tcp_checksum_holds};
 
     #[test]
     fn a_super_frame_reaches_a_plain_device_as_true_wire_segments() {
@@ -155,6 +173,17 @@ mod tests {
                 .all(|f| tcp_checksum_holds(&f.data, Medium::Ethernet))
         );
         assert_eq!((device.unsupported(), device.device().dropped()), (0, 0));
+    }
+
+    #[test]
+    fn a_device_that_cuts_gets_its_super_frames_whole() {
+        let (device, mut peer) = memory_pair_polled(capable(), [EthernetAddress::ZERO; 2]);
+        let below = device.capabilities();
+        let mut device = SoftwareOffload::new(device);
+        assert_eq!(device.capabilities(), below);
+        let mut frames = batch(TcpFrame::gso(60_000, 536).tx());
+        assert_eq!(device.send(Instant::ZERO, &mut frames).unwrap(), 1);
+        assert_eq!(receive_all(&mut peer, Instant::ZERO).len(), 1);
     }
 
     #[test]

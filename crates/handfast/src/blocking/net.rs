@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::thread;
 use std::time::Duration;
 
-use handfast_device::Device;
+use handfast_device::{Device, SoftwareOffload};
 use handfast_packet::ip::Cidr;
 use handfast_stack::{Config, Connect, Listen};
 
@@ -29,7 +29,8 @@ pub struct Net {
 impl Net {
     /// Makes a host for `device` and starts its driver.
     ///
-    /// The hardware address is taken from the device, and a seed of 0 becomes a random one.
+    /// The hardware address is taken from the device, and a seed of 0 becomes a random one. A device
+    /// that cannot cut super-segments or complete checksums has that done for it.
     ///
     /// # Errors
     /// When the device has no descriptor to wait on, or the system gives no thread, no descriptor
@@ -38,6 +39,7 @@ impl Net {
         if device.fd().is_none() {
             return Err(no_descriptor());
         }
+        let device = SoftwareOffload::new(device);
         let config = configure(config, &device)?;
         let host = Host::new(config, device.capabilities(), Clock::system());
         let driver = Driver::new(&host, device);

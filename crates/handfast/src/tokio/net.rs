@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use handfast_device::Device;
+use handfast_device::{Device, SoftwareOffload};
 use handfast_packet::ip::Cidr;
 use handfast_stack::{Config, Connect, Listen};
 use tokio::io::AsyncWriteExt;
@@ -28,7 +28,8 @@ pub struct Net {
 impl Net {
     /// Makes a host for `device` and starts its driver on the runtime of the caller.
     ///
-    /// The hardware address is taken from the device, and a seed of 0 becomes a random one.
+    /// The hardware address is taken from the device, and a seed of 0 becomes a random one. A device
+    /// that cannot cut super-segments or complete checksums has that done for it.
     ///
     /// # Errors
     /// When the device has no descriptor to wait on, or the system gives no random seed.
@@ -51,6 +52,7 @@ impl Net {
                       OwnedFd does not"
         )]
         let fd = AsyncFd::new(fd.try_clone_to_owned()?)?;
+        let device = SoftwareOffload::new(device);
         let config = configure(config, &device)?;
         let host = Host::new(config, device.capabilities(), clock.clone());
         let driver = Driver::new(&host, device);
