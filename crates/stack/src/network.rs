@@ -19,9 +19,7 @@ use alloc::collections::VecDeque;
 use core::net::IpAddr;
 
 use handfast_packet::Instant;
-use handfast_packet::buf::{
-    Capabilities, ChecksumField, Chunk, Gso, Head, Medium, Payload, RxChecksum, TxBatch, TxFrame,
-};
+use handfast_packet::buf::{Capabilities, Chunk, Gso, Medium, RxChecksum, TxBatch, TxFrame};
 use handfast_packet::cause::Cause;
 use handfast_packet::ethernet::EthernetAddress;
 use handfast_packet::ip::{Cidr, Ecn, Protocol};
@@ -134,16 +132,9 @@ pub(crate) struct OutPacket {
     pub(crate) dscp: u8,
     /// TTL or hop limit.
     pub(crate) hop_limit: u8,
-    /// The transport header.
-    pub(crate) head: Head,
-    /// What stands behind the transport header.
-    pub(crate) body: Payload,
-    /// Set when the device must complete the checksum; `start` counts from the transport header.
-    pub(crate) checksum_at: Option<ChecksumField>,
-    /// Set when the device must cut it into wire segments.
-    pub(crate) gso: Option<Gso>,
-    /// Why it is sent.
-    pub(crate) cause: Cause,
+    /// The transport header, what stands behind it and what the device must do with it; the field of
+    /// the checksum counts from the transport header.
+    pub(crate) frame: TxFrame,
 }
 
 /// Something that the layers above must know.

@@ -1,7 +1,5 @@
 //! The timers of one connection: a table of deadlines, no wheel and no callbacks.
 
-use core::num::NonZeroU64;
-
 use handfast_packet::Instant;
 
 /// How many timers a connection has.
@@ -48,33 +46,37 @@ pub(crate) enum Timer {
 
 /// When each timer runs out, if it runs.
 ///
-/// Deadlines are kept as nanoseconds plus one, so that an idle timer costs no flag.
-#[derive(Clone, Copy, Debug, Default)]
+/// Deadlines are kept as nanoseconds, and what does not run as [`IDLE`], so that the next one is
+/// the least of ten numbers.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct TimerTable {
-    at: [Option<NonZeroU64>; TIMERS],
+    at: [u64; TIMERS],
 }
+
+/// No timer is set as late as this.
+const IDLE: u64 = u64::MAX;
 
 const _: () = assert!(size_of::<TimerTable>() <= 128, "two cache lines");
 
 impl TimerTable {
     /// Starts `timer`, or moves it when it runs already.
     pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
-        self.at[timer as usize] = NonZeroU64::new(at.as_nanos().saturating_add(1));
+        self.at[timer as usize] = at.as_nanos().min(IDLE - 1);
     }
 
     /// Stops `timer`; harmless when it does not run.
     pub(crate) fn stop(&mut self, timer: Timer) {
-        self.at[timer as usize] = None;
+        self.at[timer as usize] = IDLE;
     }
 
     /// Whether `timer` runs.
     pub(crate) fn is_set(&self, timer: Timer) -> bool {
-        self.at[timer as usize].is_some()
+        self.at[timer as usize] != IDLE
     }
 
     /// When `timer` runs out.
     pub(crate) fn at(&self, timer: Timer) -> Option<Instant> {
-        self.at[timer as usize].map(|nanos| Instant::from_nanos(nanos.get() - 1))
+        deadline(self.at[timer as usize])
     }
 
     /// The timer that ran out first, of those that have run out by `now`. It runs on until it is
@@ -88,9 +90,19 @@ impl TimerTable {
 
     /// When the next timer runs out.
     pub(crate) fn next(&self) -> Option<Instant> {
-        let first = self.at.iter().flatten().min();
-        first.map(|nanos| Instant::from_nanos(nanos.get() - 1))
+        deadline(self.at.into_iter().fold(IDLE, u64::min))
     }
+}
+
+impl Default for TimerTable {
+    /// No timer runs.
+    fn default() -> Self {
+        Self { at: [IDLE; TIMERS] }
+    }
+}
+
+fn deadline(nanos: u64) -> Option<Instant> {
+    (nanos != IDLE).then(|| Instant::from_nanos(nanos))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, Ipv6Addr};
 
 use handfast_packet::Instant;
-use handfast_packet::buf::{Chunk, Head, Medium, Payload, TxBatch, TxFrame};
+use handfast_packet::buf::{Chunk, Medium, TxBatch, TxFrame};
 use handfast_packet::cause::Cause;
 use handfast_packet::ethernet::{EtherType, EthernetAddress, EthernetHeader};
 use handfast_packet::ip::{Ecn, Protocol};
@@ -20,13 +20,16 @@ const HOP_LIMIT: u8 = 64;
 impl Network {
     /// Sends a packet: into `batch` when the way is clear, else it waits for the neighbour or in
     /// the outbox. False when it was dropped instead: no route, no answer, no room.
+    ///
+    /// A frame is some hundred bytes large, so it is finished where it stands and moved once.
     pub(crate) fn send(&mut self, now: Instant, packet: OutPacket, batch: &mut TxBatch) -> bool {
-        match self.route(now, packet) {
-            Ok(frame) if batch.room() > 0 => {
-                batch.push(frame);
+        let mut packet = packet;
+        match self.route(now, &mut packet) {
+            Ok(()) if batch.room() > 0 => {
+                batch.push(packet.frame);
                 true
             }
-            Ok(frame) => self.enqueue(frame),
+            Ok(()) => self.enqueue(packet.frame),
             Err(unsent) => unsent == Unsent::Waits,
         }
     }
@@ -43,8 +46,9 @@ impl Network {
             self.counters.too_large += 1;
             return false;
         }
-        match self.route(now, message.into_packet()) {
-            Ok(frame) => self.enqueue(frame),
+        let mut packet = message.into_packet();
+        match self.route(now, &mut packet) {
+            Ok(()) => self.enqueue(packet.frame),
             Err(unsent) => unsent == Unsent::Waits,
         }
     }
@@ -52,11 +56,12 @@ impl Network {
     /// Sends a message that shall not leave the link straight to `link`, by the outbox.
     pub(super) fn send_on_link(&mut self, link: EthernetAddress, hop_limit: u8, message: Message) {
         let destination = message.destination;
-        let frame = self.encapsulate(OutPacket {
+        let mut packet = OutPacket {
             hop_limit,
             ..message.into_packet()
-        });
-        self.send_frame(link, ether_type(destination), frame);
+        };
+        self.encapsulate(&mut packet);
+        self.send_frame(link, ether_type(destination), packet.frame);
     }
 
     /// Sends what needs no route straight to `link`, by the outbox.
@@ -64,9 +69,9 @@ impl Network {
         &mut self,
         link: EthernetAddress,
         ether_type: EtherType,
-        frame: TxFrame,
+        mut frame: TxFrame,
     ) {
-        let frame = self.with_link_header(frame, link, ether_type);
+        self.put_link_header(&mut frame, link, ether_type);
         self.enqueue(frame);
     }
 
@@ -91,12 +96,12 @@ impl Network {
         waiting: impl IntoIterator<Item = Waiting>,
     ) {
         for Waiting {
-            packet,
+            mut packet,
             destination,
         } in waiting
         {
-            let frame = self.with_link_header(packet, link, ether_type(destination));
-            self.outbox.push_back(frame);
+            self.put_link_header(&mut packet, link, ether_type(destination));
+            self.outbox.push_back(packet);
         }
     }
 
@@ -118,7 +123,7 @@ impl Network {
     }
 
     /// Adds the headers and finds the way.
-    fn route(&mut self, now: Instant, packet: OutPacket) -> Result<TxFrame, Unsent> {
+    fn route(&mut self, now: Instant, packet: &mut OutPacket) -> Result<(), Unsent> {
         let (source, destination) = (packet.source, packet.destination);
         let Some(next_hop) = self.next_hop(destination) else {
             self.counters.no_route += 1;
@@ -126,17 +131,19 @@ impl Network {
             return Err(Unsent::Dropped);
         };
         if self.medium == Medium::Ip {
-            return Ok(self.encapsulate(packet));
+            self.encapsulate(packet);
+            return Ok(());
         }
         match self.neighbors.lookup(now, next_hop, source) {
             Lookup::Known(link) => {
-                let packet = self.encapsulate(packet);
-                Ok(self.with_link_header(packet, link, ether_type(destination)))
+                self.encapsulate(packet);
+                self.put_link_header(&mut packet.frame, link, ether_type(destination));
+                Ok(())
             }
             Lookup::Unknown => {
-                let packet = self.encapsulate(packet);
+                self.encapsulate(packet);
                 let waiting = Waiting {
-                    packet,
+                    packet: core::mem::take(&mut packet.frame),
                     destination,
                 };
                 if let Some(solicit) = self.neighbors.hold(now, next_hop, source, waiting) {
@@ -152,27 +159,18 @@ impl Network {
     }
 
     /// Puts an IP header in front.
-    fn encapsulate(&self, packet: OutPacket) -> TxFrame {
-        let OutPacket {
-            source,
-            destination,
-            protocol,
-            ecn,
-            dscp,
-            hop_limit,
-            mut head,
-            body,
-            ..
-        } = packet;
-        let len = u16::try_from(head.len() + body.len())
+    fn encapsulate(&self, packet: &mut OutPacket) {
+        let (protocol, dscp, ecn) = (packet.protocol, packet.dscp, packet.ecn);
+        let len = u16::try_from(packet.frame.len())
             .expect("a transport header and PAYLOAD_MAX bytes fit into 16 bits");
-        let header_len = match (source, destination) {
+        let head = &mut packet.frame.head;
+        let header_len = match (packet.source, packet.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 let header = Ipv4Header {
                     source,
                     destination,
                     protocol,
-                    ttl: hop_limit,
+                    ttl: packet.hop_limit,
                     dscp,
                     ecn,
                     // With DF the identification means nothing and may be zero (RFC 6864 4.1).
@@ -188,7 +186,7 @@ impl Network {
                     source,
                     destination,
                     next_header: protocol,
-                    hop_limit,
+                    hop_limit: packet.hop_limit,
                     dscp,
                     ecn,
                     flow_label: self.flow_label((source, destination), protocol, head.bytes()),
@@ -199,26 +197,18 @@ impl Network {
             }
             _ => unreachable!("both ends of a packet are of one family"),
         };
-        let mut frame = TxFrame {
-            head,
-            body,
-            cause: packet.cause,
-            ..TxFrame::default()
-        };
-        (frame.checksum_at, frame.gso) = (packet.checksum_at, packet.gso);
-        move_checksum(&mut frame, header_len);
-        frame
+        move_checksum(&mut packet.frame, header_len);
     }
 
     /// Puts a link header in front, where the medium has one.
-    fn with_link_header(
+    fn put_link_header(
         &self,
-        mut frame: TxFrame,
+        frame: &mut TxFrame,
         destination: EthernetAddress,
         ether_type: EtherType,
-    ) -> TxFrame {
+    ) {
         if self.medium == Medium::Ip {
-            return frame;
+            return;
         }
         let header = EthernetHeader {
             destination,
@@ -226,8 +216,7 @@ impl Network {
             ether_type,
         };
         header.write(frame.head.prepend(EthernetHeader::LEN));
-        move_checksum(&mut frame, EthernetHeader::LEN);
-        frame
+        move_checksum(frame, EthernetHeader::LEN);
     }
 
     /// A label that is the same for all packets of a flow and tells nothing else (RFC 6437).
@@ -282,11 +271,7 @@ impl Message {
             ecn: Ecn::NotEct,
             dscp: 0,
             hop_limit: HOP_LIMIT,
-            head: Head::new(),
-            body: Payload::from(self.bytes),
-            checksum_at: None,
-            gso: None,
-            cause: self.cause,
+            frame: TxFrame::raw(self.bytes, self.cause),
         }
     }
 }

@@ -17,7 +17,7 @@ use core::time::Duration;
 use handfast_packet::Instant;
 use handfast_packet::arp::{ArpOperation, ArpPacket};
 use handfast_packet::buf::{
-    Capabilities, Chunk, Head, Medium, Payload, RxChecksum, RxFrame, TxBatch, TxFrame,
+    Capabilities, Chunk, Medium, Payload, RxChecksum, RxFrame, TxBatch, TxFrame,
 };
 use handfast_packet::cause::Cause;
 use handfast_packet::ethernet::{EtherType, EthernetAddress, EthernetHeader};
@@ -254,11 +254,7 @@ fn packet(source: IpAddr, destination: IpAddr, payload: &[u8]) -> OutPacket {
         ecn: Ecn::NotEct,
         dscp: 0,
         hop_limit: 64,
-        head: Head::new(),
-        body: Payload::from(Chunk::copy_from(payload)),
-        checksum_at: None,
-        gso: None,
-        cause: Cause::NewData,
+        frame: TxFrame::raw(Chunk::copy_from(payload), Cause::NewData),
     }
 }
 

@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 
 use handfast_packet::Instant;
-use handfast_packet::buf::{BATCH_MAX, ChecksumField, Gso, Head, TxBatch};
+use handfast_packet::buf::{BATCH_MAX, ChecksumField, Gso, Head, TxBatch, TxFrame};
 use handfast_packet::cause::Cause;
 use handfast_packet::checksum::pseudo_header;
 use handfast_packet::ip::Protocol;
@@ -12,6 +12,7 @@ use handfast_tcp::{Control, Cx, Transmit};
 
 use super::Tcp;
 use super::demux::Flow;
+use super::slab::Key;
 use crate::network::{Network, OutPacket};
 
 /// Most answers to segments without a connection that wait to be sent; more are dropped. One
@@ -73,10 +74,11 @@ impl Tcp {
                 break;
             }
             let Some((flow, transmit)) = self.next_transmit(now) else {
-                return false;
+                break;
             };
-            self.send(now, network, (flow, transmit), batch);
+            self.send(now, network, &flow, transmit, batch);
         }
+        self.file_sender(None);
         !self.replies.is_empty() || !self.senders.is_empty()
     }
 
@@ -101,6 +103,7 @@ impl Tcp {
                 .slots
                 .key_at(index)
                 .expect("a slot leaves the lists when it goes");
+            self.file_sender(Some(key));
             let slot = self.slots.get_mut(key).expect("the key was found just now");
             let transmit = slot.connection.poll_transmit(&mut Cx {
                 now,
@@ -115,17 +118,29 @@ impl Tcp {
                 slot.last_sent = Some(transmit.seq);
             }
             let flow = slot.flow;
-            self.refile(key);
+            self.senders.push(index);
+            self.sender = Some(key);
             return Some((flow, transmit));
         }
         None
+    }
+
+    /// Files the connection that sent last, unless `next`, whose turn is now, is the same: it often
+    /// has nothing more to send, and is filed then.
+    fn file_sender(&mut self, next: Option<Key>) {
+        if let Some(key) = self.sender.take()
+            && next != Some(key)
+        {
+            self.file(key);
+        }
     }
 
     fn send(
         &mut self,
         now: Instant,
         network: &mut Network,
-        (flow, transmit): (Flow, Transmit),
+        flow: &Flow,
+        transmit: Transmit,
         batch: &mut TxBatch,
     ) {
         // The address may have been lost or released since the segment was decided upon.
@@ -138,7 +153,7 @@ impl Tcp {
         // Only a device that completes checksums is offered super-segments, since each piece
         // needs a checksum of its own.
         let partial = self.capabilities.tx_checksum || gso.is_some();
-        let head = head(&flow, &transmit, partial);
+        let head = head(flow, &transmit, partial);
         let packet = OutPacket {
             source: flow.local.address,
             destination: flow.remote.address,
@@ -146,11 +161,14 @@ impl Tcp {
             ecn: transmit.ecn,
             dscp: transmit.dscp,
             hop_limit: transmit.hop_limit,
-            head,
-            body: transmit.payload,
-            checksum_at: partial.then_some(CHECKSUM_FIELD),
-            gso,
-            cause: transmit.cause,
+            frame: TxFrame {
+                head,
+                body: transmit.payload,
+                checksum_at: partial.then_some(CHECKSUM_FIELD),
+                gso,
+                depart_at: None,
+                cause: transmit.cause,
+            },
         };
         network.send(now, packet, batch);
     }

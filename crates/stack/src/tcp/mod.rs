@@ -100,6 +100,8 @@ pub(crate) struct Tcp {
     run: Option<(Flow, tcp::Segment)>,
     /// The connection that the latest segment was for, while it waits to be filed anew.
     latest: Option<(Flow, Key)>,
+    /// The connection that sent last, while it waits to be filed anew.
+    sender: Option<Key>,
     time_waits: TimeWaits,
     listeners: Listeners,
     ports: Ports,
@@ -176,6 +178,7 @@ impl Tcp {
             demux: Demux::new(random.key()),
             run: None,
             latest: None,
+            sender: None,
             time_waits: TimeWaits::new(config.time_wait_max, random.key()),
             listeners: Listeners::new(random.key()),
             ports: Ports::new(config.ephemeral_ports.clone(), random),
@@ -260,8 +263,9 @@ impl Tcp {
             .slots
             .key_at(index)
             .expect("a slot leaves the lists when it goes");
-        let event = self.slots.get_mut(key).and_then(|slot| slot.event.take());
-        self.file_event(key);
+        let slot = self.slots.get_mut(key).expect("the key was found just now");
+        let event = slot.event.take();
+        slot.file_event(index, &mut self.tellers);
         event.map(|event| crate::Event::Tcp(TcpId(key), event))
     }
 
@@ -356,19 +360,18 @@ impl Tcp {
 
     /// Reads what a connection has become and wants, and files it accordingly.
     fn file(&mut self, key: Key) {
-        self.file_owner(key);
-        self.file_fast_open(key);
         let Some(slot) = self.slots.get_mut(key) else {
             return;
         };
-        let time_wait = slot.connection.time_wait();
-        if !slot.unlisted && (time_wait.is_some() || slot.connection.close_reason().is_some()) {
+        slot.file_owner(key, &mut self.listeners);
+        slot.file_fast_open(self.now, &mut self.cookie_cache, &mut self.listeners);
+        if !slot.unlisted && slot.connection.is_over() {
             slot.unlisted = true;
             self.demux.remove(&slot.flow, key);
             if let (Some(cache), Some(metrics)) = (&mut self.metrics, slot.connection.metrics()) {
                 cache.set(self.now, Peer::from(&slot.flow), metrics);
             }
-            if let Some(entry) = time_wait {
+            if let Some(entry) = slot.connection.time_wait() {
                 let evicted = self.time_waits.insert(slot.flow, entry);
                 self.counters.time_waits_evicted += u64::from(evicted);
             }
@@ -377,65 +380,7 @@ impl Tcp {
             Some(deadline) => self.wheel.set(key.index, deadline),
             None => self.wheel.cancel(key.index),
         }
-        self.file_event(key);
-    }
-
-    /// A connection of a listener that has opened can be accepted; one that has failed is nobody's.
-    fn file_owner(&mut self, key: Key) {
-        let Some(slot) = self.slots.get_mut(key) else {
-            return;
-        };
-        let Owner::Opening(listener) = slot.owner else {
-            return;
-        };
-        match slot.connection.state() {
-            State::SynReceived => {}
-            State::Closed => {
-                slot.owner = Owner::Nobody;
-                self.listeners.give_up(listener);
-            }
-            _ => {
-                slot.owner = Owner::Waiting(listener);
-                self.listeners.complete(listener, key);
-            }
-        }
-    }
-
-    /// What Fast Open taught a client goes into the cache; an early connection that has opened or
-    /// failed counts no more, but one that was reset does for a while.
-    fn file_fast_open(&mut self, key: Key) {
-        let Some(slot) = self.slots.get_mut(key) else {
-            return;
-        };
-        if let Some(news) = slot.connection.take_fast_open_news() {
-            self.cookie_cache.learn(&slot.flow, news);
-        }
-        if slot.connection.is_early() {
-            return;
-        }
-        if let Some(listener) = slot.early.take() {
-            let reset = slot.connection.close_reason() == Some(tcp::CloseReason::Reset);
-            let until = reset.then(|| self.now + EARLY_RESET_LIFE);
-            self.listeners.end_early(listener, until);
-        }
-    }
-
-    /// A connection stands in the list of tellers while an application holds it and there is an
-    /// event to tell.
-    fn file_event(&mut self, key: Key) {
-        let Some(slot) = self.slots.get_mut(key) else {
-            return;
-        };
-        if slot.owner != Owner::Application {
-            self.tellers.remove(key.index);
-            return;
-        }
-        if slot.event.is_none() {
-            slot.event = slot.connection.poll_event();
-        }
-        if slot.event.is_some() {
-            self.tellers.push(key.index);
-        }
+        slot.file_event(key.index, &mut self.tellers);
     }
 
     /// Ends the hold on a connection by `verb`: nobody hears of it any more.
@@ -470,6 +415,55 @@ impl Tcp {
 }
 
 impl Slot {
+    /// A connection of a listener that has opened can be accepted; one that has failed is nobody's.
+    fn file_owner(&mut self, key: Key, listeners: &mut Listeners) {
+        let Owner::Opening(listener) = self.owner else {
+            return;
+        };
+        match self.connection.state() {
+            State::SynReceived => {}
+            State::Closed => {
+                self.owner = Owner::Nobody;
+                listeners.give_up(listener);
+            }
+            _ => {
+                self.owner = Owner::Waiting(listener);
+                listeners.complete(listener, key);
+            }
+        }
+    }
+
+    /// What Fast Open taught a client goes into the cache; an early connection that has opened or
+    /// failed counts no more, but one that was reset does for a while.
+    fn file_fast_open(&mut self, now: Instant, cache: &mut CookieCache, listeners: &mut Listeners) {
+        if let Some(news) = self.connection.take_fast_open_news() {
+            cache.learn(&self.flow, news);
+        }
+        if self.connection.is_early() {
+            return;
+        }
+        if let Some(listener) = self.early.take() {
+            let reset = self.connection.close_reason() == Some(tcp::CloseReason::Reset);
+            let until = reset.then(|| now + EARLY_RESET_LIFE);
+            listeners.end_early(listener, until);
+        }
+    }
+
+    /// A connection stands in the list of tellers while an application holds it and there is an
+    /// event to tell.
+    fn file_event(&mut self, index: u32, tellers: &mut IndexQueue) {
+        if self.owner != Owner::Application {
+            tellers.remove(index);
+            return;
+        }
+        if self.event.is_none() {
+            self.event = self.connection.poll_event();
+        }
+        if self.event.is_some() {
+            tellers.push(index);
+        }
+    }
+
     fn local(&self) -> SocketAddr {
         self.flow.local.into()
     }

@@ -226,7 +226,7 @@ impl Tcp {
             .get_mut(key)
             .expect("connections that wait to be accepted stay");
         slot.owner = Owner::Application;
-        self.file_event(key);
+        slot.file_event(key.index, &mut self.tellers);
         Some(super::TcpId(key))
     }
 

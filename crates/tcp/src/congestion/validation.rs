@@ -141,6 +141,10 @@ impl Validation {
         let Some(parts) = &mut self.parts else {
             return;
         };
+        // Spares most ACKs the division.
+        if now - self.part_began < SAMPLING_PERIOD_MIN / PARTS {
+            return;
+        }
         let part_len = self.srtt.get().saturating_mul(3).max(SAMPLING_PERIOD_MIN) / PARTS;
         for _ in 0..PARTS_MAX {
             if now - self.part_began < part_len {

@@ -27,12 +27,19 @@ pub(super) struct Acked {
     pub(super) mss: u64,
     /// Packets sent so far, in the whole life of the connection.
     pub(super) sent: u64,
+    /// How many ACKs with the same field it stands for; at least 1.
+    pub(super) acks: u64,
 }
 
 impl Acked {
     /// How many packets it was at least.
     fn packets(self) -> u64 {
         self.bytes.div_ceil(self.mss)
+    }
+
+    /// Whether one of the ACKs was for so many that the field may have gone round.
+    fn may_go_round(self) -> bool {
+        self.packets().div_ceil(self.acks) >= ACE_CYCLE
     }
 }
 
@@ -64,7 +71,7 @@ impl Echoes {
                 contradiction = least == 0 && self.packets + packets > acked.sent;
                 if contradiction { 0 } else { packets }
             }
-            None => safest(least, acked.packets()),
+            None => safest(least, acked),
         };
         self.packets += packets;
         News {
@@ -104,10 +111,11 @@ fn advance(count: &mut u64, start: u64, told: Option<u32>) -> u64 {
 /// Without options: when the field may have gone round, as many of the packets as it can mean were
 /// marked (3.2.2.5.2). When it seems to mean more than were acknowledged it is right: the others
 /// had no text.
-fn safest(least: u64, packets: u64) -> u64 {
-    if packets < ACE_CYCLE {
+fn safest(least: u64, acked: Acked) -> u64 {
+    if !acked.may_go_round() {
         return least;
     }
+    let packets = acked.packets();
     packets - (packets - least) % ACE_CYCLE
 }
 
@@ -134,6 +142,7 @@ mod tests {
             bytes: packets * MSS,
             mss: MSS,
             sent: 1_000,
+            acks: 1,
         };
         echoes.on_ack(ace, option, acked)
     }
@@ -157,6 +166,21 @@ mod tests {
             let news = ack(&mut Echoes::default(), marks, None, acked);
             assert_eq!(news.packets, counted, "{marks} of {acked}");
             assert_eq!(news.bytes, counted * MSS);
+        }
+    }
+
+    #[test]
+    fn what_several_acks_told_went_round_in_none_of_them() {
+        for (acks, counted) in [(1, 20), (2, 20), (3, 4)] {
+            let acked = Acked {
+                bytes: 20 * MSS,
+                mss: MSS,
+                sent: 1_000,
+                acks,
+            };
+            let ace = Ace::from_bits(u8::try_from((PACKETS_START + 4) % 8).unwrap());
+            let news = Echoes::default().on_ack(ace, None, acked);
+            assert_eq!(news.packets, counted, "{acks}");
         }
     }
 
@@ -202,6 +226,7 @@ mod tests {
             bytes: 7 * MSS,
             mss: MSS,
             sent: 7,
+            acks: 1,
         };
         let news = echoes.on_ack(Ace::from_bits(5), option, acked);
         assert_eq!(

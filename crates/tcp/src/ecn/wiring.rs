@@ -85,7 +85,9 @@ impl Connection {
 
     /// What the ACK under way tells of marks, which has delivered `bytes` anew, by SACK too, and
     /// perhaps `advanced` SND.UNA. Asked once for each segment, when that has moved.
-    pub(crate) fn echoes(&mut self, bytes: u64, advanced: bool) -> EcnNews {
+    pub(crate) fn echoes(&mut self, bytes: u64, advanced: bool, segment: &Segment) -> EcnNews {
+        let merged = segment.payload.is_empty();
+        let acks = if merged { segment.wire_segments } else { 1 };
         let before = self.ecn.sends_options();
         let news = self.ecn.on_ack(&EcnAck {
             una: self.snd.una,
@@ -94,6 +96,7 @@ impl Connection {
                 bytes,
                 mss: u64::from(self.snd.mss),
                 sent: self.tally.segments_sent,
+                acks: u64::from(acks.max(1)),
             },
         });
         self.make_room_for_options(before);

@@ -25,7 +25,7 @@ impl Connection {
         let (segment, duplicate) = segment;
         let tells = self.sack && !segment.options.sack.as_slice().is_empty();
         if self.snd.outstanding() == 0 && !tells {
-            let _nothing_to_answer = self.echoes(0, false);
+            let _nothing_to_answer = self.echoes(0, false, segment);
             return;
         }
         let blocks = if self.sack {
@@ -52,7 +52,7 @@ impl Connection {
         if ack > self.snd.una {
             self.release(cx, ack);
         }
-        let news = self.echoes(delivery.bytes, delivery.advanced());
+        let news = self.echoes(delivery.bytes, delivery.advanced(), segment);
         let judgement = Judgement {
             ecn_echo: news.congestion,
             ..self.judgement(cx.now, u32::from(duplicate), segment)

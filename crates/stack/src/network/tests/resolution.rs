@@ -232,12 +232,12 @@ fn super_segments_keep_their_description() {
         };
         let payload = vec![1; 1_400 * 40];
         let mut packet = packet(ip(OURS[family]), ip(FAR[family]), &payload);
-        packet.head.prepend(20).fill(0xaa);
-        packet.checksum_at = Some(ChecksumField {
+        packet.frame.head.prepend(20).fill(0xaa);
+        packet.frame.checksum_at = Some(ChecksumField {
             start: 0,
             offset: 16,
         });
-        packet.gso = Some(gso);
+        packet.frame.gso = Some(gso);
         packet.ecn = Ecn::Ect0;
         let mut batch = TxBatch::new();
         assert!(host.network.send(host.now, packet, &mut batch));
@@ -265,12 +265,9 @@ fn super_segments_keep_their_description() {
 fn a_flow_has_one_label_and_others_have_others() {
     let mut host = Host::acquainted();
     let mut label = |ports: [u8; 4]| {
-        let packet = packet(ip(OURS[1]), ip(FAR[1]), &[]);
-        let mut packet = OutPacket {
-            body: Payload::new(),
-            ..packet
-        };
-        packet.head.prepend(20)[..4].copy_from_slice(&ports);
+        let mut packet = packet(ip(OURS[1]), ip(FAR[1]), &[]);
+        packet.frame.body = Payload::new();
+        packet.frame.head.prepend(20)[..4].copy_from_slice(&ports);
         let mut batch = TxBatch::new();
         host.network.send(host.now, packet, &mut batch);
         Sent::new(host.now, &batch.pop().unwrap()).v6().0.flow_label
