@@ -34,6 +34,11 @@ const DELAYED_ACK: Duration = Duration::from_millis(45);
 pub(super) const PATHS: [Path; 17] = [
     path("ack", "receive: an ACK of two segments", ack),
     path(
+        "ack.batch",
+        "receive: 22 ACKs of two segments each in one batch",
+        ack_batch,
+    ),
+    path(
         "ack.sack",
         "receive: an ACK with SACK blocks for two more segments",
         ack_sack,
@@ -128,22 +133,34 @@ fn flight(wire: Wire, segments: usize) -> Result<(Pair, [TcpId; 2], Vec<RxFrame>
 
 fn ack() -> Result<u64, Failure> {
     let (mut pair, _, frames) = flight(Wire::SEGMENTS, 128)?;
+    let acks = acks(&mut pair, &frames);
+    replay(&mut pair, CLIENT, acks)
+}
+
+fn ack_batch() -> Result<u64, Failure> {
+    let (mut pair, _, frames) = flight(Wire::SEGMENTS, 44)?;
+    let acks = acks(&mut pair, &frames);
+    if acks.len() != 22 {
+        return Err(format!("{} ACKs, not 22", acks.len()).into());
+    }
+    pair.receive(CLIENT, acks);
+    Ok(1)
+}
+
+fn ack_sack() -> Result<u64, Failure> {
+    let (mut pair, _, frames) = flight(Wire::SEGMENTS, 128)?;
+    let acks = acks(&mut pair, &frames[1..]);
+    replay(&mut pair, CLIENT, acks)
+}
+
+/// What the server answers to each two of `frames`.
+fn acks(pair: &mut Pair, frames: &[RxFrame]) -> Vec<RxFrame> {
     let mut acks = Vec::new();
     for two in frames.chunks(2) {
         pair.deliver(SERVER, two.to_vec());
         acks.extend(pair.frames(SERVER));
     }
-    replay(&mut pair, CLIENT, acks)
-}
-
-fn ack_sack() -> Result<u64, Failure> {
-    let (mut pair, _, frames) = flight(Wire::SEGMENTS, 128)?;
-    let mut acks = Vec::new();
-    for two in frames[1..].chunks(2) {
-        pair.deliver(SERVER, two.to_vec());
-        acks.extend(pair.frames(SERVER));
-    }
-    replay(&mut pair, CLIENT, acks)
+    acks
 }
 
 fn segment() -> Result<u64, Failure> {
