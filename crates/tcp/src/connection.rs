@@ -273,7 +273,7 @@ impl Connection {
 
     /// Whether it takes no more segments of its own: it has ended, or TIME-WAIT answers for it.
     pub fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Closed(_) | Phase::TimeWait(_))
+        matches!(self.phase, Phase::Closed(_) | Phase::TimeWait)
     }
 
     /// Whether it is open: neither opening nor over, though it may be closing.
