@@ -31,7 +31,7 @@ const MESSAGE: usize = 64;
 /// After that all delayed ACKs are due.
 const DELAYED_ACK: Duration = Duration::from_millis(45);
 
-pub(super) const PATHS: [Path; 17] = [
+pub(super) const PATHS: [Path; 18] = [
     path("ack", "receive: an ACK of two segments", ack),
     path(
         "ack.batch",

@@ -76,7 +76,7 @@ impl Tcp {
             let Some((flow, transmit)) = self.next_transmit(now) else {
                 break;
             };
-            self.send(now, network, &flow, transmit, batch);
+            self.send(now, network, (flow, transmit), batch);
         }
         self.file_sender(None);
         !self.replies.is_empty() || !self.senders.is_empty()
@@ -139,8 +139,7 @@ impl Tcp {
         &mut self,
         now: Instant,
         network: &mut Network,
-        flow: &Flow,
-        transmit: Transmit,
+        (flow, transmit): (Flow, Transmit),
         batch: &mut TxBatch,
     ) {
         // The address may have been lost or released since the segment was decided upon.
@@ -153,7 +152,7 @@ impl Tcp {
         // Only a device that completes checksums is offered super-segments, since each piece
         // needs a checksum of its own.
         let partial = self.capabilities.tx_checksum || gso.is_some();
-        let head = head(flow, &transmit, partial);
+        let head = head(&flow, &transmit, partial);
         let packet = OutPacket {
             source: flow.local.address,
             destination: flow.remote.address,
