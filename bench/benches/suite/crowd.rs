@@ -7,7 +7,7 @@ use std::time::Duration;
 use handfast_bench::{Failure, now};
 use handfast_packet::Instant;
 use handfast_packet::buf::{
-    BATCH_MAX, Capabilities, Medium, Pool, PoolLimits, RxBatch, RxChecksum, RxFrame, TxBatch,
+    BATCH_MAX, Capabilities, Gso, Medium, Pool, PoolLimits, RxBatch, RxChecksum, RxFrame, TxBatch,
     TxFrame,
 };
 use handfast_packet::ip::Protocol;
@@ -20,6 +20,10 @@ use handfast_tcp as tcp;
 const STEP: Duration = Duration::from_micros(1);
 const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const PORT: u16 = 80;
+/// Connections that may wait, and that may be opening.
+pub(crate) const BACKLOG: usize = 4_096;
+/// Text of a full segment beside timestamps; more of it comes as a super-segment.
+const SEGMENT: u16 = 1_448;
 /// The first client's address; each address has [`PORTS`] clients.
 const FIRST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const PORTS: usize = 50_000;
@@ -80,8 +84,8 @@ impl Crowd {
         stack.add_address(format!("{SERVER}/24").parse()?)?;
         stack.add_route("10.0.0.0/8".parse()?, None)?;
         let listen = Listen {
-            backlog: 4_096,
-            half_open: 4_096,
+            backlog: BACKLOG,
+            half_open: BACKLOG,
             ..Listen::default()
         };
         let listener = stack.listen(SocketAddr::from((SERVER, PORT)), listen)?;
@@ -166,6 +170,20 @@ impl Crowd {
         self.rx.push(frame);
     }
 
+    /// Text that is `ahead` of what the client said last, which stays the last.
+    pub(crate) fn say_at(&mut self, index: usize, ahead: usize, text: &[u8]) {
+        let ahead = u32::try_from(ahead).expect("less than a window");
+        let before = self.clients[index].seq;
+        self.clients[index].seq = before.wrapping_add(ahead);
+        self.say(index, TcpFlags::ACK | TcpFlags::PSH, text);
+        self.clients[index].seq = before;
+    }
+
+    /// How many segments may still join the next batch.
+    pub(crate) fn room(&self) -> usize {
+        self.rx.room()
+    }
+
     /// The client begins anew, beyond all that its last connection has seen.
     pub(crate) fn forget(&mut self, index: usize) {
         let client = &mut self.clients[index];
@@ -195,7 +213,7 @@ impl Crowd {
             data: self.pool.freeze(block, 0..len),
             received_at: self.now,
             checksum: RxChecksum::Verified,
-            gso: None,
+            gso: Gso::for_payload(text.len(), SEGMENT),
         }
     }
 

@@ -32,9 +32,9 @@ pub(crate) fn limit_silence(stream: &TcpStream) -> io::Result<()> {
     stream.set_write_timeout(Some(STALL_MAX))
 }
 
-/// Keeps this thread, and all that it starts from now on, on the first processor.
-pub(crate) fn stay_on_one_core() -> io::Result<()> {
-    let mut first = CpuSet::new();
-    first.set(0);
-    Ok(sched_setaffinity(None, &first)?)
+/// Keeps this thread, and all that it starts from now on, on one processor, counted from 0.
+pub(crate) fn stay_on(core: usize) -> io::Result<()> {
+    let mut only = CpuSet::new();
+    only.set(core);
+    Ok(sched_setaffinity(None, &only)?)
 }

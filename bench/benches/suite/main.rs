@@ -19,6 +19,8 @@ mod memory;
 #[cfg(target_os = "linux")]
 mod requests;
 mod scale;
+#[cfg(target_os = "linux")]
+mod stress;
 
 use std::process::ExitCode;
 
@@ -48,6 +50,10 @@ const GROUPS: &[Group] = &[
     ("connections", Works::Contests(connections::contests)),
     ("scale.idle", Works::Solos(scale::solos)),
     ("scale", Works::Contests(scale::contests)),
+    #[cfg(target_os = "linux")]
+    ("stress.holes", Works::Solos(stress::solos)),
+    #[cfg(target_os = "linux")]
+    ("stress", Works::Contests(stress::contests)),
 ];
 
 /// What a group showed.

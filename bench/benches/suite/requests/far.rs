@@ -8,7 +8,8 @@ use handfast_bench::Failure;
 use handfast_lab::Namespace;
 use rustix::event::{Timespec, epoll};
 
-use super::Work;
+use super::spinning::Spinning;
+use super::{Mode, Place, Work};
 use crate::kernel;
 
 /// What is read at once.
@@ -25,13 +26,27 @@ pub(super) struct Far {
 impl Far {
     pub(super) fn start(namespace: &Namespace, work: &Work) -> Result<Self, Failure> {
         let (listener, address) = kernel::listen(namespace, "cubic")?;
-        let connections = work.connections;
+        let Work {
+            connections,
+            mode,
+            place,
+            ..
+        } = *work;
         let serve = move || {
+            if place == Place::TwoCores {
+                kernel::stay_on(1)?;
+            }
             let streams = (0..connections).map(|_| accept(&listener));
-            let streams: Vec<TcpStream> = streams.collect::<io::Result<_>>()?;
-            match streams.as_slice() {
-                [stream] => echo_all(stream),
-                many => echo_many(many),
+            let mut streams: Vec<TcpStream> = streams.collect::<io::Result<_>>()?;
+            match streams.len() {
+                1 => {
+                    let stream = streams.remove(0);
+                    match mode {
+                        Mode::Spinning => echo_all(Spinning::over(stream)?),
+                        _ => echo_all(stream),
+                    }
+                }
+                _ => echo_many(&streams),
             }
         };
         let thread = thread::Builder::new().name("far".into()).spawn(serve)?;
@@ -56,10 +71,10 @@ fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
 }
 
 /// One connection needs no epoll, which would be a system call more.
-fn echo_all(stream: &TcpStream) -> io::Result<usize> {
+fn echo_all(mut stream: impl Read + Write) -> io::Result<usize> {
     let (mut buffer, mut all) = (vec![0; PIECE], 0);
     loop {
-        match echo(stream, &mut buffer)? {
+        match echo(&mut stream, &mut buffer)? {
             0 => return Ok(all),
             passed => all += passed,
         }
@@ -89,7 +104,7 @@ fn echo_many(streams: &[TcpStream]) -> io::Result<usize> {
         }
         for event in &events {
             let index = usize::try_from(event.data.u64()).expect("it was an index");
-            match echo(&streams[index], &mut buffer)? {
+            match echo(&mut &streams[index], &mut buffer)? {
                 0 => {
                     epoll::delete(&poll, &streams[index])?;
                     open -= 1;
@@ -102,7 +117,7 @@ fn echo_many(streams: &[TcpStream]) -> io::Result<usize> {
 }
 
 /// Sends back what can be read now; 0 at the end of the stream.
-fn echo(mut stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+fn echo(stream: &mut (impl Read + Write), buffer: &mut [u8]) -> io::Result<usize> {
     let read = stream.read(buffer)?;
     stream.write_all(&buffer[..read])?;
     Ok(read)

@@ -9,6 +9,7 @@
 mod ask;
 mod far;
 mod ours;
+mod spinning;
 mod theirs;
 
 use std::io;
@@ -16,7 +17,7 @@ use std::io;
 use handfast_bench::{Contest, Failure, Reach, Sample, Unit};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::kernel::stay_on_one_core;
+use crate::kernel::stay_on;
 
 /// Runs the near end, and what belongs to it.
 type Turn = fn(&Work) -> Result<Sample, Failure>;
@@ -30,14 +31,27 @@ enum Mode {
     Threads,
     /// A thread for each connection; for ours, one more for the stack.
     Blocking,
+    /// Nobody sleeps: ours with [`handfast::Config::busy_poll`] on a runtime of one thread, the kernel
+    /// with sockets that do not block. One connection only.
+    Spinning,
+}
+
+/// Where the two ends run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Where the scheduler puts them.
+    Anywhere,
+    /// Both on the first core.
+    OneCore,
+    /// The near end on the first core, the far one on the second.
+    TwoCores,
 }
 
 /// One work.
 #[derive(Clone, Copy, Debug)]
 struct Work {
     mode: Mode,
-    /// Both ends on one core.
-    one_core: bool,
+    place: Place,
     connections: usize,
     /// A request or a response in bytes.
     size: usize,
@@ -50,8 +64,12 @@ pub(crate) fn contests() -> Vec<Contest<'static>> {
     let p50 = Some(Reach::P50(1.0));
     let rate = Some(Reach::Rate(1.0));
     let core = |mode, size| Work {
-        one_core: true,
+        place: Place::OneCore,
         ..Work::new(mode, 1, size)
+    };
+    let spin = Work {
+        place: Place::TwoCores,
+        ..Work::new(Mode::Spinning, 1, 64)
     };
     let same = |name, work, reach| contest(name, work, reach, None);
     vec![
@@ -76,6 +94,7 @@ pub(crate) fn contests() -> Vec<Contest<'static>> {
         ),
         same("requests.core.tokio.1x64", core(SameThread, 64), None),
         same("requests.core.blocking.1x64", core(Blocking, 64), None),
+        same("requests.spin.1x64", spin, Some(Reach::P50(0.8))),
         same("requests.tokio.1x1", Work::new(SameThread, 1, 1), None),
         same("requests.tokio.1x64", Work::new(SameThread, 1, 64), None),
         same(
@@ -146,7 +165,7 @@ impl Work {
         };
         Self {
             mode,
-            one_core: false,
+            place: Place::Anywhere,
             connections,
             size,
             // The same number for each connection.
@@ -157,8 +176,8 @@ impl Work {
     /// A turn on a thread of its own: what it is bound to ends with it.
     fn run(&self, turn: Turn) -> Result<Sample, Failure> {
         let bound = || {
-            if self.one_core {
-                stay_on_one_core()?;
+            if self.place != Place::Anywhere {
+                stay_on(0)?;
             }
             turn(self)
         };
@@ -172,7 +191,7 @@ impl Work {
     fn runtime(&self) -> io::Result<Option<Runtime>> {
         let mut builder = match self.mode {
             Mode::Blocking => return Ok(None),
-            Mode::SameThread => Builder::new_current_thread(),
+            Mode::SameThread | Mode::Spinning => Builder::new_current_thread(),
             Mode::Threads => Builder::new_multi_thread(),
         };
         builder.worker_threads(2).enable_all().build().map(Some)
@@ -183,11 +202,12 @@ impl Work {
             Mode::SameThread => "tokio on one thread",
             Mode::Threads => "tokio on two threads",
             Mode::Blocking => "blocking",
+            Mode::Spinning => "spinning",
         };
-        let place = if self.one_core {
-            ", both ends on one core"
-        } else {
-            ""
+        let place = match self.place {
+            Place::Anywhere => "",
+            Place::OneCore => ", both ends on one core",
+            Place::TwoCores => ", a core for each end",
         };
         let connections = match self.connections {
             1 => "1 connection".to_owned(),

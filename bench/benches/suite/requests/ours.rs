@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use handfast::{Config, Host, blocking, tokio as asynchronous};
 use handfast_bench::{Failure, Sample};
@@ -11,7 +12,8 @@ use handfast_packet::ip::Cidr;
 use tokio::runtime::Runtime;
 
 use super::far::Far;
-use super::{Work, ask};
+use super::{Mode, Work, ask};
+use crate::kernel;
 
 /// What both kinds of cables carry.
 pub(super) const CABLE: CableOptions = CableOptions {
@@ -32,7 +34,7 @@ pub(super) fn turn(work: &Work) -> Result<Sample, Failure> {
 
 fn in_tasks(runtime: &Runtime, tap: Tap, far: SocketAddr, work: &Work) -> Result<Sample, Failure> {
     let (net, streams) = runtime.block_on(async {
-        let net = asynchronous::Net::start(tap, Config::default())?;
+        let net = asynchronous::Net::start(tap, config(work))?;
         add_address(net.host())?;
         let mut streams = Vec::with_capacity(work.connections);
         for _ in 0..work.connections {
@@ -48,7 +50,7 @@ fn in_tasks(runtime: &Runtime, tap: Tap, far: SocketAddr, work: &Work) -> Result
 }
 
 fn in_threads(tap: Tap, far: SocketAddr, work: &Work) -> Result<Sample, Failure> {
-    let net = blocking::Net::start(tap, Config::default())?;
+    let net = blocking::Net::start(tap, config(work))?;
     add_address(net.host())?;
     let mut streams = Vec::with_capacity(work.connections);
     for _ in 0..work.connections {
@@ -59,6 +61,16 @@ fn in_threads(tap: Tap, far: SocketAddr, work: &Work) -> Result<Sample, Failure>
     let sample = ask::in_threads(streams, work)?;
     net.shutdown();
     Ok(sample)
+}
+
+fn config(work: &Work) -> Config {
+    Config {
+        busy_poll: match work.mode {
+            Mode::Spinning => kernel::STALL_MAX,
+            _ => Duration::ZERO,
+        },
+        ..Config::default()
+    }
 }
 
 fn add_address(host: &Host) -> io::Result<()> {

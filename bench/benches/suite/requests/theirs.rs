@@ -9,7 +9,8 @@ use rustix::net::sockopt;
 
 use super::far::Far;
 use super::ours::CABLE;
-use super::{Work, ask};
+use super::spinning::Spinning;
+use super::{Mode, Work, ask};
 use crate::kernel;
 
 pub(super) fn turn(work: &Work) -> Result<Sample, Failure> {
@@ -25,6 +26,11 @@ pub(super) fn turn(work: &Work) -> Result<Sample, Failure> {
         streams.collect::<io::Result<Vec<_>>>()
     })?;
     let sample = match work.runtime()? {
+        _ if work.mode == Mode::Spinning => {
+            let streams = streams.into_iter().map(Spinning::over);
+            let streams = streams.collect::<io::Result<Vec<_>>>()?;
+            ask::in_threads(streams, work)?
+        }
         Some(runtime) => {
             let _inside = runtime.enter();
             let streams = streams.into_iter().map(|stream| {

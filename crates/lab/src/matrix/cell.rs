@@ -64,7 +64,7 @@ pub struct Cell {
     pub ecn: bool,
     /// The controller of both senders.
     pub controller: Algorithm,
-    /// The bottleneck of each direction in Mbit/s.
+    /// The bottleneck of each direction in Mbit/s; 0 for none.
     pub rate_mbit: u64,
 }
 
@@ -134,7 +134,10 @@ impl Cell {
     /// About what a stream should reach, in Mbit/s: the link, or what a window that is cut at each
     /// loss allows (Mathis and others, 1997). For the order of the day only, not for a verdict.
     pub fn expected_mbit(&self) -> f64 {
-        let link = self.rate_mbit as f64;
+        let link = match self.rate_mbit {
+            0 => f64::INFINITY,
+            rate => rate as f64,
+        };
         if self.loss_ppm == 0 || (self.controller == Algorithm::Bbr && self.sack) {
             return link;
         }
@@ -148,7 +151,11 @@ impl Cell {
     /// are less likely than one in a hundred thousand. Without timestamps what was sent again measures
     /// no round trip (RFC 6298 3), and the first of them may still be doubled since the last time.
     pub fn silence_max(&self) -> Duration {
-        let drain = Duration::from_secs_f64(self.queue() as f64 * 8e-6 / self.rate_mbit as f64);
+        let drain = match self.rate_mbit {
+            // Nothing waits where there is no bottleneck.
+            0 => Duration::ZERO,
+            rate => Duration::from_secs_f64(self.queue() as f64 * 8e-6 / rate as f64),
+        };
         let slowest = self.round_trip() * 2 + drain * 2;
         let doubled = if self.timestamps { 1 } else { 2 };
         let timeout = RTO_FIRST.max(slowest * 2 + RTO_MIN) * doubled;
