@@ -1,7 +1,8 @@
 //! Devices: where frames come from and go to, and wrappers around them.
 //!
 //! Everything that owns a file descriptor or makes a system call for frames lives here, behind
-//! the trait [`Device`]: the packet socket, TAP, and a pair of devices in memory. Wrappers add
+//! the trait [`Device`]: the packet socket, TAP, AF_XDP (feature `xdp`), and a pair of devices in
+//! memory. Wrappers add
 //! something to any device: [`Record`] shows its frames to a recorder, [`Impair`] makes it a bad
 //! link, [`SoftwareOffload`] cuts super-frames and completes checksums for a device that cannot.
 //!
@@ -39,6 +40,8 @@ mod sys;
 #[cfg(target_os = "linux")]
 mod tap;
 mod virtio_hdr;
+#[cfg(all(target_os = "linux", feature = "xdp"))]
+mod xdp;
 
 #[cfg(test)]
 mod testing;
@@ -68,6 +71,8 @@ pub use record::Record;
 pub use split::{Split, SplitReceived, complete_checksum};
 #[cfg(target_os = "linux")]
 pub use tap::{Tap, TapOptions, TapStatistics};
+#[cfg(all(target_os = "linux", feature = "xdp"))]
+pub use xdp::{XdpOptions, XdpOrPacket, XdpSocket, XdpStatistics};
 
 /// Something that frames come from and go to. No call ever blocks.
 pub trait Device {

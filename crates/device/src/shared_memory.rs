@@ -26,6 +26,14 @@ impl SharedMemory {
         Self::map(flags, descriptor.as_raw_fd(), offset, len)
     }
 
+    /// Maps `len` new bytes, all zero.
+    #[cfg(feature = "xdp")]
+    pub(crate) fn own(len: usize) -> io::Result<Self> {
+        // Shared, so that the kernel and we mean the same pages after a fork, too.
+        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_POPULATE;
+        Self::map(flags, -1, 0, len)
+    }
+
     fn map(flags: i32, descriptor: i32, offset: i64, len: usize) -> io::Result<Self> {
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours.
@@ -40,6 +48,12 @@ impl SharedMemory {
     /// Length in bytes.
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Where it begins, for telling the kernel.
+    #[cfg(feature = "xdp")]
+    pub(crate) fn address(&self) -> usize {
+        self.base.addr().get()
     }
 
     /// The word at `at`; what the kernel wrote before it stored that word is seen from here on.
@@ -68,6 +82,18 @@ impl SharedMemory {
         let mut bytes = [0; N];
         self.read(at, &mut bytes);
         bytes
+    }
+
+    /// Copies `from` to the bytes from `at` on.
+    #[cfg(feature = "xdp")]
+    pub(crate) fn write(&mut self, at: usize, from: &[u8]) {
+        self.check(at, from.len());
+        // SAFETY: the destination lies in the mapping, as was checked, and `from` is memory of
+        // Rust's and not of the mapping, to whose bytes no reference exists. By the protocol of the
+        // ring the kernel does not touch them now; if it did, it would read a frame of no use.
+        unsafe {
+            ptr::copy_nonoverlapping(from.as_ptr(), self.base.as_ptr().add(at), from.len());
+        }
     }
 
     fn word(&self, at: usize) -> &AtomicU32 {

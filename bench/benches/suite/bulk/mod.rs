@@ -21,8 +21,12 @@ const PIECE: usize = 64 * 1_024;
 enum Device {
     /// A TAP: the kernel's end of it is an interface of the far namespace.
     Tap,
-    /// A packet socket on our end of a pair of virtual interfaces.
+    /// A packet socket on our end of a pair of virtual interfaces, with the offloads of the cable.
     Packet,
+    /// The same with its own choices: the kernel cuts what its interface cannot.
+    Cutting,
+    /// An XDP socket there, where the kernel copies.
+    Xdp,
 }
 
 /// Who has the text.
@@ -57,37 +61,68 @@ const PLAIN: CableOptions = CableOptions {
 };
 
 pub(crate) fn contests() -> Vec<Contest<'static>> {
-    use Device::{Packet, Tap};
+    use Device::{Cutting, Packet, Tap};
     use Direction::{Receive, Send};
-    [
-        ("bulk.tap.send", Tap, Send, SUPER, 1.5),
-        ("bulk.tap.receive", Tap, Receive, SUPER, 1.0),
-        ("bulk.packet.send", Packet, Send, SUPER, 1.2),
-        ("bulk.packet.receive", Packet, Receive, SUPER, 0.85),
-        ("bulk.tap.plain.send", Tap, Send, PLAIN, 0.5),
-        ("bulk.tap.plain.receive", Tap, Receive, PLAIN, 1.0),
-        ("bulk.packet.plain.send", Packet, Send, PLAIN, 0.5),
-        ("bulk.packet.plain.receive", Packet, Receive, PLAIN, 1.0),
+    vec![
+        contest("bulk.tap.send", Tap, Send, SUPER, Some(1.5)),
+        contest("bulk.tap.receive", Tap, Receive, SUPER, Some(1.0)),
+        contest("bulk.packet.send", Packet, Send, SUPER, Some(1.2)),
+        contest("bulk.packet.receive", Packet, Receive, SUPER, Some(0.85)),
+        contest("bulk.tap.plain.send", Tap, Send, PLAIN, Some(0.5)),
+        contest("bulk.tap.plain.receive", Tap, Receive, PLAIN, Some(1.0)),
+        contest("bulk.packet.plain.send", Packet, Send, PLAIN, Some(0.5)),
+        contest(
+            "bulk.packet.plain.receive",
+            Packet,
+            Receive,
+            PLAIN,
+            Some(1.0),
+        ),
+        contest("bulk.packet.cut.send", Cutting, Send, PLAIN, None),
     ]
-    .into_iter()
-    .map(|(name, device, direction, cable, reach)| {
-        let work = Work {
-            device,
-            direction,
-            cable,
-            text: if cable.offloads { 4 * GIB } else { GIB / 2 },
-        };
-        Contest {
-            name,
-            what: work.describe(),
-            peer: "the kernel, over veth",
-            unit: Unit::Bytes,
-            reach: Some(Reach::Rate(reach)),
-            ours: Box::new(move || ours::turn(&work)),
-            theirs: Box::new(move || theirs::turn(&work)),
-        }
-    })
-    .collect()
+}
+
+/// Those over XDP sockets, which want a process that is root in no namespace of its own.
+pub(crate) fn contests_of_xdp() -> Vec<Contest<'static>> {
+    if !is_machine_root() {
+        return Vec::new();
+    }
+    let contest = |name, direction| contest(name, Device::Xdp, direction, PLAIN, None);
+    vec![
+        contest("bulk.xdp.send", Direction::Send),
+        contest("bulk.xdp.receive", Direction::Receive),
+    ]
+}
+
+fn contest(
+    name: &'static str,
+    device: Device,
+    direction: Direction,
+    cable: CableOptions,
+    reach: Option<f64>,
+) -> Contest<'static> {
+    let work = Work {
+        device,
+        direction,
+        cable,
+        text: if cable.offloads { 4 * GIB } else { GIB / 2 },
+    };
+    Contest {
+        name,
+        what: work.describe(),
+        peer: "the kernel, over veth",
+        unit: Unit::Bytes,
+        reach: reach.map(Reach::Rate),
+        ours: Box::new(move || ours::turn(&work)),
+        theirs: Box::new(move || theirs::turn(&work)),
+    }
+}
+
+/// Whether this process may load programs for the kernel: root, and not in a user namespace.
+fn is_machine_root() -> bool {
+    let all_users = |map: String| map.split_whitespace().eq(["0", "0", "4294967295"]);
+    rustix::process::geteuid().is_root()
+        && std::fs::read_to_string("/proc/self/uid_map").is_ok_and(all_users)
 }
 
 impl Work {
@@ -100,6 +135,8 @@ impl Work {
         let device = match self.device {
             Device::Tap => "TAP",
             Device::Packet => "packet socket on veth",
+            Device::Cutting => "packet socket that cuts on veth",
+            Device::Xdp => "AF_XDP on veth",
         };
         let direction = match self.direction {
             Direction::Send => "send",

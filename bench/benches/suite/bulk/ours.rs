@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use handfast::Config;
 use handfast::tokio::{Net, TcpStream};
 use handfast_bench::{Failure, Sample, measure};
-use handfast_device::{PacketOptions, PacketSocket};
+use handfast_device::{PacketOptions, PacketSocket, XdpOptions, XdpSocket};
 use handfast_lab::{CABLE_INTERFACE, CABLE_PREFIX_LEN, Cable, Namespace, OURS_V4};
 use handfast_packet::ip::Cidr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,11 +20,22 @@ pub(super) fn turn(work: &Work) -> Result<Sample, Failure> {
             let (far, tap) = Cable::tap(&work.cable)?;
             transfer(work, &far, tap)
         }
-        Device::Packet => {
+        Device::Xdp => {
             let cable = Cable::lay(&work.cable, false)?;
+            let options = XdpOptions {
+                copy: true,
+                ..XdpOptions::default()
+            };
+            let open = || XdpSocket::open(CABLE_INTERFACE, &options);
+            let socket = cable.near.run(open)?;
+            transfer(work, &cable.far, socket)
+        }
+        Device::Packet | Device::Cutting => {
+            let cable = Cable::lay(&work.cable, false)?;
+            let offloads = work.cable.offloads || work.device == Device::Cutting;
             let options = PacketOptions {
-                super_segments: work.cable.offloads,
-                checksums: work.cable.offloads,
+                super_segments: offloads,
+                checksums: offloads,
                 ..PacketOptions::default()
             };
             let open = || PacketSocket::open(CABLE_INTERFACE, &options);

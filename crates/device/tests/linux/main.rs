@@ -15,6 +15,8 @@ mod ring;
 mod runner;
 #[cfg(target_os = "linux")]
 mod tap;
+#[cfg(all(target_os = "linux", feature = "xdp"))]
+mod xdp;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {

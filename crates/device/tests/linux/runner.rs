@@ -1,11 +1,13 @@
 //! Starts the tests in their namespaces, one after the other, and reports. The tests themselves
-//! are in `packet`, `ring` and `tap`.
+//! are in the files beside this one.
 
 use std::env;
 use std::fs;
 use std::panic::catch_unwind;
 use std::process::{Command, ExitCode};
 
+#[cfg(feature = "xdp")]
+use crate::xdp;
 use crate::{packet, ring, tap};
 
 /// A test: returns why it was skipped, panics when it failed.
@@ -15,12 +17,21 @@ pub(crate) type Test = (&'static str, fn() -> Result<(), String>);
 const ROLE: &str = "HANDFAST_DEVICE_TEST_ROLE";
 /// The role of running all tests, with every privilege over the namespace.
 const INSIDE: &str = "inside";
-/// The role of running the one test that wants no privilege.
+/// The role of running the tests that want privileges over the machine too, as programs for the
+/// kernel do.
+#[cfg(feature = "xdp")]
+const ROOT: &str = "root";
+/// The role of running the tests that want no privilege.
 const UNPRIVILEGED: &str = "unprivileged";
 
 pub(crate) fn main() -> ExitCode {
     match env::var(ROLE).as_deref() {
         Ok(INSIDE) => return run(&[packet::TESTS, ring::TESTS, tap::TESTS].concat()),
+        #[cfg(feature = "xdp")]
+        Ok(ROOT) => return run(xdp::TESTS),
+        #[cfg(feature = "xdp")]
+        Ok(UNPRIVILEGED) => return run(&[packet::WITHOUT_PRIVILEGE, xdp::WITHOUT_PRIVILEGE]),
+        #[cfg(not(feature = "xdp"))]
         Ok(UNPRIVILEGED) => return run(&[packet::WITHOUT_PRIVILEGE]),
         _ => {}
     }
@@ -29,11 +40,24 @@ pub(crate) fn main() -> ExitCode {
     }
     let inside = start(&["--user", "--map-root-user", "--net"], INSIDE);
     let unprivileged = start(&["--user"], UNPRIVILEGED);
-    if inside && unprivileged {
+    if inside && unprivileged && root() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Runs what root alone can; others hear that it was left out, which is no failure anywhere.
+fn root() -> bool {
+    #[cfg(feature = "xdp")]
+    {
+        let as_root = Command::new("unshare").args(["--net", "true"]).output();
+        if as_root.is_ok_and(|output| output.status.success()) {
+            return start(&["--net"], ROOT);
+        }
+        println!("skipped the tests of XDP sockets: programs for the kernel want root");
+    }
+    true
 }
 
 /// Runs `ip` with the words of `arguments`.
