@@ -59,9 +59,9 @@ pub use impair::{
     LINK_BYTES_MAX, LINK_SEGMENTS_MAX, LinkSpec, LinkStatistics, Mtu, Probability, QUEUE_DEFAULT,
     Red, Reorder, SpecError,
 };
+pub use memory::{MEMORY_QUEUE_MAX, MemoryDevice, convey, memory_pair_polled, memory_queues};
 #[cfg(target_os = "linux")]
-pub use memory::memory_pair;
-pub use memory::{MEMORY_QUEUE_MAX, MemoryDevice, convey, memory_pair_polled};
+pub use memory::{memory_pair, memory_queues_with_descriptors};
 pub use offload::SoftwareOffload;
 #[cfg(target_os = "linux")]
 pub use packet_socket::{

@@ -12,6 +12,7 @@ use handfast_packet::buf::{
     Capabilities, LARGE, Pool, PoolLimits, RxBatch, RxChecksum, RxFrame, TxBatch, TxFrame,
 };
 use handfast_packet::ethernet::EthernetAddress;
+use handfast_packet::steer::{Steering, Whose};
 use handfast_packet::time::Instant;
 
 use crate::Device;
@@ -36,7 +37,9 @@ pub struct MemoryDevice {
     address: EthernetAddress,
     pool: Pool,
     inbox: Arc<Inbox>,
-    outbox: Arc<Inbox>,
+    /// The queues of the other end; one, or as many as there are shares of its flows.
+    outboxes: Vec<Arc<Inbox>>,
+    steering: Steering,
     refused: u64,
 }
 
@@ -63,16 +66,7 @@ pub fn memory_pair(
     capabilities: Capabilities,
     addresses: [EthernetAddress; 2],
 ) -> (MemoryDevice, MemoryDevice) {
-    use rustix::event::{EventfdFlags, eventfd};
-    let inbox = || {
-        let event = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC);
-        let event = event.expect("the process has file descriptors left");
-        Arc::new(Inbox {
-            event: Some(event),
-            ..Inbox::default()
-        })
-    };
-    join(capabilities, addresses, [inbox(), inbox()])
+    join(capabilities, addresses, [Inbox::shown(), Inbox::shown()])
 }
 
 /// Two joined devices without descriptors: for virtual time and for drivers that only poll.
@@ -81,6 +75,55 @@ pub fn memory_pair_polled(
     addresses: [EthernetAddress; 2],
 ) -> (MemoryDevice, MemoryDevice) {
     join(capabilities, addresses, [Arc::default(), Arc::default()])
+}
+
+/// Two joined devices with several queues each, without descriptors. What one end sends goes to the
+/// queue of the other that its `steering` names, by the queue of the sender or not.
+pub fn memory_queues(
+    capabilities: Capabilities,
+    addresses: [EthernetAddress; 2],
+    steering: [Steering; 2],
+) -> [Vec<MemoryDevice>; 2] {
+    let inboxes = steering.map(|end| (0..end.shards()).map(|_| Arc::default()).collect());
+    queues(capabilities, addresses, steering, inboxes)
+}
+
+/// The same with descriptors that show readiness, for poll and epoll.
+///
+/// # Panics
+/// When the process has no file descriptor left.
+#[cfg(target_os = "linux")]
+pub fn memory_queues_with_descriptors(
+    capabilities: Capabilities,
+    addresses: [EthernetAddress; 2],
+    steering: [Steering; 2],
+) -> [Vec<MemoryDevice>; 2] {
+    let inboxes = steering.map(|end| (0..end.shards()).map(|_| Inbox::shown()).collect());
+    queues(capabilities, addresses, steering, inboxes)
+}
+
+fn queues(
+    capabilities: Capabilities,
+    addresses: [EthernetAddress; 2],
+    steering: [Steering; 2],
+    [left, right]: [Vec<Arc<Inbox>>; 2],
+) -> [Vec<MemoryDevice>; 2] {
+    let end = |address, inboxes: &[Arc<Inbox>], outboxes: &[Arc<Inbox>], steering| {
+        let queue = |inbox: &Arc<Inbox>| MemoryDevice {
+            capabilities,
+            address,
+            pool: Pool::new(POOL_LIMITS),
+            inbox: Arc::clone(inbox),
+            outboxes: outboxes.to_vec(),
+            steering,
+            refused: 0,
+        };
+        inboxes.iter().map(queue).collect()
+    };
+    [
+        end(addresses[0], &left, &right, steering[1]),
+        end(addresses[1], &right, &left, steering[0]),
+    ]
 }
 
 fn join(
@@ -93,7 +136,8 @@ fn join(
         address,
         pool: Pool::new(POOL_LIMITS),
         inbox: Arc::clone(inbox),
-        outbox: Arc::clone(outbox),
+        outboxes: vec![Arc::clone(outbox)],
+        steering: Steering::new(1, 0),
         refused: 0,
     };
     (
@@ -105,7 +149,22 @@ fn join(
 impl MemoryDevice {
     /// Frames sent by this end that were dropped because the other end did not fetch them in time.
     pub fn dropped(&self) -> u64 {
-        self.outbox.lock().dropped
+        self.outboxes
+            .iter()
+            .map(|outbox| outbox.lock().dropped)
+            .sum()
+    }
+
+    /// Where a frame goes that this end sends.
+    fn outbox(&self, frame: &RxFrame) -> &Inbox {
+        let queue = match &self.outboxes[..] {
+            [only] => return only,
+            _ => match self.steering.whose(&frame.data, self.capabilities.medium) {
+                Whose::Of(queue) => queue,
+                Whose::First | Whose::All => 0,
+            },
+        };
+        &self.outboxes[usize::from(queue)]
     }
 
     /// Frames sent by this end that were dropped because they exceed its capabilities.
@@ -167,7 +226,7 @@ impl Device for MemoryDevice {
         let count = batch.len();
         while let Some(frame) = batch.pop() {
             match convey(&frame, &self.capabilities, &mut self.pool) {
-                Some(frame) => self.outbox.push(frame)?,
+                Some(frame) => self.outbox(&frame).push(frame)?,
                 None => self.refused += 1,
             }
         }
@@ -187,6 +246,18 @@ impl Device for MemoryDevice {
 }
 
 impl Inbox {
+    /// One with a descriptor.
+    #[cfg(target_os = "linux")]
+    fn shown() -> Arc<Self> {
+        use rustix::event::{EventfdFlags, eventfd};
+        let event = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC);
+        let event = event.expect("the process has file descriptors left");
+        Arc::new(Self {
+            event: Some(event),
+            ..Self::default()
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
         // A panic elsewhere cannot leave the queue half-changed: each change is one call.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)

@@ -14,6 +14,7 @@ use handfast_packet::buf::{BATCH_MAX, RxBatch, TxBatch};
 
 use crate::error::Down;
 use crate::host::{Host, Shared};
+use crate::strays::Strays;
 use crate::wakers;
 
 /// Joins one host to one device.
@@ -27,6 +28,8 @@ pub struct Driver<D> {
     /// What the device has not taken yet goes first.
     tx: TxBatch,
     due: Vec<Waker>,
+    /// What is between us and the other shards of the host.
+    strays: Option<Box<Strays>>,
     /// What the last turn said.
     wait: Wait,
     worked: bool,
@@ -69,8 +72,17 @@ impl<D: Device> Driver<D> {
             rx: RxBatch::new(),
             tx: TxBatch::new(),
             due: Vec::with_capacity(BATCH_MAX),
+            strays: None,
             wait: Wait::Now,
             worked: false,
+        }
+    }
+
+    /// The same for one shard of several.
+    pub(crate) fn with_strays(host: &Host, device: D, strays: Strays) -> Self {
+        Self {
+            strays: Some(Box::new(strays)),
+            ..Self::new(host, device)
         }
     }
 
@@ -88,21 +100,34 @@ impl<D: Device> Driver<D> {
     }
 
     fn try_turn(&mut self, now: Instant) -> io::Result<Wait> {
+        let taken = self.strays.as_mut();
+        let taken = taken.map_or(0, |strays| strays.take_in(&mut self.rx));
         let received = self.device.recv(now, &mut self.rx)?;
         let drained = self.rx.room() > 0;
+        if received > 0
+            && let Some(strays) = &mut self.strays
+        {
+            strays.sort(&mut self.rx, taken);
+        }
         let mut shard = self.host.0.lock();
-        self.worked = received > 0 || shard.called || !self.is_idle(now);
+        self.worked = taken + received > 0 || shard.called || !self.is_idle(now);
         if !self.worked {
             return Ok(self.wait);
         }
         let left = shard.turn(now, &mut self.rx, &mut self.tx);
+        let mut more = left.more;
+        if let Some(strays) = &mut self.strays {
+            more |= strays.is_due();
+            shard.strays = strays.counters;
+            strays.hush(&mut self.tx);
+        }
         std::mem::swap(&mut shard.due, &mut self.due);
         drop(shard);
         // Before the device may fail, and while it works the tasks can work too.
         self.due.drain(..).for_each(Waker::wake);
         self.device.send(now, &mut self.tx)?;
         let device_at = self.device.next_ready();
-        let all_sent = !left.more && self.tx.is_empty() && device_at.is_none();
+        let all_sent = !more && self.tx.is_empty() && device_at.is_none();
         if left.end.is_some_and(|end| all_sent || end <= now) {
             self.host.go_down(Down::OnRequest);
             return Ok(Wait::Over);
@@ -111,7 +136,7 @@ impl<D: Device> Driver<D> {
         let now_due = until.is_some_and(|at| at <= now);
         Ok(match self.tx.is_empty() {
             _ if !drained || now_due => Wait::Now,
-            true if left.more => Wait::Now,
+            true if more => Wait::Now,
             true => Wait::Readable { until },
             false => Wait::ReadableOrWritable { until },
         })

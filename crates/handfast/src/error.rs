@@ -128,7 +128,9 @@ pub(crate) fn connect(error: ConnectError) -> io::Error {
             ErrorKind::InvalidInput
         }
         ConnectError::Loopback(_) => ErrorKind::Unsupported,
-        ConnectError::NotLocal(_) | ConnectError::NoPort(_) => ErrorKind::AddrNotAvailable,
+        ConnectError::NotLocal(_) | ConnectError::NoPort(_) | ConnectError::OtherShard { .. } => {
+            ErrorKind::AddrNotAvailable
+        }
         ConnectError::NoSource(_) => ErrorKind::NetworkUnreachable,
         ConnectError::InUse { .. } => ErrorKind::AddrInUse,
         ConnectError::TooMany(_) => ErrorKind::QuotaExceeded,

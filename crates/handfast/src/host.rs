@@ -19,6 +19,8 @@ use crate::error::{self, Down};
 use crate::listener::TcpListener;
 use crate::random_seed;
 use crate::shard::{LINGER_MAX, SHUTDOWN_MAX, Shard};
+use crate::shards::Family;
+use crate::strays::StrayCounters;
 use crate::stream::TcpStream;
 
 /// One host: its stack and everybody who waits for it. Clones are the same host.
@@ -30,7 +32,11 @@ use crate::stream::TcpStream;
 pub struct Host(Arc<Handles>);
 
 /// Lives as long as there is any handle; the driver has none.
-struct Handles(Arc<Shared>);
+struct Handles {
+    shared: Arc<Shared>,
+    /// All shards, where the host has several.
+    family: Option<Arc<Family>>,
+}
 
 /// What handles and driver share.
 pub(crate) struct Shared {
@@ -44,13 +50,12 @@ impl Host {
     /// A host without addresses, for a device with these capabilities, that reads `clock` when it
     /// is called.
     pub fn new(config: Config, capabilities: Capabilities, clock: Clock) -> Self {
-        let busy_poll = config.busy_poll;
-        let shard = Mutex::new(Shard::new(Stack::new(config, capabilities)));
-        Self(Arc::new(Handles(Arc::new(Shared {
-            clock,
-            busy_poll,
-            shard,
-        }))))
+        Self::of(Arc::new(Shared::new(config, capabilities, clock)), None)
+    }
+
+    /// The handle of one shard.
+    pub(crate) fn of(shared: Arc<Shared>, family: Option<Arc<Family>>) -> Self {
+        Self(Arc::new(Handles { shared, family }))
     }
 
     /// Makes an address ours at once, without asking the network.
@@ -59,7 +64,7 @@ impl Host {
     /// `InvalidInput` when no single host can have it, `AddrInUse` when it is ours already,
     /// `QuotaExceeded` when there are too many.
     pub fn add_address(&self, address: Cidr) -> io::Result<()> {
-        self.call(|shard, _| shard.stack.add_address(address).map_err(error::address))
+        self.everywhere(|shard| shard.stack.add_address(address).map_err(error::address))
     }
 
     /// Begins to claim an address (RFC 5227, RFC 4862 5.4); [`Host::poll_claim`] tells the
@@ -69,14 +74,18 @@ impl Host {
     /// Those of [`Host::add_address`], and `QuotaExceeded` when the outcomes of
     /// [`crate::CLAIMS_MAX`] claims wait to be asked for.
     pub fn start_claim(&self, address: Cidr) -> io::Result<()> {
-        self.call(|shard, now| {
+        self.first().call(|shard, now| {
             shard.check_open()?;
             shard.claims.check_room()?;
             shard.stack.claim(now, address).map_err(error::address)?;
             shard.claims.begin(address.address);
             shard.called = true;
-            Ok(())
-        })
+            Ok::<_, io::Error>(())
+        })?;
+        if let Some(family) = &self.0.family {
+            family.begin_claim(address);
+        }
+        Ok(())
     }
 
     /// The outcome of a claim, told once: the address is ours, or the error says who has it.
@@ -85,7 +94,7 @@ impl Host {
     /// `AddrInUse` when somebody has it; `AddrNotAvailable` when nobody claims it, or it was
     /// released.
     pub fn poll_claim(&self, cx: &Context<'_>, address: IpAddr) -> Poll<io::Result<()>> {
-        self.call(|shard, _| {
+        let outcome = self.first().call(|shard, _| {
             shard.check_up()?;
             let Shard { claims, due, .. } = shard;
             match claims.poll_claim(address, cx.waker(), due) {
@@ -93,23 +102,38 @@ impl Host {
                 None if shard.stack.is_local(address) => Poll::Ready(Ok(())),
                 None => Poll::Ready(Err(error::not_claimed(address))),
             }
-        })
+        });
+        let claimed = match (&outcome, &self.0.family) {
+            (Poll::Ready(_), Some(family)) => family.take_claim(address),
+            _ => None,
+        };
+        match (claimed, &outcome) {
+            // What the first has asked the network for is for all.
+            (Some(claimed), Poll::Ready(Ok(()))) => Poll::Ready(self.add_address(claimed)),
+            _ => outcome,
+        }
     }
 
     /// The next thing that happened to one of our addresses. At most
     /// [`handfast_stack::ADDRESS_EVENTS_MAX`] are kept; the oldest give way.
     pub fn poll_address_event(&self, cx: &Context<'_>) -> Poll<AddressEvent> {
-        self.call(|shard, _| shard.claims.poll_event(cx.waker(), &mut shard.due))
+        self.first()
+            .call(|shard, _| shard.claims.poll_event(cx.waker(), &mut shard.due))
     }
 
     /// Gives an address up, claimed or still being claimed. Its connections end at once, without a
     /// word to their peers.
     pub fn release(&self, address: IpAddr) {
-        self.call(|shard, _| {
+        let released: io::Result<()> = self.everywhere(|shard| {
             shard.stack.release(address);
             shard.claims.forget(address, &mut shard.due);
             shard.called = true;
+            Ok(())
         });
+        released.expect("giving up cannot fail");
+        if let Some(family) = &self.0.family {
+            family.take_claim(address);
+        }
     }
 
     /// Adds a route; without a gateway the destinations are on our link.
@@ -118,7 +142,7 @@ impl Host {
     /// `InvalidInput` when the gateway does not fit, `QuotaExceeded` when there are too many
     /// routes.
     pub fn add_route(&self, destination: Cidr, gateway: Option<IpAddr>) -> io::Result<()> {
-        self.call(|shard, _| {
+        self.everywhere(|shard| {
             let added = shard.stack.add_route(destination, gateway);
             added.map_err(error::route)
         })
@@ -200,53 +224,82 @@ impl Host {
 
     /// What the stack has counted.
     pub fn counters(&self) -> Counters {
-        self.0.0.lock().stack.counters()
+        self.0.shared.lock().stack.counters()
     }
 
     /// Looks at the stack, which stays as it is: for displays and referees. `look` must not call
     /// this host, whose lock is held meanwhile.
     pub fn look<T>(&self, look: impl FnOnce(&Stack) -> T) -> T {
-        look(&self.0.0.lock().stack)
+        look(&self.0.shared.lock().stack)
     }
 
     /// How many times the host was called, by applications and its driver: who sees the same number
     /// again sees the same with [`Host::look`] again.
     pub fn calls(&self) -> u64 {
-        self.0.0.lock().calls
+        self.0.shared.lock().calls
+    }
+
+    /// What was handed on between the shards of this host, by this one and to it; all zero on a
+    /// host of one stack.
+    pub fn stray_counters(&self) -> StrayCounters {
+        self.0.shared.lock().strays
     }
 
     /// Connections that exist, those in TIME-WAIT excepted.
     pub fn tcp_count(&self) -> usize {
-        self.0.0.lock().stack.tcp_count()
+        self.0.shared.lock().stack.tcp_count()
     }
 
     /// Connections in TIME-WAIT.
     pub fn time_wait_count(&self) -> usize {
-        self.0.0.lock().stack.time_wait_count()
+        self.0.shared.lock().stack.time_wait_count()
     }
 
     /// Whether `address` is ours and may be used.
     pub fn is_local(&self, address: IpAddr) -> bool {
-        self.0.0.lock().stack.is_local(address)
+        self.0.shared.lock().stack.is_local(address)
     }
 
     /// What the clock of this host shows.
     pub fn now(&self) -> Instant {
-        self.0.0.clock.now()
+        self.0.shared.clock.now()
     }
 
     /// Runs `verb` under the lock; wakes afterwards.
     pub(crate) fn call<T>(&self, verb: impl FnOnce(&mut Shard, Instant) -> T) -> T {
-        self.0.0.call(verb)
+        self.0.shared.call(verb)
+    }
+
+    /// Runs `verb` for each shard of the host, or its one; until it fails somewhere.
+    fn everywhere(&self, verb: impl Fn(&mut Shard) -> io::Result<()>) -> io::Result<()> {
+        match &self.0.family {
+            None => self.call(|shard, _| verb(shard)),
+            Some(family) => family
+                .shards
+                .iter()
+                .try_for_each(|shared| shared.call(|shard, _| verb(shard))),
+        }
+    }
+
+    /// The shard that speaks for the host.
+    fn first(&self) -> &Shared {
+        match &self.0.family {
+            None => &self.0.shared,
+            Some(family) => &family.shards[0],
+        }
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.shared.clock
     }
 
     /// How long those who wait for it spin before they sleep.
     pub(crate) fn busy_poll(&self) -> Duration {
-        self.0.0.busy_poll
+        self.0.shared.busy_poll
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.0.0
+        &self.0.shared
     }
 }
 
@@ -258,12 +311,22 @@ impl fmt::Debug for Host {
 
 impl Drop for Handles {
     fn drop(&mut self) {
-        self.0
+        self.shared
             .call(|shard, now| shard.begin_ending(now, LINGER_MAX));
     }
 }
 
 impl Shared {
+    pub(crate) fn new(config: Config, capabilities: Capabilities, clock: Clock) -> Self {
+        let busy_poll = config.busy_poll;
+        let shard = Mutex::new(Shard::new(Stack::new(config, capabilities)));
+        Self {
+            clock,
+            busy_poll,
+            shard,
+        }
+    }
+
     /// Runs `verb` with the time; then, without the lock, wakes who is due, and the driver if
     /// there is something new for it to do.
     pub(crate) fn call<T>(&self, verb: impl FnOnce(&mut Shard, Instant) -> T) -> T {

@@ -21,7 +21,9 @@ mod host;
 mod listener;
 mod seed;
 mod shard;
+mod shards;
 mod spin;
+mod strays;
 mod stream;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -35,6 +37,7 @@ pub use handfast_packet::Instant;
 pub use handfast_packet::buf::{Capabilities, Medium};
 pub use handfast_packet::ethernet::EthernetAddress;
 pub use handfast_packet::ip::Cidr;
+pub use handfast_packet::steer::Steering;
 pub use handfast_stack::{
     AddressEvent, ClaimTimings, Config, Connect, Counters, FastOpenConnect, FastOpenKeys,
     FastOpenListen, Listen, Overflow, SynCookies, TcpCounters,
@@ -44,5 +47,7 @@ pub use host::Host;
 pub use listener::TcpListener;
 pub use seed::random_seed;
 pub use shard::{LINGER_MAX, SHUTDOWN_MAX};
+pub use shards::shards;
+pub use strays::{STRAYS_MAX, StrayCounters};
 pub use stream::TcpStream;
 pub use wakers::WAITERS_MAX;

@@ -12,6 +12,7 @@ use handfast_tcp::{self as tcp, State};
 
 use crate::claims::Claims;
 use crate::error::{self, Down};
+use crate::strays::StrayCounters;
 use crate::wakers::{StreamWakers, Waiters};
 
 /// Longest time that a shutdown waits for the closing handshakes of connections.
@@ -43,6 +44,8 @@ pub(crate) struct Shard {
     now: Instant,
     /// How many times the stack was called.
     pub(crate) calls: u64,
+    /// What the driver has handed on and taken in.
+    pub(crate) strays: StrayCounters,
 }
 
 /// A host on its way down.
@@ -81,6 +84,7 @@ impl Shard {
             down: None,
             now: Instant::ZERO,
             calls: 0,
+            strays: StrayCounters::default(),
         }
     }
 

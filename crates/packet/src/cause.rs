@@ -84,6 +84,24 @@ pub enum Cause {
     GroupReport,
 }
 
+impl Cause {
+    /// Whether such a frame speaks for the whole host and not for a connection or a question of
+    /// the stack that sends it: of several stacks of one host only the first sends it.
+    pub const fn speaks_for_host(self) -> bool {
+        matches!(
+            self,
+            Self::ResolveReply
+                | Self::AddressProbe
+                | Self::AddressAnnounce
+                | Self::AddressDefend
+                | Self::RouterSolicit
+                | Self::EchoReply
+                | Self::IcmpError
+                | Self::GroupReport
+        )
+    }
+}
+
 impl fmt::Display for Cause {
     /// A few words for people; empty for the causes that need none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@ use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use handfast_packet::ethernet::EthernetAddress;
+use handfast_packet::steer::Share;
 use handfast_tcp as tcp;
 
 use crate::link::ClaimTimings;
@@ -45,6 +46,10 @@ pub struct Config {
     /// nobody can guess (RFC 6528, RFC 7323 5.4): for tests near the wrap, and never on a network.
     /// Default `None`.
     pub known_initial: Option<tcp::Initial>,
+    /// Which connections are this stack's, where several stacks are one host (ADR 0031): it
+    /// chooses ports of its own for new ones, and says nothing to segments of the others'. Default
+    /// `None`: all are.
+    pub share: Option<Share>,
     /// How long whoever drives the host goes on asking the device, after there was something to
     /// do, before it sleeps; a stack that drives itself by the four verbs does not know of it. A
     /// round trip of what is waited for, twice over, is a good window: a core that sleeps takes tens
@@ -67,6 +72,7 @@ impl Default for Config {
             fast_open_keys: None,
             share_metrics: true,
             known_initial: None,
+            share: None,
             busy_poll: Duration::ZERO,
         }
     }

@@ -29,6 +29,14 @@ pub enum ConnectError {
         /// The other end.
         remote: SocketAddr,
     },
+    /// A connection with these four numbers belongs to another stack of this host
+    /// ([`crate::Config::share`]).
+    OtherShard {
+        /// Our end.
+        local: SocketAddr,
+        /// The other end.
+        remote: SocketAddr,
+    },
     /// All ephemeral ports have a connection to this remote end, or one in TIME-WAIT.
     NoPort(SocketAddr),
     /// There are as many connections as [`crate::Config::connections_max`] allows.
@@ -76,6 +84,11 @@ impl fmt::Display for ConnectError {
                 "cannot connect to {remote}: this stack has no address that reaches it; add or \
                  claim an address of the same family first, and a route if it lies behind a \
                  gateway"
+            ),
+            Self::OtherShard { local, remote } => write!(
+                f,
+                "cannot connect from {local} to {remote} here: such a connection belongs to \
+                 another shard of this host; connect from that one, or leave the port to the stack"
             ),
             Self::InUse { local, remote } => write!(
                 f,

@@ -36,13 +36,22 @@ impl Net {
     /// When the device has no descriptor to wait on, or the system gives no thread, no descriptor
     /// or no random seed.
     pub fn start<D: Device + Send + 'static>(device: D, config: Config) -> io::Result<Self> {
-        if device.fd().is_none() {
-            return Err(no_descriptor());
-        }
         let device = SoftwareOffload::new(device);
         let config = configure(config, &device)?;
         let host = Host::new(config, device.capabilities(), Clock::system());
         let driver = Driver::new(&host, device);
+        Self::drive(host, driver)
+    }
+
+    /// Starts the driver of a host, one of several shards say.
+    ///
+    /// # Errors
+    /// When the device has no descriptor to wait on, or the system gives no thread or no
+    /// descriptor.
+    pub fn drive<D: Device + Send + 'static>(host: Host, driver: Driver<D>) -> io::Result<Self> {
+        if driver.device().fd().is_none() {
+            return Err(no_descriptor());
+        }
         let bell = Bell::new()?;
         thread::Builder::new()
             .name("handfast".into())

@@ -37,8 +37,22 @@ impl Net {
     /// # Panics
     /// Outside of a tokio runtime, or in one without I/O or time enabled.
     pub fn start<D: Device + Send + 'static>(device: D, config: Config) -> io::Result<Self> {
-        let clock = Clock::tokio();
-        let fd = device.fd().ok_or_else(|| {
+        let device = SoftwareOffload::new(device);
+        let config = configure(config, &device)?;
+        let host = Host::new(config, device.capabilities(), Clock::tokio());
+        let driver = Driver::new(&host, device);
+        Self::drive(host, driver)
+    }
+
+    /// Starts the driver of a host, one of several shards say, on the runtime of the caller.
+    ///
+    /// # Errors
+    /// When the device has no descriptor to wait on.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, or in one without I/O or time enabled.
+    pub fn drive<D: Device + Send + 'static>(host: Host, driver: Driver<D>) -> io::Result<Self> {
+        let fd = driver.device().fd().ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "the device has no descriptor to wait on; such devices are for virtual time \
@@ -52,11 +66,7 @@ impl Net {
                       OwnedFd does not"
         )]
         let fd = AsyncFd::new(fd.try_clone_to_owned()?)?;
-        let device = SoftwareOffload::new(device);
-        let config = configure(config, &device)?;
-        let host = Host::new(config, device.capabilities(), clock.clone());
-        let driver = Driver::new(&host, device);
-        tokio::spawn(task::run(driver, fd, clock));
+        tokio::spawn(task::run(driver, fd, host.clock().clone()));
         Ok(Self { host })
     }
 

@@ -3,6 +3,7 @@
 use core::hash::{BuildHasher, Hash, Hasher};
 use core::net::{IpAddr, SocketAddr};
 
+use handfast_packet::steer::Share;
 use hashbrown::HashMap;
 use siphasher::sip::SipHasher13;
 
@@ -101,6 +102,11 @@ impl Hash for Flow {
 }
 
 impl Flow {
+    /// Whether it belongs to this share of a host.
+    pub(crate) fn is_of(&self, share: &Share) -> bool {
+        share.owns(self.local.into(), self.remote.into())
+    }
+
     /// Addresses and ports as bytes, for keyed hashes: both families have the same layout.
     pub(crate) fn bytes(&self) -> [u8; 36] {
         let mut bytes = [0; 36];

@@ -78,6 +78,10 @@ impl Tcp {
             }
             return;
         }
+        if self.share.is_some_and(|share| !flow.is_of(&share)) {
+            // It came in pieces, which all stacks of a host put together (ADR 0031).
+            return;
+        }
         let listener = self.listeners.find(flow.local);
         match self.time_waits.on_segment(now, &flow, &segment) {
             None => {}

@@ -17,6 +17,7 @@ use core::time::Duration;
 
 use handfast_packet::Instant;
 use handfast_packet::buf::{Capabilities, PoolLimits};
+use handfast_packet::steer::Share;
 use handfast_packet::tcp::SeqNumber;
 use handfast_tcp::{self as tcp, Connection, Cx, Pool, State};
 
@@ -93,6 +94,8 @@ const EARLY_RESET_LIFE: Duration = Duration::from_secs(60);
 pub(crate) struct Tcp {
     config: tcp::Config,
     connections_max: usize,
+    /// Which flows are ours; `None` when all are.
+    share: Option<Share>,
     capabilities: Capabilities,
     slots: Slab<Slot>,
     demux: Demux,
@@ -173,6 +176,7 @@ impl Tcp {
         Self {
             config: config.tcp,
             connections_max: config.connections_max,
+            share: config.share,
             capabilities,
             slots: Slab::new(),
             demux: Demux::new(random.key()),

@@ -148,16 +148,23 @@ impl Tcp {
             },
             remote: to,
         };
-        let (demux, time_waits) = (&self.demux, &self.time_waits);
+        let (demux, time_waits, share) = (&self.demux, &self.time_waits, self.share);
         let busy = |port| {
             let flow = flow(port);
             demux.get(&flow).is_some() || time_waits.contains(&flow)
         };
+        let is_ours = |port| share.is_none_or(|share| flow(port).is_of(&share));
         match port {
             None | Some(0) => {
-                let port = self.ports.choose(local, to, busy);
+                // Answers are to come home.
+                let unfit = |port| !is_ours(port) || busy(port);
+                let port = self.ports.choose(local, to, unfit);
                 port.map(flow).ok_or(ConnectError::NoPort(remote))
             }
+            Some(port) if !is_ours(port) => Err(ConnectError::OtherShard {
+                local: flow(port).local.into(),
+                remote,
+            }),
             Some(port) if busy(port) => Err(ConnectError::InUse {
                 local: flow(port).local.into(),
                 remote,
