@@ -7,7 +7,7 @@ use handfast_bench::Failure;
 use handfast_device::{Split, complete_checksum, convey};
 use handfast_packet::Instant;
 use handfast_packet::buf::{
-    Capabilities, Medium, PAYLOAD_MAX, Pool, PoolLimits, RxBatch, TxBatch, TxFrame,
+    Capabilities, Medium, PAYLOAD_MAX, Pool, PoolLimits, RxBatch, RxFrame, TxBatch, TxFrame,
 };
 use handfast_stack::{Config, Connect, Listen, Stack, TcpId};
 use handfast_tcp as tcp;
@@ -36,6 +36,8 @@ struct Pair {
     answers: TxBatch,
     /// What is under way.
     arrived: RxBatch,
+    /// And what of answers: they arrive when whoever sends has sent its batch.
+    returning: RxBatch,
 }
 
 /// Sends [`TEXT`] from one to the other; returns how much arrived.
@@ -120,6 +122,7 @@ impl Pair {
             sent: TxBatch::new(),
             answers: TxBatch::new(),
             arrived: RxBatch::new(),
+            returning: RxBatch::new(),
         })
     }
 
@@ -152,48 +155,64 @@ impl Pair {
         loop {
             let more = self.stacks[side].poll_transmit(self.now, &mut self.sent);
             while let Some(frame) = self.sent.pop() {
-                self.convey(frame, 1 - side, true);
+                self.convey(frame, 1 - side);
             }
             self.arrive(1 - side);
+            self.stacks[side].receive(self.now, &mut self.returning);
             if !more {
                 return;
             }
         }
     }
 
-    /// Takes a frame to `side`, cut where the way carries no super-segments.
-    fn convey(&mut self, frame: TxFrame, side: usize, answered: bool) {
-        if self.capabilities.max_gso > 0 {
-            return self.put(&frame, side, answered);
-        }
-        let wire = Split::new(frame, self.capabilities.medium).expect("a stack sends TCP only");
-        for mut frame in wire {
-            complete_checksum(&mut frame);
-            self.put(&frame, side, answered);
-        }
-    }
-
-    fn put(&mut self, frame: &TxFrame, side: usize, answered: bool) {
-        if let Some(mut frame) = convey(frame, &self.capabilities, &mut self.pool) {
-            frame.received_at = self.now;
-            self.arrived.push(frame);
-        }
-        if answered && self.arrived.len() == self.batch {
-            self.arrive(side);
-        } else if self.arrived.room() == 0 {
-            self.stacks[side].receive(self.now, &mut self.arrived);
+    /// Takes a frame to `side`.
+    fn convey(&mut self, frame: TxFrame, side: usize) {
+        for piece in pieces(frame, self.capabilities) {
+            let piece = self.cross(piece);
+            self.arrived.push(piece);
+            if self.arrived.len() == self.batch {
+                self.arrive(side);
+            }
         }
     }
 
-    /// The batch that is under way arrives at `side`, and what that answers at the other one.
+    /// The batch that is under way arrives at `side`, which answers.
     fn arrive(&mut self, side: usize) {
         self.stacks[side].receive(self.now, &mut self.arrived);
         let mut answers = core::mem::take(&mut self.answers);
         self.stacks[side].poll_transmit(self.now, &mut answers);
         while let Some(frame) = answers.pop() {
-            self.convey(frame, 1 - side, false);
+            for piece in pieces(frame, self.capabilities) {
+                if self.returning.room() == 0 {
+                    self.stacks[1 - side].receive(self.now, &mut self.returning);
+                }
+                let piece = self.cross(piece);
+                self.returning.push(piece);
+            }
         }
         self.answers = answers;
-        self.stacks[1 - side].receive(self.now, &mut self.arrived);
     }
+
+    /// A frame as it arrives: a copy.
+    fn cross(&mut self, mut piece: TxFrame) -> RxFrame {
+        if !self.capabilities.tx_checksum {
+            complete_checksum(&mut piece);
+        }
+        let frame = convey(&piece, &self.capabilities, &mut self.pool);
+        let mut frame = frame.expect("it was cut to what the way carries");
+        frame.received_at = self.now;
+        frame
+    }
+}
+
+/// A frame as the way carries it: cut where it carries no super-segments.
+fn pieces(frame: TxFrame, way: Capabilities) -> impl Iterator<Item = TxFrame> {
+    let (whole, cut) = match way.max_gso {
+        0 => (
+            None,
+            Some(Split::new(frame, way.medium).expect("a stack sends TCP only")),
+        ),
+        _ => (Some(frame), None),
+    };
+    whole.into_iter().chain(cut.into_iter().flatten())
 }

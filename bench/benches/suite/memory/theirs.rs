@@ -117,6 +117,7 @@ pub(super) fn transfer(path: Path) -> Result<f64, Failure> {
             }
         }
         server.take(now, &mut client);
+        client.receive(now);
         while server.socket().can_recv() {
             arrived += server.socket().recv_slice(&mut read)? as u64;
         }
@@ -179,13 +180,12 @@ impl End {
         }
     }
 
-    /// Takes in what came, and answers.
+    /// Takes in what came, and answers; that arrives when the other has sent its batch.
     fn take(&mut self, now: Instant, other: &mut Self) {
         self.receive(now);
         self.send(now);
         other.wire.inbox.append(&mut self.wire.outbox);
         // Blocks that were read go back to who writes most.
         other.wire.spare.append(&mut self.wire.spare);
-        other.receive(now);
     }
 }
