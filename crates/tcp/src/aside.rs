@@ -37,6 +37,10 @@ impl Lend for Aside {
         self.reply.is_none() && self.time_wait.is_none() && self.fast_open == FastOpenState::NOTHING
     }
 
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     fn spares(pool: &mut Pool) -> &mut Spares<Box<Self>> {
         &mut pool.asides
     }
@@ -46,6 +50,9 @@ impl Connection {
     /// The connection is over, and nobody will call another verb of it: its memory is for others.
     pub fn recycle(&mut self, pool: &mut Pool) {
         self.aside.recycle(pool);
+        self.snd.buffer.settle(pool);
+        self.recovery.recycle(pool);
+        self.acks.recycle(pool);
     }
 
     /// The next segment to leave is `reply`.

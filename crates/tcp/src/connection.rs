@@ -298,7 +298,7 @@ impl Connection {
             rto: self.rtt.rto(),
             congestion_window: self.congestion_window(),
             slow_start_threshold: self.congestion.slow_start_threshold(),
-            send_window: self.snd.window,
+            send_window: self.snd.window(),
             effective_mss: self.snd.mss,
             in_flight: self.in_flight(),
             bytes_acked: self.bytes_acked(),

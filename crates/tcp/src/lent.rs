@@ -13,6 +13,9 @@ pub(crate) trait Lend: Default + Spare + 'static {
     /// Whether it can go: it says no more than [`Self::NOTHING`].
     fn is_nothing(&self) -> bool;
 
+    /// Makes it say no more than that, and keeps its memory.
+    fn clear(&mut self);
+
     /// Where those wait that nobody needs.
     fn spares(pool: &mut Pool) -> &mut Spares<Box<Self>>;
 }
@@ -58,14 +61,15 @@ impl<T: Lend> Lent<T> {
     /// Lets it go, with whatever is in it.
     pub(crate) fn recycle(&mut self, pool: &mut Pool) {
         if let Some(mut part) = self.0.take() {
-            *part = T::default();
+            part.clear();
             T::spares(pool).give(part);
         }
     }
 
     /// Lets it go if there is nothing in it.
     pub(crate) fn settle(&mut self, pool: &mut Pool) {
-        if let Some(part) = self.0.take_if(|part| part.is_nothing()) {
+        if let Some(mut part) = self.0.take_if(|part| part.is_nothing()) {
+            part.clear();
             T::spares(pool).give(part);
         }
     }

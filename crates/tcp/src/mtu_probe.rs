@@ -7,6 +7,7 @@
 
 mod connection;
 
+use alloc::boxed::Box;
 use core::ops::Range;
 use core::time::Duration;
 
@@ -43,10 +44,9 @@ pub enum MtuProbing {
 }
 
 /// The search for one connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct MtuProbe {
     mode: MtuProbing,
-    phase: Phase,
     /// What every path of this family is believed to carry.
     base: u16,
     /// What remains when even `base` does not get through.
@@ -57,6 +57,14 @@ pub(crate) struct MtuProbe {
     low: u16,
     /// Largest size that was not found too large.
     high: u16,
+    /// There once something is searched for.
+    search: Option<Box<Search>>,
+}
+
+/// Where a search stands.
+#[derive(Clone, Copy, Debug, Default)]
+struct Search {
+    phase: Phase,
     /// The probe that is under way.
     flight: Option<Flight>,
     /// Size of the last probe that was lost, and how many of that size were.
@@ -64,9 +72,10 @@ pub(crate) struct MtuProbe {
 }
 
 /// Where the search stands (the names of RFC 8899 5.2 where it has them).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Phase {
     /// No search: the ceiling rules.
+    #[default]
     Disabled,
     /// The path swallowed full segments, and nothing has got through since.
     Base,
@@ -122,14 +131,12 @@ impl MtuProbe {
         let base = floor.max(BASE_V4);
         let mut probe = Self {
             mode,
-            phase: Phase::Disabled,
             base,
             floor,
             ceiling,
             low: base.min(ceiling),
             high: ceiling,
-            flight: None,
-            lost: (0, 0),
+            search: None,
         };
         if mode == MtuProbing::Always {
             probe.search();
@@ -140,7 +147,7 @@ impl MtuProbe {
     /// The largest segment that may be sent in the ordinary way; `None` when nothing but link,
     /// routers and peer limit it.
     pub(crate) fn limit(&self) -> Option<u16> {
-        (self.phase != Phase::Disabled).then_some(self.low)
+        (self.phase() != Phase::Disabled).then_some(self.low)
     }
 
     /// Link, routers and peer allow segments of `ceiling` bytes from now on.
@@ -157,23 +164,23 @@ impl MtuProbe {
         } else {
             self.high.min(ceiling)
         };
-        self.flight = self.flight.filter(|flight| flight.size <= ceiling);
-        if self.phase == Phase::Disabled || self.low == ceiling {
-            self.phase = Phase::Disabled;
+        self.keep_flight(|flight| flight.size <= ceiling);
+        if self.phase() == Phase::Disabled || self.low == ceiling {
+            self.set_phase(Phase::Disabled);
             self.low = self.base.min(ceiling);
-        } else if wider && matches!(self.phase, Phase::Complete(_)) {
-            self.phase = Phase::Search;
+        } else if wider && matches!(self.phase(), Phase::Complete(_)) {
+            self.set_phase(Phase::Search);
         }
     }
 
     /// What to do with the next new data (RFC 4821 7.4).
     pub(crate) fn next(&self, room: &Room) -> Next {
-        let due = match self.phase {
+        let due = match self.phase() {
             Phase::Disabled | Phase::Base => false,
             Phase::Search => true,
             Phase::Complete(until) => room.now >= until && self.low < self.ceiling,
         };
-        if !due || self.flight.is_some() || !room.quiet {
+        if !due || self.flight().is_some() || !room.quiet {
             return Next::Ordinary;
         }
         let text = self.size(room.now).saturating_sub(room.options);
@@ -194,11 +201,11 @@ impl MtuProbe {
     /// The probe that [`Self::next`] asked for was sent; it holds the bytes `sent`.
     pub(crate) fn on_sent(&mut self, now: Instant, sent: Range<Offset>) {
         let size = self.size(now);
-        if matches!(self.phase, Phase::Complete(_)) {
+        if matches!(self.phase(), Phase::Complete(_)) {
             self.high = self.ceiling;
-            self.phase = Phase::Search;
+            self.set_phase(Phase::Search);
         }
-        self.flight = Some(Flight {
+        self.search_mut().flight = Some(Flight {
             start: sent.start,
             end: sent.end,
             size,
@@ -208,13 +215,14 @@ impl MtuProbe {
     /// The peer has everything below `una`. Returns whether [`Self::limit`] has changed.
     pub(crate) fn on_acked(&mut self, now: Instant, una: Offset) -> bool {
         let before = self.limit();
-        if self.phase == Phase::Base {
+        if self.phase() == Phase::Base {
             self.search();
         }
-        if let Some(flight) = self.flight.filter(|flight| flight.end <= una) {
-            self.flight = None;
+        if let Some(flight) = self.flight().filter(|flight| flight.end <= una) {
             self.low = self.low.max(flight.size);
-            self.lost = (0, 0);
+            let search = self.search_mut();
+            search.flight = None;
+            search.lost = (0, 0);
             self.settle(now);
         }
         self.limit() != before
@@ -226,15 +234,16 @@ impl MtuProbe {
         let alone = |flight: &Flight| {
             flight.start <= lost.start && lost.end <= flight.end && lost.start < lost.end
         };
-        let Some(flight) = self.flight.filter(alone) else {
+        let Some(flight) = self.flight().filter(alone) else {
             return false;
         };
-        self.flight = None;
-        let (size, count) = self.lost;
-        self.lost = (flight.size, if size == flight.size { count + 1 } else { 1 });
-        if self.lost.1 >= SIZE_PROBES_MAX {
+        let search = self.search_mut();
+        search.flight = None;
+        let (size, count) = search.lost;
+        search.lost = (flight.size, if size == flight.size { count + 1 } else { 1 });
+        if search.lost.1 >= SIZE_PROBES_MAX {
+            search.lost = (0, 0);
             self.high = flight.size - 1;
-            self.lost = (0, 0);
             self.settle(now);
         }
         true
@@ -244,19 +253,19 @@ impl MtuProbe {
     /// bytes were lost together with it (RFC 4821 7.6.4).
     pub(crate) fn on_resent(&mut self, resent: &Range<Offset>) {
         let apart = |flight: &Flight| flight.end <= resent.start || resent.end <= flight.start;
-        self.flight = self.flight.filter(apart);
+        self.keep_flight(apart);
     }
 
     /// The bytes of the probe that is under way.
     pub(crate) fn in_flight(&self) -> Option<Range<Offset>> {
-        self.flight.map(|flight| flight.start..flight.end)
+        self.flight().map(|flight| flight.start..flight.end)
     }
 
     /// The retransmission timer ran out for the `timeouts`th time in a row; the segment at its
     /// head has `head` bytes of text and options. Returns whether [`Self::limit`] has changed: then the path
     /// counts as a black hole, and what is out must be cut anew.
     pub(crate) fn on_timeouts(&mut self, timeouts: u8, head: u16) -> bool {
-        self.flight = None;
+        self.keep_flight(|_| false);
         let smaller = [self.base, self.floor]
             .into_iter()
             .find(|&size| size < head);
@@ -266,15 +275,16 @@ impl MtuProbe {
         };
         self.low = smaller.min(self.ceiling);
         self.high = self.ceiling;
-        self.lost = (0, 0);
-        self.phase = Phase::Base;
+        let search = self.search_mut();
+        search.lost = (0, 0);
+        search.phase = Phase::Base;
         true
     }
 
     /// The size of the next probe. The largest comes first: most paths carry it. Then the search
     /// halves what is left.
     fn size(&self, now: Instant) -> u16 {
-        let high = match self.phase {
+        let high = match self.phase() {
             Phase::Complete(until) if now >= until => self.ceiling,
             _ => self.high,
         };
@@ -286,12 +296,14 @@ impl MtuProbe {
 
     fn search(&mut self) {
         self.high = self.ceiling;
-        self.lost = (0, 0);
-        self.phase = if self.low < self.high {
-            Phase::Search
+        if self.low < self.high {
+            self.set_phase(Phase::Search);
         } else {
-            Phase::Disabled
-        };
+            self.set_phase(Phase::Disabled);
+        }
+        if let Some(search) = &mut self.search {
+            search.lost = (0, 0);
+        }
     }
 
     /// Looks whether the search is over.
@@ -300,10 +312,34 @@ impl MtuProbe {
             // The path carries all that it should: there was no black hole, or it is gone.
             self.low = self.base.min(self.ceiling);
             self.high = self.ceiling;
-            self.phase = Phase::Disabled;
+            self.set_phase(Phase::Disabled);
         } else if self.high.saturating_sub(self.low) < STEP {
-            self.phase = Phase::Complete(now + AGE);
+            self.set_phase(Phase::Complete(now + AGE));
         }
+    }
+
+    fn phase(&self) -> Phase {
+        self.search.as_ref().map_or(Phase::Disabled, |it| it.phase)
+    }
+
+    fn set_phase(&mut self, phase: Phase) {
+        if phase != self.phase() {
+            self.search_mut().phase = phase;
+        }
+    }
+
+    fn flight(&self) -> Option<Flight> {
+        self.search.as_ref()?.flight
+    }
+
+    fn keep_flight(&mut self, test: impl FnOnce(&Flight) -> bool) {
+        if let Some(search) = &mut self.search {
+            search.flight = search.flight.filter(test);
+        }
+    }
+
+    fn search_mut(&mut self) -> &mut Search {
+        self.search.get_or_insert_default()
     }
 }
 

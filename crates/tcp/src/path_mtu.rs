@@ -2,6 +2,8 @@
 //! checks of RFC 5927 7.2: news about a path that has carried as much before can wait until the
 //! segment is really missing. What to do without routers is `mtu_probe`'s.
 
+use alloc::boxed::Box;
+
 use handfast_packet::tcp::SeqNumber;
 
 use crate::connection::{Connection, Phase};
@@ -21,7 +23,7 @@ pub enum TooBig {
 }
 
 /// What a connection knows about the sizes that its path has carried, in bytes of text.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PathMtu {
     /// Largest segment that was acknowledged (RFC 5927: maxsizeacked).
     acked: u16,
@@ -29,8 +31,15 @@ pub(crate) struct PathMtu {
     sent: u16,
     /// A segment larger than `acked`: its end, and its size.
     sample: Option<(Offset, u16)>,
+    /// There once a router has said something.
+    claims: Option<Box<Claims>>,
+}
+
+/// What routers said.
+#[derive(Clone, Copy, Debug, Default)]
+struct Claims {
     /// The segment that a router would not pass on, and the MTU it gave, in bytes of an IP packet.
-    claim: Option<(Offset, u16)>,
+    latest: Option<(Offset, u16)>,
     /// A claim that a timeout has confirmed.
     believed: Option<u16>,
 }
@@ -54,7 +63,9 @@ impl PathMtu {
             self.acked = self.acked.max(size);
             self.sample = None;
         }
-        self.claim = self.claim.filter(|&(at, _)| una <= at);
+        if let Some(claims) = &mut self.claims {
+            claims.latest = claims.latest.filter(|&(at, _)| una <= at);
+        }
     }
 
     /// A router says that the segment at `at` was larger than `mtu` bytes; `text` is what a
@@ -68,18 +79,26 @@ impl PathMtu {
         if text >= self.acked {
             return TooBig::Believe;
         }
-        let narrower = self.claim.is_none_or(|(_, known)| mtu < known);
+        let latest = &mut self.claims.get_or_insert_default().latest;
+        let narrower = latest.is_none_or(|(_, known)| mtu < known);
         if narrower {
-            self.claim = Some((at, mtu));
+            *latest = Some((at, mtu));
         }
         TooBig::Wait
+    }
+
+    #[cfg(test)]
+    fn believed(&self) -> Option<u16> {
+        self.claims.as_ref()?.believed
     }
 
     /// The retransmission timer ran out: what the claim is about is missing indeed.
     pub(crate) fn on_timeout(&mut self, una: Offset) {
         self.settle(una);
-        if let Some((_, mtu)) = self.claim.take() {
-            self.believed = Some(mtu);
+        if let Some(claims) = &mut self.claims
+            && let Some((_, mtu)) = claims.latest.take()
+        {
+            claims.believed = Some(mtu);
             self.acked = 0;
             self.sample = None;
         }
@@ -110,7 +129,7 @@ impl Connection {
     /// confirmed since this was last asked. The caller tells all connections on the path.
     #[must_use]
     pub fn take_narrowed_path(&mut self) -> Option<u16> {
-        self.path_mtu.believed.take()
+        self.path_mtu.claims.as_mut()?.believed.take()
     }
 
     /// Keeps in mind how large the segments were that were sent.
@@ -179,9 +198,9 @@ mod tests {
             path.on_too_big(at(1_461), at(1_461), (1_400, 1_360)),
             TooBig::Wait
         );
-        assert_eq!(path.believed, None);
+        assert_eq!(path.believed(), None);
         path.on_timeout(at(1_461));
-        assert_eq!(path.believed, Some(1_400));
+        assert_eq!(path.believed(), Some(1_400));
         // Progress voids the word.
         let mut path = PathMtu::default();
         path.on_sent(at(1), at(1_461), 1_460);
@@ -190,7 +209,7 @@ mod tests {
             TooBig::Wait
         );
         path.on_timeout(at(2_921));
-        assert_eq!(path.believed, None);
+        assert_eq!(path.believed(), None);
     }
 
     #[test]

@@ -14,8 +14,10 @@ use handfast_packet::buf::{self, BlockMut, Chunk, PoolLimits};
 
 use crate::aside::Aside;
 use crate::config::Config;
+use crate::output::Disorder;
+use crate::reassembler::Held;
 use crate::recovery::{Repair, Rooms};
-use crate::seq::Offset;
+use crate::send_buffer::Written;
 
 /// Most bytes of lists of one kind that wait for somebody who needs one; more are freed.
 pub const SPARE_BYTES_MAX: usize = 4 << 20;
@@ -30,14 +32,17 @@ pub struct Pool {
     blocks: buf::Pool,
     /// Of received text that was read.
     pub(crate) texts: Spares<VecDeque<Chunk>>,
+    /// Of those who have read what they had.
+    pub(crate) texts_held: Spares<Box<Held>>,
     /// Of segments that were merged.
     pub(crate) runs: Spares<Vec<Chunk>>,
     /// Of written text that was acknowledged.
-    pub(crate) writings: Spares<VecDeque<(Offset, Chunk)>>,
+    pub(crate) writings: Spares<Box<Written>>,
     /// Of ledgers without an entry.
     pub(crate) rooms: Spares<Box<Rooms>>,
     /// What connections have chosen of late, latest last.
     configs: Vec<Arc<Config>>,
+    pub(crate) disorders: Spares<Box<Disorder>>,
     pub(crate) repairs: Spares<Box<Repair>>,
     pub(crate) asides: Spares<Box<Aside>>,
 }

@@ -4,11 +4,13 @@
 //! decided by the caller. Memory follows the bytes held, not the segments that brought them: see
 //! [`TextQueue`].
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use handfast_packet::buf::{Chunk, LARGE};
 
-use crate::pool::Pool;
+use crate::lent::{Lend, Lent};
+use crate::pool::{Pool, Spare, Spares};
 use crate::seq::Offset;
 use crate::text::Text;
 use crate::text_queue::{TextQueue, WASTE_MAX};
@@ -46,13 +48,45 @@ impl Inserted {
 /// Reassembly of one direction of one connection.
 #[derive(Debug)]
 pub(crate) struct Reassembler {
-    /// In order and unread.
-    ready: TextQueue,
     readable: usize,
     /// Behind the last byte in order.
     next: Offset,
-    /// What lies beyond holes: ascending, and neither touching each other nor `next`.
+    held: Lent<Held>,
+}
+
+/// Text that waits.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    /// In order and unread.
+    ready: TextQueue,
+    /// What lies beyond holes: ascending, and neither touching each other nor what is in order.
     early: VecDeque<Run>,
+}
+
+impl Spare for Held {
+    fn bytes(&self) -> usize {
+        self.ready.bytes() + self.early.bytes()
+    }
+}
+
+impl Lend for Held {
+    const NOTHING: &'static Self = &Self {
+        ready: TextQueue::EMPTY,
+        early: VecDeque::new(),
+    };
+
+    fn is_nothing(&self) -> bool {
+        self.ready.is_empty() && self.early.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.ready.clear();
+        self.early.clear();
+    }
+
+    fn spares(pool: &mut Pool) -> &mut Spares<Box<Self>> {
+        &mut pool.texts_held
+    }
 }
 
 /// Contiguous text beyond a hole.
@@ -67,10 +101,9 @@ impl Reassembler {
     /// Nothing received yet; the first byte expected is `next`.
     pub(crate) fn new(next: Offset) -> Self {
         Self {
-            ready: TextQueue::default(),
             readable: 0,
             next,
-            early: VecDeque::new(),
+            held: Lent::default(),
         }
     }
 
@@ -92,7 +125,7 @@ impl Reassembler {
     /// Takes text that begins at `at`.
     fn insert(&mut self, at: Offset, text: Chunk, pool: &mut Pool) -> Inserted {
         let end = at + text.len() as u64;
-        if at == self.next && self.early.is_empty() {
+        if at == self.next && self.early().is_empty() {
             self.append(text, pool);
             return Inserted {
                 new_bytes: end - at,
@@ -108,9 +141,9 @@ impl Reassembler {
         }
         let mut from = at.max(self.next);
         while from < end {
-            let index = self.early.partition_point(|run| run.end <= from);
+            let index = self.early().partition_point(|run| run.end <= from);
             let covered = self
-                .early
+                .early()
                 .get(index)
                 .map_or((end, end), |run| (run.start, run.end));
             let until = covered.0.min(end);
@@ -130,28 +163,29 @@ impl Reassembler {
 
     /// Copies unread bytes in order into `out`; returns how many.
     pub(crate) fn read(&mut self, out: &mut [u8]) -> usize {
-        let count = self.ready.read(out);
+        let Some(held) = self.held.get_mut() else {
+            return 0;
+        };
+        let count = held.ready.read(out);
         self.readable -= count;
         count
     }
 
     /// Copies unread bytes in order into `out` and leaves them unread; returns how many.
     pub(crate) fn peek(&self, out: &mut [u8]) -> usize {
-        self.ready.peek(out)
+        self.held.get().ready.peek(out)
     }
 
     /// Takes up to `max` unread bytes in order, without a copy; `None` when there are none.
     pub(crate) fn read_chunk(&mut self, max: usize) -> Option<Chunk> {
-        let chunk = self.ready.take(max)?;
+        let chunk = self.held.get_mut()?.ready.take(max)?;
         self.readable -= chunk.len();
         Some(chunk)
     }
 
     /// Text may have been read: an empty list is for others.
     pub(crate) fn settle(&mut self, pool: &mut Pool) {
-        if self.readable == 0 {
-            self.ready.give_to(pool);
-        }
+        self.held.settle(pool);
     }
 
     /// Makes room when views keep more than `limit` bytes of memory alive, or a few blocks: what
@@ -162,23 +196,25 @@ impl Reassembler {
     pub(crate) fn collapse(&mut self, limit: usize, pool: &mut Pool) {
         let limit = limit.max(2 * LARGE);
         let beyond = self
-            .early
+            .early()
             .back()
             .map_or(0, |run| length(self.next, run.end));
         // What lies beyond holes wastes no more than this, so counting it can often be spared.
-        if self.ready.memory() + beyond * WASTE_MAX <= limit || self.memory() <= limit {
+        let ready = self.held.get().ready.memory();
+        if ready + beyond * WASTE_MAX <= limit || self.memory() <= limit {
             return;
         }
-        self.ready.collapse(pool);
-        for run in &mut self.early {
+        let held = self.held.put();
+        held.ready.collapse(pool);
+        for run in &mut held.early {
             run.text.collapse(pool);
         }
     }
 
     /// Bytes of memory that the text keeps alive: whole blocks.
     pub(crate) fn memory(&self) -> usize {
-        let early = self.early.iter().map(|run| run.text.memory());
-        self.ready.memory() + early.sum::<usize>()
+        let early = self.early().iter().map(|run| run.text.memory());
+        self.held.get().ready.memory() + early.sum::<usize>()
     }
 
     /// The byte at `at`, if it is here and unread.
@@ -186,18 +222,17 @@ impl Reassembler {
         let first = self.next.get() - self.readable as u64;
         if at < self.next {
             let index = at.get().checked_sub(first)?;
-            return self.ready.byte(usize::try_from(index).ok()?);
+            return self.held.get().ready.byte(usize::try_from(index).ok()?);
         }
-        let index = self.early.partition_point(|run| run.end <= at);
-        let run = self.early.get(index).filter(|run| run.start <= at)?;
+        let index = self.early().partition_point(|run| run.end <= at);
+        let run = self.early().get(index).filter(|run| run.start <= at)?;
         run.text.byte(length(run.start, at))
     }
 
     /// Forgets all text: nobody will read it.
     pub(crate) fn discard(&mut self) {
-        self.ready = TextQueue::default();
         self.readable = 0;
-        self.early = VecDeque::new();
+        self.held = Lent::default();
     }
 
     /// The first byte in order that is not here yet.
@@ -207,7 +242,7 @@ impl Reassembler {
 
     /// Behind the last byte that is here, in order or not.
     pub(crate) fn end(&self) -> Offset {
-        self.early.back().map_or(self.next, |run| run.end)
+        self.early().back().map_or(self.next, |run| run.end)
     }
 
     /// Bytes in order and unread.
@@ -217,7 +252,7 @@ impl Reassembler {
 
     /// Whether anything lies beyond a hole.
     pub(crate) fn has_holes(&self) -> bool {
-        !self.early.is_empty()
+        !self.early().is_empty()
     }
 
     /// From the first hole to the last byte beyond it: bytes that reading cannot free.
@@ -227,20 +262,24 @@ impl Reassembler {
 
     /// The ranges beyond holes, ascending; none touches another.
     pub(crate) fn ranges(&self) -> impl Iterator<Item = (Offset, Offset)> {
-        self.early.iter().map(|run| (run.start, run.end))
+        self.early().iter().map(|run| (run.start, run.end))
     }
 
     /// The range beyond a hole in which `offset` lies.
     pub(crate) fn range_at(&self, offset: Offset) -> Option<(Offset, Offset)> {
-        let index = self.early.partition_point(|run| run.end <= offset);
-        let run = self.early.get(index).filter(|run| run.start <= offset)?;
+        let index = self.early().partition_point(|run| run.end <= offset);
+        let run = self.early().get(index).filter(|run| run.start <= offset)?;
         Some((run.start, run.end))
     }
 
     fn append(&mut self, text: Chunk, pool: &mut Pool) {
         self.next += text.len() as u64;
         self.readable += text.len();
-        self.ready.push(text, pool);
+        self.held.put_from(pool).ready.push(text, pool);
+    }
+
+    fn early(&self) -> &VecDeque<Run> {
+        &self.held.get().early
     }
 
     /// Puts a piece where nothing is yet: behind the text in order, at either end of a run, or as
@@ -251,21 +290,18 @@ impl Reassembler {
             self.append(piece, pool);
             return len;
         }
-        let index = self.early.partition_point(|run| run.end < at);
-        let touches_left = self.early.get(index).is_some_and(|run| run.end == at);
+        let index = self.early().partition_point(|run| run.end < at);
+        let early = &mut self.held.put_from(pool).early;
+        let touches_left = early.get(index).is_some_and(|run| run.end == at);
         if touches_left {
-            let left = &mut self.early[index];
+            let left = &mut early[index];
             left.end += len;
             left.text.push(piece, pool);
-            self.join_with_next(index, pool);
+            join_with_next(early, index, pool);
             return len;
         }
-        let full = self.early.len() == OUT_OF_ORDER_RANGES_MAX;
-        match self
-            .early
-            .get_mut(index)
-            .filter(|run| run.start == at + len)
-        {
+        let full = early.len() == OUT_OF_ORDER_RANGES_MAX;
+        match early.get_mut(index).filter(|run| run.start == at + len) {
             Some(right) => {
                 right.start = at;
                 right.text.push_front(piece, pool);
@@ -274,7 +310,7 @@ impl Reassembler {
             None => {
                 let mut text = TextQueue::default();
                 text.push(piece, pool);
-                self.early.insert(
+                early.insert(
                     index,
                     Run {
                         start: at,
@@ -288,38 +324,33 @@ impl Reassembler {
     }
 
     /// Makes one of the run at `index` and the one behind it, if they touch.
-    fn join_with_next(&mut self, index: usize, pool: &mut Pool) {
-        let end = self.early[index].end;
-        if self
-            .early
-            .get(index + 1)
-            .is_some_and(|run| run.start == end)
-        {
-            let right = self
-                .early
-                .remove(index + 1)
-                .expect("the run was found above");
-            let left = &mut self.early[index];
-            left.end = right.end;
-            left.text.join(right.text, pool);
-        }
-    }
-
     /// Moves the first run to the text in order if the hole before it is filled.
     fn take_first_run(&mut self, pool: &mut Pool) -> bool {
-        if self.early.front().is_none_or(|run| run.start > self.next) {
+        if self.early().front().is_none_or(|run| run.start > self.next) {
             return false;
         }
-        let run = self.early.pop_front().expect("there is a front");
+        let held = self.held.put();
+        let run = held.early.pop_front().expect("there is a front");
         assert_eq!(run.start, self.next, "runs never overlap what is in order");
         self.readable += length(run.start, run.end);
         self.next = run.end;
-        self.ready.join(run.text, pool);
+        held.ready.join(run.text, pool);
         true
     }
 }
 
 /// The distance of two offsets of which both lie in one segment or in one window.
+/// The run at `index` has grown to its right.
+fn join_with_next(early: &mut VecDeque<Run>, index: usize, pool: &mut Pool) {
+    let end = early[index].end;
+    if early.get(index + 1).is_some_and(|run| run.start == end) {
+        let right = early.remove(index + 1).expect("the run was found above");
+        let left = &mut early[index];
+        left.end = right.end;
+        left.text.join(right.text, pool);
+    }
+}
+
 fn length(from: Offset, to: Offset) -> usize {
     usize::try_from(to - from).expect("windows are below 2^30 bytes")
 }

@@ -14,6 +14,7 @@ use handfast_packet::Instant;
 use crate::config::RECEIVE_BUFFER_MAX;
 use crate::connection::Connection;
 use crate::seq::Offset;
+use crate::span::Span;
 
 /// Segments that a fresh sender may send at once (RFC 6928), and half as many for ACKs under way.
 const SEGMENTS_MIN: u64 = 16;
@@ -24,10 +25,10 @@ const FIRST_SEGMENTS: u64 = 10;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReceiveTuning {
     /// The buffer never grows beyond this.
-    most: u64,
+    most: u32,
     on: bool,
     /// Smoothed time from an ACK of ours to the text that it let go.
-    round_trip: Option<Duration>,
+    round_trip: Option<Span>,
     /// The last echo of a timestamp of ours that gave a sample.
     echo: Option<u32>,
     /// Without timestamps: when text beyond this offset comes, a window has gone round.
@@ -43,7 +44,7 @@ impl ReceiveTuning {
     /// Measures if `most`, the largest size, is more than the present one.
     pub(crate) fn new(capacity: u64, most: u64) -> Self {
         Self {
-            most,
+            most: u32::try_from(most).expect("at most RECEIVE_BUFFER_MAX"),
             on: most > capacity,
             round_trip: None,
             echo: None,
@@ -56,7 +57,7 @@ impl ReceiveTuning {
 
     /// How long a round trip is, seen from here.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
-        self.round_trip
+        self.round_trip.map(Span::get)
     }
 
     pub(crate) fn is_on(&self) -> bool {
@@ -70,7 +71,7 @@ impl ReceiveTuning {
 
     /// How large the buffer may become.
     pub(crate) fn most(&self) -> u64 {
-        self.most
+        self.most.into()
     }
 
     /// A segment brought the echo of a timestamp that we sent `elapsed` ago. A sender that pauses
@@ -81,10 +82,11 @@ impl ReceiveTuning {
             return;
         }
         self.echo = Some(echo);
-        self.round_trip = Some(match self.round_trip {
+        let smoothed = match self.round_trip() {
             None => elapsed,
             Some(smoothed) => (smoothed * 7 + elapsed) / 8,
-        });
+        };
+        self.round_trip = Some(smoothed.into());
     }
 
     /// Without timestamps: everything before `next` is here, and we have allowed `edge`. What lies
@@ -96,9 +98,9 @@ impl ReceiveTuning {
             Some((until, _)) if next <= until => return,
             Some((_, since)) => {
                 let elapsed = (now - since).max(Duration::from_micros(1));
-                let shorter = self.round_trip.is_none_or(|known| elapsed < known);
+                let shorter = self.round_trip().is_none_or(|known| elapsed < known);
                 if shorter {
-                    self.round_trip = Some(elapsed);
+                    self.round_trip = Some(elapsed.into());
                 }
             }
             None => {}
@@ -118,7 +120,7 @@ impl ReceiveTuning {
         segment: u64,
     ) -> Option<u64> {
         let (now, srtt) = time;
-        let round_trip = match (self.round_trip, srtt) {
+        let round_trip = match (self.round_trip(), srtt) {
             (Some(known), Some(srtt)) if self.echo.is_none() => known.min(srtt),
             (known, srtt) => known.or(srtt)?,
         };
@@ -132,14 +134,14 @@ impl ReceiveTuning {
             return None;
         }
         self.read = copied;
-        Some(wanted(copied, before, segment).min(self.most))
+        Some(wanted(copied, before, segment).min(self.most()))
     }
 
     /// Text waits beyond gaps, up to `beyond` bytes after what is in order: the size that the buffer
     /// should have.
     pub(crate) fn on_gap(&self, beyond: u64, segment: u64) -> u64 {
         let before = self.read.max(FIRST_SEGMENTS * segment);
-        (wanted(before, before, segment) + beyond).min(self.most)
+        (wanted(before, before, segment) + beyond).min(self.most())
     }
 }
 
@@ -263,9 +265,9 @@ mod tests {
         let mut tuning = ReceiveTuning::new(1, 2);
         tuning.on_echo(1, MS(80));
         tuning.on_echo(1, MS(8_000));
-        assert_eq!(tuning.round_trip, Some(MS(80)));
+        assert_eq!(tuning.round_trip(), Some(MS(80)));
         tuning.on_echo(2, MS(160));
-        assert_eq!(tuning.round_trip, Some(MS(90)));
+        assert_eq!(tuning.round_trip(), Some(MS(90)));
     }
 
     #[test]
@@ -285,7 +287,7 @@ mod tests {
             (520, 80_003, 99_001, Some(30)),
         ] {
             tuning.on_progress(at(millis), offset(next), offset(edge));
-            assert_eq!(tuning.round_trip, round_trip.map(MS), "at {millis} ms");
+            assert_eq!(tuning.round_trip(), round_trip.map(MS), "at {millis} ms");
         }
     }
 

@@ -6,15 +6,16 @@ use core::time::Duration;
 use handfast_packet::Instant;
 
 use crate::seq::Offset;
+use crate::span::nanos;
 
 /// RTO before the first sample (RFC 6298 2.1).
-const RTO_INITIAL: Duration = Duration::from_secs(1);
+const RTO_INITIAL: u64 = nanos(Duration::from_secs(1));
 /// RTO before the first sample when a SYN had to be sent again (RFC 6298 5.7).
-const RTO_AFTER_LOST_SYN: Duration = Duration::from_secs(3);
+const RTO_AFTER_LOST_SYN: u64 = nanos(Duration::from_secs(3));
 /// Largest RTO, backed off or not; RFC 6298 2.5 wants at least 60 s.
 pub(crate) const RTO_MAX: Duration = Duration::from_secs(60);
 /// G of RFC 6298: no timer of ours is finer than this.
-const CLOCK_GRANULARITY: Duration = Duration::from_millis(1);
+const CLOCK_GRANULARITY: u64 = nanos(Duration::from_millis(1));
 /// More doublings than this cannot change an RTO that is bounded by [`RTO_MAX`].
 const BACKOFF_MAX: u8 = 16;
 
@@ -24,10 +25,10 @@ pub(crate) struct RttEstimator {
     /// Where SRTT and RTTVAR come from.
     source: Source,
     /// SRTT.
-    smoothed: Duration,
+    smoothed: u64,
     /// RTTVAR.
-    variation: Duration,
-    minimum: Duration,
+    variation: u64,
+    minimum: u64,
     /// Whether the SYN was lost, so that the RTO without sample is longer.
     syn_lost: bool,
     /// Doublings since the last sample.
@@ -52,9 +53,9 @@ impl RttEstimator {
     pub(crate) fn new(rto_min: Duration) -> Self {
         Self {
             source: Source::Nowhere,
-            smoothed: Duration::ZERO,
-            variation: Duration::ZERO,
-            minimum: rto_min.min(RTO_MAX),
+            smoothed: 0,
+            variation: 0,
+            minimum: nanos(rto_min.min(RTO_MAX)),
             syn_lost: false,
             backoff: 0,
             doubled: None,
@@ -63,6 +64,7 @@ impl RttEstimator {
 
     /// Takes a measurement (RFC 6298 2.2, 2.3) and undoes the back-off.
     pub(crate) fn sample(&mut self, rtt: Duration) {
+        let rtt = nanos(rtt);
         let counts_alone = match self.source {
             Source::Nowhere => true,
             Source::Earlier => rtt >= self.smoothed,
@@ -73,8 +75,9 @@ impl RttEstimator {
             self.smoothed = rtt;
             self.variation = rtt / 2;
         } else {
-            self.variation = (self.variation * 3 + self.smoothed.abs_diff(rtt)) / 4;
-            self.smoothed = (self.smoothed * 7 + rtt) / 8;
+            let off = self.smoothed.abs_diff(rtt);
+            self.variation = self.variation.saturating_mul(3).saturating_add(off) / 4;
+            self.smoothed = self.smoothed.saturating_mul(7).saturating_add(rtt) / 8;
         }
         self.backoff = 0;
     }
@@ -85,7 +88,7 @@ impl RttEstimator {
     pub(crate) fn seed(&mut self, smoothed: Duration, variation: Duration) {
         if self.source != Source::Samples {
             self.source = Source::Earlier;
-            (self.smoothed, self.variation) = (smoothed, variation);
+            (self.smoothed, self.variation) = (nanos(smoothed), nanos(variation));
         }
     }
 
@@ -104,7 +107,7 @@ impl RttEstimator {
             && una > nxt
         {
             self.doubled = None;
-            if self.source == Source::Samples && now - at < self.base() {
+            if self.source == Source::Samples && nanos(now - at) < self.base() {
                 self.backoff = 0;
             }
         }
@@ -121,17 +124,18 @@ impl RttEstimator {
 
     /// The retransmission timeout, backed off; at most [`RTO_MAX`].
     pub(crate) fn rto(&self) -> Duration {
-        self.base().saturating_mul(1 << self.backoff).min(RTO_MAX)
+        let backed_off = self.base().saturating_mul(1 << self.backoff);
+        Duration::from_nanos(backed_off.min(nanos(RTO_MAX)))
     }
 
     /// The RTO without the back-off.
-    fn base(&self) -> Duration {
+    fn base(&self) -> u64 {
         match self.source {
             Source::Samples => {
                 // The minimum bounds the spread, not the sum, as in Linux: a path with a steady
                 // round trip of a second would otherwise have a margin of G alone.
-                let spread = (self.variation * 4).max(CLOCK_GRANULARITY);
-                self.smoothed + spread.max(self.minimum)
+                let spread = self.variation.saturating_mul(4).max(CLOCK_GRANULARITY);
+                self.smoothed.saturating_add(spread.max(self.minimum))
             }
             Source::Nowhere | Source::Earlier if self.syn_lost => RTO_AFTER_LOST_SYN,
             Source::Nowhere | Source::Earlier => RTO_INITIAL,
@@ -141,13 +145,13 @@ impl RttEstimator {
     /// The RTO without its least value and without the back-off: what is not acknowledged by then,
     /// while what left later is, was lost.
     pub(crate) fn patience(&self) -> Duration {
-        match self.source {
+        Duration::from_nanos(match self.source {
             Source::Samples => {
-                let spread = (self.variation * 4).max(self.smoothed / 4);
-                self.smoothed + spread.max(CLOCK_GRANULARITY)
+                let spread = self.variation.saturating_mul(4).max(self.smoothed / 4);
+                self.smoothed.saturating_add(spread.max(CLOCK_GRANULARITY))
             }
             Source::Nowhere | Source::Earlier => self.base(),
-        }
+        })
     }
 
     /// Doublings since the last sample.
@@ -157,13 +161,13 @@ impl RttEstimator {
 
     /// SRTT; `None` before the first sample.
     pub(crate) fn srtt(&self) -> Option<Duration> {
-        (self.source == Source::Samples).then_some(self.smoothed)
+        (self.source == Source::Samples).then(|| Duration::from_nanos(self.smoothed))
     }
 
     /// RTTVAR; zero before the first sample.
     pub(crate) fn variation(&self) -> Duration {
         match self.source {
-            Source::Samples => self.variation,
+            Source::Samples => Duration::from_nanos(self.variation),
             Source::Nowhere | Source::Earlier => Duration::ZERO,
         }
     }

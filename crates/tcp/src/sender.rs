@@ -18,9 +18,9 @@ pub(crate) struct Sender {
     /// SND.NXT: never moves back; what is resent lies below it.
     pub(crate) nxt: Offset,
     /// SND.WND in bytes.
-    pub(crate) window: u64,
+    window: u32,
     /// MAX.SND.WND (RFC 5961 section 5).
-    pub(crate) window_max: u64,
+    window_max: u32,
     /// The furthest right edge of the window so far.
     pub(crate) window_edge: Offset,
     /// SND.WL1 (an offset of the peer) and SND.WL2 (one of ours).
@@ -98,7 +98,7 @@ impl Sender {
 
     /// How much beyond SND.NXT the peer's window allows.
     pub(crate) fn usable_window(&self) -> u64 {
-        (self.una + self.window).saturating_sub(self.nxt)
+        (self.una + self.window()).saturating_sub(self.nxt)
     }
 
     /// The number of a segment without text: SND.NXT, unless that lies where the peer never gave room,
@@ -114,10 +114,20 @@ impl Sender {
         self.nxt > self.buffer.end()
     }
 
+    /// SND.WND in bytes.
+    pub(crate) fn window(&self) -> u64 {
+        self.window.into()
+    }
+
+    /// MAX.SND.WND (RFC 5961 section 5).
+    pub(crate) fn window_max(&self) -> u64 {
+        self.window_max.into()
+    }
+
     /// Takes a window from a segment that the peer sent at `at` with this `ack`.
     pub(crate) fn set_window(&mut self, window: u64, at: Offset, ack: Offset) {
-        self.window = window;
-        self.window_max = self.window_max.max(window);
+        self.window = u32::try_from(window).expect("RFC 7323 2.3: below 2^30 bytes");
+        self.window_max = self.window_max.max(self.window);
         self.window_edge = self.window_edge.max(ack + window);
         self.window_at = (at, ack);
     }

@@ -26,10 +26,15 @@ impl Span {
 impl From<Duration> for Span {
     /// What is longer than 584 years counts as that.
     fn from(length: Duration) -> Self {
-        let nanos = length.as_secs().saturating_mul(NANOS_IN_SECOND);
-        let nanos = nanos.saturating_add(length.subsec_nanos().into());
-        Self(NonZeroU64::MIN.saturating_add(nanos))
+        Self(NonZeroU64::MIN.saturating_add(nanos(length)))
     }
+}
+
+/// The length in nanoseconds, for those who reckon in them; what is longer than 584 years counts as
+/// that.
+pub(crate) const fn nanos(length: Duration) -> u64 {
+    let nanos = length.as_secs().saturating_mul(NANOS_IN_SECOND);
+    nanos.saturating_add(length.subsec_nanos() as u64)
 }
 
 impl Default for Span {

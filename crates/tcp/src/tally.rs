@@ -50,14 +50,11 @@ pub(crate) struct Tally {
     /// There once something went wrong; many a connection lives without.
     mishaps: Option<Box<Mishaps>>,
     limit: Limit,
-    limited_since: Option<Instant>,
-    by_window: Span,
-    by_buffer: Span,
     busy_since: Option<Instant>,
     busy_for: Span,
 }
 
-/// What happens to few connections.
+/// What happens to few connections, or not at first.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Mishaps {
     /// Wire segments that came out of order.
@@ -75,20 +72,37 @@ pub(crate) struct Mishaps {
     pub(crate) timeouts_lasted: Duration,
     /// When the present run began.
     timeouts_since: Option<Instant>,
+    /// How long the peer's window and the send buffer held the sender back, until one of them did so
+    /// the last time, and since when that was.
+    by_window: Duration,
+    by_buffer: Duration,
+    limited_since: Option<Instant>,
+}
+
+impl Mishaps {
+    /// What held the sender back does so no more.
+    fn limit_ends(&mut self, limit: Limit, now: Instant) {
+        let lasted = self.limited_since.take().map(|since| now - since);
+        let lasted = lasted.unwrap_or_default();
+        match limit {
+            Limit::ReceiveWindow => self.by_window += lasted,
+            Limit::SendBuffer => self.by_buffer += lasted,
+            _ => {}
+        }
+    }
 }
 
 impl Tally {
     /// What holds the sender back from now on, and whether it is busy: something is out or waits.
     pub(crate) fn limit(&mut self, now: Instant, limit: Limit, busy: bool) {
         if limit != self.limit {
-            let lasted = self.limited(self.limit, now).into();
-            match self.limit {
-                Limit::ReceiveWindow => self.by_window = lasted,
-                Limit::SendBuffer => self.by_buffer = lasted,
-                _ => {}
+            if let Some(mishaps) = &mut self.mishaps {
+                mishaps.limit_ends(self.limit, now);
+            }
+            if matches!(limit, Limit::ReceiveWindow | Limit::SendBuffer) {
+                self.mishaps_mut().limited_since = Some(now);
             }
             self.limit = limit;
-            self.limited_since = Some(now);
         }
         if busy != self.busy_since.is_some() {
             self.busy_for = self.busy(now).into();
@@ -104,13 +118,13 @@ impl Tally {
     /// How long `limit` held it back so far, where that is the peer's window or the send buffer:
     /// nobody asks for the others, and they are not counted.
     pub(crate) fn limited(&self, limit: Limit, now: Instant) -> Duration {
-        let before = match limit {
-            Limit::ReceiveWindow => self.by_window.get(),
-            Limit::SendBuffer => self.by_buffer.get(),
-            _ => return Duration::ZERO,
-        };
-        let present = self.limited_since.filter(|_| limit == self.limit);
-        before + present.map_or(Duration::ZERO, |since| now - since)
+        let mut mishaps = self.mishaps();
+        mishaps.limit_ends(self.limit, now);
+        match limit {
+            Limit::ReceiveWindow => mishaps.by_window,
+            Limit::SendBuffer => mishaps.by_buffer,
+            _ => Duration::ZERO,
+        }
     }
 
     /// How long something was out or waited.

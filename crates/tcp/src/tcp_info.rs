@@ -191,7 +191,7 @@ impl Connection {
             busy_time: micros(tally.busy(now)),
             rwnd_limited: micros(tally.limited(Limit::ReceiveWindow, now)),
             sndbuf_limited: micros(tally.limited(Limit::SendBuffer, now)),
-            snd_wnd: self.snd.window,
+            snd_wnd: self.snd.window(),
             rcv_wnd: self.rcv.window(),
             ..TcpInfo::default()
         }

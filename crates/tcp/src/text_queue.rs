@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use handfast_packet::buf::{BlockMut, Chunk, LARGE, MEDIUM, SMALL};
 
-use crate::pool::Pool;
+use crate::pool::{Pool, Spare};
 
 /// A view must use at least one part in this many of the memory that it keeps alive.
 pub(crate) const WASTE_MAX: usize = 4;
@@ -23,6 +23,25 @@ pub(crate) struct TextQueue {
 }
 
 impl TextQueue {
+    pub(crate) const EMPTY: Self = Self {
+        chunks: VecDeque::new(),
+        memory: 0,
+    };
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.chunks.clear();
+        self.memory = 0;
+    }
+
+    /// Bytes of the list itself.
+    pub(crate) fn bytes(&self) -> usize {
+        self.chunks.bytes()
+    }
+
     /// Adds a view at the end.
     ///
     /// A view that wastes memory is copied: together with the view before it when both are small,

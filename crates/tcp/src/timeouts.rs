@@ -46,7 +46,7 @@ impl Connection {
         }
         let opening = !matches!(self.phase, Phase::Synchronized);
         if !opening {
-            if self.snd.window == 0 {
+            if self.snd.window() == 0 {
                 // Nothing was lost: the peer shut its window on what is out. Probe it instead.
                 return self.window_probe_expires(cx);
             }

@@ -24,7 +24,7 @@ const OPTION_LEN: u64 = 4;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct UserTimeoutState {
     /// REMOTE_UTO: the peer's last word.
-    peer: Option<Duration>,
+    peer: Option<UserTimeout>,
     /// The next segment behind the SYN that has room takes the option along.
     due: bool,
     /// An ACK may leave for its sake, where text would leave it no room.
@@ -54,7 +54,7 @@ impl Connection {
     pub fn user_timeout(&self) -> Option<Duration> {
         let config = &self.config;
         if config.user_timeout_option && config.user_timeout_changeable {
-            Some(in_force(config, self.user_timeout.peer))
+            Some(in_force(config, self.peer_user_timeout()))
         } else {
             config.user_timeout
         }
@@ -63,7 +63,7 @@ impl Connection {
     /// The user timeout that the peer told last (REMOTE_UTO of RFC 5482), whether or not it
     /// changed ours; `None` while it told none, and without [`Config::user_timeout_option`].
     pub fn peer_user_timeout(&self) -> Option<Duration> {
-        self.user_timeout.peer
+        self.user_timeout.peer.map(UserTimeout::duration)
     }
 
     /// Sets the user timeout (RFC 9293 3.9.1.8, MUST-21); it counts from when the peer was last
@@ -101,7 +101,7 @@ impl Connection {
         if !self.config.user_timeout_option {
             return;
         }
-        self.user_timeout.peer = Some(theirs.duration());
+        self.user_timeout.peer = Some(theirs);
         if matches!(self.phase, Phase::Synchronized) {
             self.renew_user_timeout();
         }

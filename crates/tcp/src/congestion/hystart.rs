@@ -16,13 +16,13 @@ const MAX_RTT_THRESH: u32 = 16_000;
 /// Between the bounds, this part of the last round's smallest round trip counts.
 const MIN_RTT_DIVISOR: u32 = 8;
 /// Samples that a round needs before it is judged.
-const N_RTT_SAMPLE: u32 = 8;
+const N_RTT_SAMPLE: u8 = 8;
 /// How much slower the window grows in CSS.
 const CSS_GROWTH_DIVISOR: u64 = 4;
 /// The same for a peer without SACK: a third more in all of CSS.
 const CAREFUL_GROWTH_DIVISOR: u64 = 16;
 /// Rounds of CSS before congestion avoidance, the one in which it began included.
-const CSS_ROUNDS: u32 = 5;
+const CSS_ROUNDS: u8 = 5;
 
 /// No round trip was measured; longer than any that TCP waits for.
 const NO_SAMPLE: u32 = u32::MAX;
@@ -50,7 +50,7 @@ pub(super) struct HyStart {
     current_round_min: u32,
     /// The smallest of this round before the last few samples, where those are judged alone.
     earlier_min: u32,
-    samples: u32,
+    samples: u8,
     css: Option<Css>,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct HyStart {
 struct Css {
     /// The round trip that made us careful.
     baseline: u32,
-    rounds: u32,
+    rounds: u8,
 }
 
 impl HyStart {
@@ -78,7 +78,7 @@ impl HyStart {
     /// How the window may grow with this ACK (RFC 9406 4.2).
     pub(super) fn on_ack(&mut self, ack: &Ack) -> Pace {
         if let Some(rtt) = ack.rtt {
-            self.samples += 1;
+            self.samples = self.samples.saturating_add(1);
             let rtt = u32::try_from(rtt.as_micros()).unwrap_or(NO_SAMPLE);
             self.current_round_min = self.current_round_min.min(rtt);
         }

@@ -24,13 +24,14 @@ type Amount = u32;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Validation {
     /// The largest amount that was acknowledged in a round trip, for each part of the sampling
-    /// period, newest first; `None` until the first measurement.
-    parts: Option<[Amount; PARTS_MAX]>,
-    part_began: Instant,
+    /// period, newest first.
+    parts: [Amount; PARTS_MAX],
+    /// When the newest of them began; `None` until the first measurement.
+    part_began: Option<Instant>,
     srtt: Span,
-    /// Bytes acknowledged in this round, and the offset that ends it; `None` outside a round.
+    /// Bytes acknowledged in this round, and the offset that ends it; both are 0 outside a round.
     acked: Amount,
-    round_end: Option<u64>,
+    round_end: u64,
     /// When the window was last used enough.
     validated_at: Option<Instant>,
     /// The window, and not the application, held the sender back of late.
@@ -46,19 +47,20 @@ impl Validation {
             // RFC 7661 4.2: no samples while losses are repaired.
             let lost = amount(ack.lost);
             self.reduced = self.reduced.map(|in_use| in_use.saturating_sub(lost));
-            self.round_end = None;
+            (self.acked, self.round_end) = (0, 0);
             return;
         }
         self.limited = ack.window_limited;
         if let Some(srtt) = ack.srtt {
             self.srtt = srtt.into();
         }
-        let before = self.round_end.map_or(0, |_| self.acked);
-        let end = *self.round_end.get_or_insert(ack.nxt);
-        self.acked = before.saturating_add(amount(ack.acked));
-        if ack.una >= end {
+        if self.round_end == 0 {
+            self.round_end = ack.nxt;
+        }
+        self.acked = self.acked.saturating_add(amount(ack.acked));
+        if ack.una >= self.round_end {
             // The next round begins now if something is out, else with the next flight.
-            self.round_end = (ack.una < ack.nxt).then_some(ack.nxt);
+            self.round_end = if ack.una < ack.nxt { ack.nxt } else { 0 };
             let acked = core::mem::take(&mut self.acked);
             self.sample(ack.now, acked);
         }
@@ -71,7 +73,11 @@ impl Validation {
     /// pipeACK: the most that was acknowledged in a round trip of the sampling period; `None`
     /// while undefined.
     pub(super) fn pipe_ack(&self) -> Option<u64> {
-        let most = self.parts.and_then(|parts| parts.into_iter().max());
+        let most = self
+            .parts
+            .into_iter()
+            .max()
+            .filter(|_| self.part_began.is_some());
         most.map(u64::from)
     }
 
@@ -129,16 +135,13 @@ impl Validation {
 
     fn sample(&mut self, now: Instant, sample: Amount) {
         self.age(now);
-        let parts = self.parts.get_or_insert_with(|| {
-            self.part_began = now;
-            [0; PARTS_MAX]
-        });
-        parts[0] = parts[0].max(sample);
+        self.part_began.get_or_insert(now);
+        self.parts[0] = self.parts[0].max(sample);
     }
 
     /// Drops the parts that are older than the sampling period.
     fn age(&mut self, now: Instant) {
-        let Some(parts) = &mut self.parts else {
+        let Some(began) = &mut self.part_began else {
             return;
         };
         // Spares most ACKs the division.
@@ -147,14 +150,14 @@ impl Validation {
         }
         let part_len = self.srtt.get().saturating_mul(3).max(SAMPLING_PERIOD_MIN) / PARTS;
         for _ in 0..PARTS_MAX {
-            if now - self.part_began < part_len {
+            if now - *began < part_len {
                 return;
             }
-            parts.rotate_right(1);
-            parts[0] = 0;
-            self.part_began += part_len;
+            self.parts.rotate_right(1);
+            self.parts[0] = 0;
+            *began += part_len;
         }
-        self.part_began = now;
+        *began = now;
     }
 }
 

@@ -22,7 +22,7 @@ impl Connection {
             return false;
         }
         // RFC 5961 5.2: neither for data we never sent nor older than any window could explain.
-        let oldest = self.snd.una.get().saturating_sub(self.snd.window_max);
+        let oldest = self.snd.una.get().saturating_sub(self.snd.window_max());
         let Some(ack) = ack.filter(|ack| oldest <= ack.get() && *ack <= self.snd.nxt) else {
             self.acks.challenge(cx.now);
             return false;
@@ -76,7 +76,7 @@ impl Connection {
             && segment.payload.is_empty()
             && segment.control == Control::None
             && self.snd.probes == 0
-            && (window == self.snd.window || !segment.options.sack.as_slice().is_empty())
+            && (window == self.snd.window() || !segment.options.sack.as_slice().is_empty())
     }
 
     /// SND.WND, unless the segment is older than the one that set it (RFC 9293 3.10.7.4).

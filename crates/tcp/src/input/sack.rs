@@ -39,7 +39,7 @@ pub(super) fn blocks(snd: &Sender, ack: Offset, segment: &Segment) -> Blocks {
             second.is_some_and(|outer| outer.start <= range.start && range.end <= outer.end);
         if index == 0 && (range.end <= ack || inside) {
             // Older than any window is nonsense.
-            let oldest = snd.una.get().saturating_sub(snd.window_max);
+            let oldest = snd.una.get().saturating_sub(snd.window_max());
             if range.start.get() >= oldest {
                 found.duplicate = Some(range.clone());
             }

@@ -26,7 +26,7 @@ impl Connection {
             now: cx.now,
             options: self.options_len(),
             queued: self.snd.queued(),
-            window: self.snd.window,
+            window: self.snd.window(),
             usable_window: self.snd.usable_window(),
             congestion_window: self.congestion_window(),
             congestion_room: room,

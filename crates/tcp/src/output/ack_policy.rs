@@ -4,6 +4,7 @@
 //! Answers leave after a whole batch was taken in. A peer without SACK learns only from the number
 //! of ACKs and from the number in each, so theirs are kept as they would have left in between.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
@@ -12,6 +13,8 @@ use handfast_packet::cause::Cause;
 use handfast_packet::tcp::{SackBlock, SackBlocks};
 
 use super::quick_ack::QuickAck;
+use crate::lent::{Lend, Lent};
+use crate::pool::{Pool, Spare, Spares};
 use crate::receiver::Receiver;
 use crate::seq::Offset;
 
@@ -27,22 +30,57 @@ const CHALLENGE_PERIOD: Duration = Duration::from_secs(1);
 const RECENT_MAX: usize = 4;
 
 /// What is owed to the peer.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct AckPolicy {
     /// An ACK that must go now, on whatever segment comes first, and why.
     owed: Option<Cause>,
-    /// Pure ACKs that must go one by one, so that the peer can count them.
-    singles: VecDeque<Single>,
     /// Text since the last ACK.
     bytes: u64,
-    /// A range that came twice: the D-SACK block of the next ACK.
-    duplicate: Option<(Offset, Offset)>,
-    /// Where text out of order arrived last, newest first.
-    recent: [Option<Offset>; RECENT_MAX],
+    disorder: Lent<Disorder>,
     challenges: u8,
     challenges_since: Instant,
     /// ACKs that need not wait.
     pub(crate) quick: QuickAck,
+}
+
+/// What is owed for text out of order, and for text that came twice.
+#[derive(Debug, Default)]
+pub(crate) struct Disorder {
+    /// Pure ACKs that must go one by one, so that the peer can count them.
+    singles: VecDeque<Single>,
+    /// A range that came twice: the D-SACK block of the next ACK.
+    duplicate: Option<(Offset, Offset)>,
+    /// Where text out of order arrived last, newest first.
+    recent: [Option<Offset>; RECENT_MAX],
+}
+
+impl Spare for Disorder {
+    fn bytes(&self) -> usize {
+        self.singles.bytes()
+    }
+}
+
+impl Lend for Disorder {
+    const NOTHING: &'static Self = &Self {
+        singles: VecDeque::new(),
+        duplicate: None,
+        recent: [None; RECENT_MAX],
+    };
+
+    /// A path that reorders will do so again.
+    fn is_nothing(&self) -> bool {
+        false
+    }
+
+    fn clear(&mut self) {
+        self.singles.clear();
+        self.duplicate = None;
+        self.recent = [None; RECENT_MAX];
+    }
+
+    fn spares(pool: &mut Pool) -> &mut Spares<Box<Self>> {
+        &mut pool.disorders
+    }
 }
 
 /// One pure ACK of several.
@@ -88,7 +126,7 @@ impl AckPolicy {
 
     /// Text that we had already: tell the peer at once which (RFC 2883).
     pub(crate) fn owe_for_duplicate(&mut self, range: (Offset, Offset)) {
-        self.duplicate = Some(range);
+        self.disorder.put().duplicate = Some(range);
         self.owe(Cause::DuplicateData);
     }
 
@@ -109,24 +147,25 @@ impl AckPolicy {
     }
 
     fn queue(&mut self, single: Single) -> bool {
-        let fits = self.singles.len() < SINGLES_MAX;
+        let singles = &mut self.disorder.put().singles;
+        let fits = singles.len() < SINGLES_MAX;
         if fits {
-            self.singles.push_back(single);
+            singles.push_back(single);
         }
         fits
     }
 
     /// All text is acknowledged, and no ACK is owed.
     pub(crate) fn is_even(&self) -> bool {
-        self.bytes == 0 && self.owed.is_none() && self.singles.is_empty()
+        self.bytes == 0 && self.owed.is_none() && self.singles().is_empty()
     }
 
     /// The peer's FIN was taken: nothing lies behind it, and nothing before it is missing, so there
     /// is nothing to tell about the order of what came.
     pub(crate) fn on_fin(&mut self) {
-        self.duplicate = None;
-        self.singles.clear();
-        self.recent = [None; RECENT_MAX];
+        if let Some(disorder) = self.disorder.get_mut() {
+            disorder.clear();
+        }
     }
 
     /// An ACK to somebody who may be an attacker: limited in number (RFC 5961 section 7).
@@ -176,7 +215,7 @@ impl AckPolicy {
             }
             return false;
         }
-        let alone = arrival.closes_hole || self.quick.is_alone(self.singles.len());
+        let alone = arrival.closes_hole || self.quick.is_alone(self.singles().len());
         if alone && !arrival.sack && self.owe_single(arrival.next, Cause::Ack) {
             // It stands for what waited, too.
             self.bytes = 0;
@@ -205,30 +244,32 @@ impl AckPolicy {
     pub(crate) fn take_owed(&mut self) -> Option<Cause> {
         self.owed
             .take()
-            .or_else(|| self.singles.front().map(|single| single.cause))
+            .or_else(|| self.singles().front().map(|single| single.cause))
     }
 
     /// Whether an ACK must go that no data segment can stand for.
     pub(crate) fn pure_ack_owed(&self) -> Option<Cause> {
-        let single = self.singles.front().map(|single| single.cause);
-        single.or(self.duplicate.and(self.owed))
+        let single = self.singles().front().map(|single| single.cause);
+        single.or(self.duplicate().and(self.owed))
     }
 
     /// The next ACK that leaves alone.
     pub(crate) fn take_single(&mut self) -> Option<Single> {
-        self.singles.pop_front()
+        self.disorder.get_mut()?.singles.pop_front()
     }
 
     /// An ACK of all that is here, up to `ack`, has left, on whatever segment.
     pub(crate) fn on_sent(&mut self, ack: Offset, pure: bool) {
-        let repeats = |single: &Single| single.ack == ack && single.cause != Cause::Ack;
-        self.singles.retain(repeats);
+        if let Some(disorder) = self.disorder.get_mut() {
+            let repeats = |single: &Single| single.ack == ack && single.cause != Cause::Ack;
+            disorder.singles.retain(repeats);
+            if pure {
+                disorder.duplicate = None;
+            }
+        }
         self.owed = None;
         self.bytes = 0;
         self.quick.on_ack_sent();
-        if pure {
-            self.duplicate = None;
-        }
     }
 
     /// SACK blocks for a pure ACK: D-SACK first, then the range in which `for_text` lies, then the
@@ -240,20 +281,20 @@ impl AckPolicy {
         for_text: Option<Offset>,
     ) -> SackBlocks {
         let mut blocks = SackBlocks::EMPTY;
-        if self.duplicate.is_none() && !rcv.data.has_holes() {
+        if self.duplicate().is_none() && !rcv.data.has_holes() {
             return blocks;
         }
         let wire = |(left, right)| SackBlock {
             left: rcv.space.wire(left),
             right: rcv.space.wire(right),
         };
-        if let Some(range) = self.duplicate {
+        if let Some(range) = self.duplicate() {
             blocks.push(wire(range));
         }
         let mut told: [Option<(Offset, Offset)>; RECENT_MAX + 1] = [None; RECENT_MAX + 1];
         let known = [for_text]
             .into_iter()
-            .chain(self.recent)
+            .chain(self.disorder.get().recent)
             .flatten()
             .filter_map(|at| rcv.data.range_at(at));
         for (index, range) in known.chain(rcv.data.ranges().take(RECENT_MAX)).enumerate() {
@@ -271,10 +312,24 @@ impl AckPolicy {
         blocks
     }
 
+    /// The connection is over.
+    pub(crate) fn recycle(&mut self, pool: &mut Pool) {
+        self.disorder.recycle(pool);
+    }
+
+    fn singles(&self) -> &VecDeque<Single> {
+        &self.disorder.get().singles
+    }
+
+    fn duplicate(&self) -> Option<(Offset, Offset)> {
+        self.disorder.get().duplicate
+    }
+
     fn remember(&mut self, at: Offset) {
-        let place = self.recent.iter().position(|&old| old == Some(at));
+        let recent = &mut self.disorder.put().recent;
+        let place = recent.iter().position(|&old| old == Some(at));
         let place = place.unwrap_or(RECENT_MAX - 1);
-        self.recent[..=place].rotate_right(1);
-        self.recent[0] = Some(at);
+        recent[..=place].rotate_right(1);
+        recent[0] = Some(at);
     }
 }

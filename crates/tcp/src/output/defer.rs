@@ -21,7 +21,7 @@ impl Connection {
         let calm = self.recovery.phase() < Phase::Recovery;
         // Later the next ACK may be far.
         let recent = self.snd.sent_at.is_some_and(|at| now - at < QUANTUM_TIME);
-        let window = self.snd.window.min(self.congestion_window());
+        let window = self.snd.window().min(self.congestion_window());
         // No more than what leaves in that time anyway: on slow paths bursts hurt more than calls.
         let share = self.window_rate().map_or(u64::MAX, in_quantum_time);
         let piece = self.super_segment().min(window / WINDOW_SHARE).min(share);

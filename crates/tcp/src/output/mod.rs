@@ -23,7 +23,7 @@ use crate::recovery;
 use crate::segment::Transmit;
 use crate::seq::Offset;
 use crate::timer::Timer;
-pub(crate) use ack_policy::{AckPolicy, Arrival};
+pub(crate) use ack_policy::{AckPolicy, Arrival, Disorder};
 use nagle::{Offer, sendable};
 pub(crate) use pacing::Pacer;
 pub(crate) use segment::Piece;
@@ -107,7 +107,7 @@ impl Connection {
             window: self.snd.usable_window(),
             congestion,
             mss: u64::from(self.snd.mss),
-            window_max: self.snd.window_max,
+            window_max: self.snd.window_max(),
             hold_small: !self.close.is_local_shut() && self.holds_small(small_is_out),
             overdue: self.snd.probe_due,
         })

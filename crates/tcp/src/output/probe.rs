@@ -37,7 +37,7 @@ impl Connection {
             return;
         }
         self.snd.probe_due = true;
-        if self.snd.window > 0 && self.snd.outstanding() == 0 {
+        if self.snd.window() > 0 && self.snd.outstanding() == 0 {
             return;
         }
         self.snd.probes = self.snd.probes.saturating_add(1);
@@ -54,7 +54,7 @@ impl Connection {
 
     /// One byte beyond the window: the one that is out already, or the next one, or the FIN.
     pub(super) fn window_probe(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
-        if !self.snd.probe_due || self.snd.window > 0 {
+        if !self.snd.probe_due || self.snd.window() > 0 {
             return None;
         }
         self.snd.probe_due = false;

@@ -24,7 +24,7 @@ impl Connection {
         if lost.start == self.snd.una && at_once {
             room = room.max(mss);
         }
-        let window = (self.snd.una + self.snd.window).saturating_sub(lost.start);
+        let window = (self.snd.una + self.snd.window()).saturating_sub(lost.start);
         let text_end = self.snd.buffer.end().min(lost.end);
         let text = text_end.saturating_sub(lost.start).min(room).min(window);
         let text = text.min(self.super_segment());
@@ -154,7 +154,7 @@ impl Connection {
         }
         // Meanwhile the reordering timer may have found out what the probe was to find.
         let repairs = self.recovery.phase() >= Phase::Recovery;
-        if repairs || self.recovery.probe_is_out() || self.snd.window == 0 {
+        if repairs || self.recovery.probe_is_out() || self.snd.window() == 0 {
             return self.watch_retransmission(cx.now);
         }
         self.snd.loss_probe_due = true;

@@ -42,7 +42,7 @@ pub(crate) struct WindowUse {
     /// The window, not the application or the peer, held us back.
     limited: bool,
     /// Most bytes that were out at once.
-    most_out: u64,
+    most_out: u32,
     /// Until this is acknowledged the signs above are fresh.
     until: Offset,
 }
@@ -50,7 +50,7 @@ pub(crate) struct WindowUse {
 impl WindowUse {
     /// Something was sent, or could not be: with `una` and `nxt` as they are now.
     pub(crate) fn note(&mut self, una: Offset, nxt: Offset, limited: bool) {
-        let out = nxt - una;
+        let out = u32::try_from(nxt - una).expect("windows are below 2^30 bytes");
         let stale = una >= self.until;
         if stale || limited || (!self.limited && out > self.most_out) {
             self.limited = limited;
@@ -62,7 +62,7 @@ impl WindowUse {
     /// Whether a window of `window` bytes may grow. In slow start it may when half of it was
     /// used, as each ACK lets go twice what it acknowledges.
     pub(crate) fn is_limited(&self, window: u64, slow_start: bool) -> bool {
-        self.limited || (slow_start && window < 2 * self.most_out)
+        self.limited || (slow_start && window < 2 * u64::from(self.most_out))
     }
 }
 

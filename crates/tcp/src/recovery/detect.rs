@@ -9,7 +9,6 @@ use handfast_packet::Instant;
 
 use super::rack::{self, Verdict};
 use super::{DUPLICATE_THRESHOLD, Phase, Recovery, Sent};
-use crate::seq::Offset;
 
 /// Entries, or ranges that the peer holds, that are judged anew for one ACK. Each is judged once for
 /// each time that it left, which bounds the work; but when marks are taken back everything is judged
@@ -79,7 +78,7 @@ impl Recovery {
 
     fn lose_late_originals(&mut self, look: &Look, window: Duration) {
         let mut anew = 0;
-        while let Some(entry) = self.ledger.get(self.judged).copied() {
+        while let Some(entry) = self.ledger.unjudged() {
             let open = !(entry.sacked || entry.lost || entry.resent);
             if open {
                 match rack::detect(&self.rack, window, &entry, look.now) {
@@ -131,7 +130,7 @@ impl Recovery {
             return;
         };
         let mut anew = 0;
-        while let Some(entry) = self.ledger.get(self.judged).copied() {
+        while let Some(entry) = self.ledger.unjudged() {
             if entry.end > limit {
                 break;
             }
@@ -147,8 +146,7 @@ impl Recovery {
     /// The entry is judged. Counts those that were judged before, and returns whether the walk may
     /// go on.
     fn pass(&mut self, entry: &Sent, anew: &mut usize) -> bool {
-        *anew += usize::from(self.judged < self.judged_before);
-        self.judged = self.ledger.behind(entry);
+        *anew += usize::from(self.ledger.pass(entry));
         *anew < JUDGED_ANEW_MAX
     }
 
@@ -186,15 +184,6 @@ impl Recovery {
         let earliest = self.reorder_deadline.map_or(at, |old| old.min(at));
         self.reorder_deadline = Some(earliest);
     }
-
-    /// Everything is open again from SND.UNA on: marks were taken back.
-    pub(super) fn judge_anew(&mut self) {
-        self.judged_before = self.judged_before.max(self.judged);
-        self.judged = self
-            .ledger
-            .first()
-            .map_or(Offset::ZERO, |first| first.start);
-    }
 }
 
 #[cfg(test)]
@@ -202,6 +191,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::recovery::{AckInfo, Judgement};
+    use crate::seq::Offset;
 
     /// A flight is judged once; after a proof that nothing was lost, a part of it with each ACK.
     #[test]

@@ -11,7 +11,8 @@ use handfast_packet::Instant;
 use super::ranges::RangeSet;
 use super::row::{Placed, Row, Spot};
 use crate::congestion::Stamp;
-use crate::pool::Spare;
+use crate::lent::{Lend, Lent};
+use crate::pool::{Pool, Spare, Spares};
 use crate::seq::Offset;
 
 /// One entry: text that left together, the FIN included. Cut when an ACK, a SACK block or a
@@ -59,40 +60,57 @@ impl Placed for Sent {
 /// their number, and how many there are is bounded by the segments in the peer's window.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    /// The entries and what is known of them; need not be there while there is none.
-    pub(super) rooms: Option<Box<Rooms>>,
-    /// What the entries cover.
-    out: Range<Offset>,
     /// Departures so far.
     departures: u64,
-    sacked_bytes: u64,
-    lost_bytes: u64,
-    again_bytes: u64,
+    /// There while something is out.
+    pub(super) rooms: Lent<Rooms>,
 }
 
-/// What a ledger needs memory for.
+/// The entries of a ledger, and what is known of them.
 #[derive(Debug, Default)]
 pub(crate) struct Rooms {
     entries: Row<Sent>,
+    /// What they cover.
+    out: Range<Offset>,
     /// What SACK blocks cover, in whole entries.
     sacked: RangeSet,
     /// What is lost and not under way again.
     lost: RangeSet,
     /// What is lost, under way again or not.
     marked: RangeSet,
+    sacked_bytes: u64,
+    lost_bytes: u64,
+    again_bytes: u64,
+    /// Originals below this are judged: acknowledged, SACKed, lost or resent.
+    judged: Offset,
+    /// Where that was when marks were taken back.
+    judged_before: Offset,
 }
 
-static NOTHING: Rooms = Rooms {
-    entries: Row::new(),
-    sacked: RangeSet::new(),
-    lost: RangeSet::new(),
-    marked: RangeSet::new(),
-};
+impl Lend for Rooms {
+    const NOTHING: &'static Self = &Self {
+        entries: Row::new(),
+        out: Offset::ZERO..Offset::ZERO,
+        sacked: RangeSet::new(),
+        lost: RangeSet::new(),
+        marked: RangeSet::new(),
+        sacked_bytes: 0,
+        lost_bytes: 0,
+        again_bytes: 0,
+        judged: Offset::ZERO,
+        judged_before: Offset::ZERO,
+    };
 
-impl Rooms {
-    /// Whether nothing is out.
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+    fn is_nothing(&self) -> bool {
+        self.entries.is_empty() && self.judged_before <= self.judged
+    }
+
+    fn clear(&mut self) {
+        (self.judged, self.judged_before) = (Offset::ZERO, Offset::ZERO);
+    }
+
+    fn spares(pool: &mut Pool) -> &mut Spares<Box<Self>> {
+        &mut pool.rooms
     }
 }
 
@@ -110,42 +128,45 @@ impl Ledger {
     /// When it does not follow what was sent before.
     pub(crate) fn push(&mut self, range: Range<Offset>, stamp: Stamp) {
         assert!(!range.is_empty(), "only what takes sequence space is kept");
-        if self.out.is_empty() {
-            self.out.start = range.start;
-        } else {
-            assert_eq!(self.out.end, range.start, "what is new follows what is old");
-        }
-        self.out.end = range.end;
         self.departures += 1;
+        let departures = self.departures;
+        let rooms = self.rooms.put();
+        if rooms.out.is_empty() {
+            rooms.out.start = range.start;
+        } else {
+            assert_eq!(
+                rooms.out.end, range.start,
+                "what is new follows what is old"
+            );
+        }
+        rooms.out.end = range.end;
         let entry = Sent {
             start: range.start,
             end: range.end,
             stamp,
-            number: self.departures,
+            number: departures,
             sacked: false,
             lost: false,
             again: false,
             resent: false,
         };
-        self.rooms_mut().entries.push(entry);
+        rooms.entries.push(entry);
     }
 
     /// Everything below `una` is acknowledged: tells `each` about the entries, or parts of them,
     /// that go.
     pub(crate) fn release_until(&mut self, una: Offset, mut each: impl FnMut(&Sent)) {
-        if una <= self.out.start {
+        let Some(rooms) = self.rooms.get_mut().filter(|rooms| una > rooms.out.start) else {
             return;
-        }
-        self.out.start = una.min(self.out.end);
-        while let Some(gone) = self.pop_until(una) {
-            self.uncount(&gone);
+        };
+        rooms.out.start = una.min(rooms.out.end);
+        while let Some(gone) = rooms.pop_until(una) {
+            rooms.uncount(&gone);
             each(&gone);
         }
-        if let Some(rooms) = &mut self.rooms {
-            rooms.sacked.remove(&(Offset::ZERO..una));
-            rooms.lost.remove(&(Offset::ZERO..una));
-            rooms.marked.remove(&(Offset::ZERO..una));
-        }
+        rooms.sacked.remove(&(Offset::ZERO..una));
+        rooms.lost.remove(&(Offset::ZERO..una));
+        rooms.marked.remove(&(Offset::ZERO..una));
     }
 
     /// The peer holds `block`: tells `each` about the entries that are news. Of a segment of
@@ -178,9 +199,9 @@ impl Ledger {
         let (was_lost, was_again) = (entry.lost, entry.again);
         (entry.lost, entry.again) = (true, false);
         let (range, len) = (entry.start..entry.end, entry.len());
-        self.again_bytes -= if was_again { len } else { 0 };
-        self.lost_bytes += if was_lost { 0 } else { len };
-        let rooms = self.rooms_mut();
+        let rooms = self.rooms.put();
+        rooms.again_bytes -= if was_again { len } else { 0 };
+        rooms.lost_bytes += if was_lost { 0 } else { len };
         rooms.marked.insert(range.clone());
         rooms.lost.insert(range);
         true
@@ -201,18 +222,20 @@ impl Ledger {
             entry.stamp = stamp;
             entry.number = departures;
             let len = entry.len();
-            self.again_bytes += if news { len } else { 0 };
+            self.rooms.put().again_bytes += if news { len } else { 0 };
         }
-        self.rooms_mut().lost.remove(range);
+        if let Some(rooms) = self.rooms.get_mut() {
+            rooms.lost.remove(range);
+        }
         self.departures
     }
 
     /// Nothing is lost after all. Costs what was lost, not what is out.
     pub(crate) fn forget_losses(&mut self) {
-        self.lost_bytes = 0;
-        let Some(rooms) = &mut self.rooms else {
+        let Some(rooms) = self.rooms.get_mut() else {
             return;
         };
+        rooms.lost_bytes = 0;
         for range in rooms.marked.descending() {
             let from = rooms.entries.behind(range.start);
             let entries = rooms.entries.iter_mut_from(from);
@@ -226,10 +249,10 @@ impl Ledger {
 
     /// The peer has dropped what it had acknowledged selectively (RFC 2018 section 8).
     pub(crate) fn forget_sacks(&mut self) {
-        self.sacked_bytes = 0;
-        let Some(rooms) = &mut self.rooms else {
+        let Some(rooms) = self.rooms.get_mut() else {
             return;
         };
+        rooms.sacked_bytes = 0;
         for entry in rooms.entries.iter_mut_from(Spot::FIRST) {
             entry.sacked = false;
         }
@@ -245,7 +268,7 @@ impl Ledger {
 
     /// Cuts the entry that has `at` inside, if there is one, in two.
     pub(crate) fn split(&mut self, at: Offset) {
-        let Some(rooms) = &mut self.rooms else {
+        let Some(rooms) = self.rooms.get_mut() else {
             return;
         };
         let spot = rooms.entries.behind(at);
@@ -264,7 +287,7 @@ impl Ledger {
     }
 
     fn get_mut(&mut self, at: Offset) -> Option<&mut Sent> {
-        let entries = &mut self.rooms.as_mut()?.entries;
+        let entries = &mut self.rooms.get_mut()?.entries;
         entries.get_mut(entries.behind(at))
     }
 
@@ -291,6 +314,29 @@ impl Ledger {
         self.rooms().lost.first()
     }
 
+    /// The first entry that is not judged.
+    pub(crate) fn unjudged(&self) -> Option<Sent> {
+        self.get(self.rooms().judged).copied()
+    }
+
+    /// The entry is judged. Returns whether it was judged before.
+    pub(crate) fn pass(&mut self, entry: &Sent) -> bool {
+        let behind = self.behind(entry);
+        let rooms = self.rooms.put();
+        let anew = rooms.judged < rooms.judged_before;
+        rooms.judged = behind;
+        anew
+    }
+
+    /// Everything is open again from SND.UNA on: marks were taken back.
+    pub(crate) fn judge_anew(&mut self) {
+        if let Some(rooms) = self.rooms.get_mut() {
+            rooms.judged_before = rooms.judged_before.max(rooms.judged);
+            let first = rooms.entries.first();
+            rooms.judged = first.map_or(Offset::ZERO, |first| first.start);
+        }
+    }
+
     /// Behind the highest offset that a SACK block covers.
     pub(crate) fn highest_sacked(&self) -> Option<Offset> {
         self.rooms().sacked.end()
@@ -312,24 +358,27 @@ impl Ledger {
 
     /// Bytes in the network by our reckoning: neither with the peer nor lost, and second copies.
     pub(crate) fn in_flight(&self) -> u64 {
-        (self.outstanding() + self.again_bytes).saturating_sub(self.sacked_bytes + self.lost_bytes)
+        let rooms = self.rooms();
+        let out = rooms.out.end - rooms.out.start;
+        (out + rooms.again_bytes).saturating_sub(rooms.sacked_bytes + rooms.lost_bytes)
     }
 
     /// Bytes that are sent and not acknowledged.
     pub(crate) fn outstanding(&self) -> u64 {
-        self.out.end - self.out.start
+        let out = &self.rooms().out;
+        out.end - out.start
     }
 
     pub(crate) fn sacked_bytes(&self) -> u64 {
-        self.sacked_bytes
+        self.rooms().sacked_bytes
     }
 
     pub(crate) fn lost_bytes(&self) -> u64 {
-        self.lost_bytes
+        self.rooms().lost_bytes
     }
 
     pub(crate) fn again_bytes(&self) -> u64 {
-        self.again_bytes
+        self.rooms().again_bytes
     }
 
     /// The peer holds the entry that begins at `at`: as it is now.
@@ -340,18 +389,24 @@ impl Ledger {
         entry.lost = false;
         entry.again = false;
         let after = *entry;
-        self.uncount(&before);
-        self.sacked_bytes += after.len();
-        let rooms = self.rooms_mut();
+        let rooms = self.rooms.put();
+        rooms.uncount(&before);
+        rooms.sacked_bytes += after.len();
         rooms.lost.remove(&(after.start..after.end));
         rooms.marked.remove(&(after.start..after.end));
         rooms.sacked.insert(after.start..after.end);
         after
     }
 
+    fn rooms(&self) -> &Rooms {
+        self.rooms.get()
+    }
+}
+
+impl Rooms {
     /// Takes out the first entry, or what of it lies below `una`.
     fn pop_until(&mut self, una: Offset) -> Option<Sent> {
-        let entries = &mut self.rooms.as_mut()?.entries;
+        let entries = &mut self.entries;
         let first = entries.get_mut(Spot::FIRST)?;
         if first.end <= una {
             return entries.pop();
@@ -359,14 +414,6 @@ impl Ledger {
         let gone = Sent { end: una, ..*first };
         first.start = first.start.max(una);
         (gone.start < una).then_some(gone)
-    }
-
-    fn rooms(&self) -> &Rooms {
-        self.rooms.as_deref().unwrap_or(&NOTHING)
-    }
-
-    fn rooms_mut(&mut self) -> &mut Rooms {
-        self.rooms.get_or_insert_default()
     }
 
     fn uncount(&mut self, entry: &Sent) {

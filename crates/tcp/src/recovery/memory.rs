@@ -1,24 +1,22 @@
 //! Where the ledger has its memory from: while nothing is out it needs none.
 
-use alloc::boxed::Box;
-
-use super::{Recovery, Rooms};
+use super::Recovery;
 use crate::pool::Pool;
 
 impl Recovery {
     /// Something is going to be sent.
     pub(crate) fn prepare(&mut self, pool: &mut Pool) {
-        if self.ledger.rooms.is_none() {
-            self.ledger.rooms = pool.rooms.take();
-        }
+        self.ledger.rooms.prepare(pool);
+    }
+
+    /// The connection is over.
+    pub(crate) fn recycle(&mut self, pool: &mut Pool) {
+        self.repair.recycle(pool);
     }
 
     /// Something may have been acknowledged.
     pub(crate) fn settle(&mut self, pool: &mut Pool) {
-        let empty = |rooms: &mut Box<Rooms>| rooms.is_empty();
-        if let Some(rooms) = self.ledger.rooms.take_if(empty) {
-            pool.rooms.give(rooms);
-        }
+        self.ledger.rooms.settle(pool);
     }
 }
 
@@ -40,11 +38,16 @@ mod tests {
         let (mut sender, mut idle) = (&mut one, &mut other);
         for round in 0..10 {
             sender.prepare(&mut pool);
-            assert_eq!(sender.ledger.rooms.is_some(), round > 0, "round {round}");
+            assert_eq!(
+                sender.ledger.rooms.get_mut().is_some(),
+                round > 0,
+                "round {round}"
+            );
             let start = 1 + round / 2;
             sender.on_sent(at(start)..at(start + 1), now, 0);
             sender.settle(&mut pool);
-            assert!(sender.ledger.rooms.is_some() && idle.ledger.rooms.is_none());
+            assert!(sender.ledger.rooms.get_mut().is_some());
+            assert!(idle.ledger.rooms.get_mut().is_none());
             let info = AckInfo {
                 at: now,
                 ack: at(start + 1),
@@ -54,7 +57,7 @@ mod tests {
             };
             let _ = sender.on_ack(&info, at(start + 1));
             sender.settle(&mut pool);
-            assert!(sender.ledger.rooms.is_none());
+            assert!(sender.ledger.rooms.get_mut().is_none());
             core::mem::swap(&mut sender, &mut idle);
         }
     }

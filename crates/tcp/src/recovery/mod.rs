@@ -153,10 +153,6 @@ pub(crate) struct Recovery {
     /// Reordering degree in segments, and how often it showed.
     reordering: u32,
     reorderings: u64,
-    /// Originals below this are judged: acknowledged, SACKed, lost or resent.
-    judged: Offset,
-    /// Where that was when marks were taken back.
-    judged_before: Offset,
     /// F-RTO is on.
     tests_timeouts: bool,
     /// F-RTO is testing whether the timeout was spurious.
@@ -193,8 +189,6 @@ impl Recovery {
             tests_timeouts: config.f_rto,
             reordering: DUPLICATE_THRESHOLD,
             reorderings: 0,
-            judged: Offset::ZERO,
-            judged_before: Offset::ZERO,
             testing: false,
             forward: false,
             reorder_deadline: None,

@@ -250,7 +250,7 @@ impl Recovery {
         verdict.spurious = true;
         self.recounts += 1;
         self.ledger.forget_losses();
-        self.judge_anew();
+        self.ledger.judge_anew();
         let repair = self.repair.put();
         repair.heard.forget_given_up();
         repair.prr = None;

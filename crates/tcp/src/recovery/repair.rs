@@ -49,6 +49,14 @@ impl Lend for Repair {
         false
     }
 
+    fn clear(&mut self) {
+        self.prr = None;
+        self.undo.clear();
+        self.heard = Heard::NOTHING;
+        self.again.clear();
+        self.losses.clear();
+    }
+
     fn spares(pool: &mut Pool) -> &mut Spares<Box<Self>> {
         &mut pool.repairs
     }

@@ -12,11 +12,12 @@ fn at(index: usize) -> Offset {
 }
 
 fn true_size(buffer: &SendBuffer) -> usize {
-    let tail = buffer
+    let written = buffer.written.get();
+    let tail = written
         .tail
         .as_ref()
         .map_or(0, |(block, _)| block.capacity());
-    tail + buffer
+    tail + written
         .chunks
         .iter()
         .map(|(_, chunk)| chunk.true_size())
@@ -79,7 +80,7 @@ fn room_is_what_the_capacity_leaves() {
     assert_eq!(buffer.write(&[3; 70], &mut pool), 0);
     assert_eq!(buffer.push_chunk(Chunk::copy_from(&[3; 70]), &mut pool), 0);
     buffer.release_until(at(65));
-    assert_eq!((buffer.room(), buffer.start), (65, at(65)));
+    assert_eq!((buffer.room(), buffer.start()), (65, at(65)));
     assert_eq!(buffer.push_chunk(Chunk::copy_from(&[3; 70]), &mut pool), 65);
     let bytes = buffer.view(at(65), 1_000, &mut pool).to_vec();
     assert_eq!(bytes, [&[1; 5][..], &[2; 30], &[3; 65]].concat());
@@ -109,7 +110,7 @@ fn everything_released_means_every_block_is_home() {
     let mut buffer = SendBuffer::new(Offset::FIRST, 1 << 20);
     for len in [1, 300, 5_000, 100_000, 3] {
         buffer.write(&alloc::vec![7; len], &mut pool);
-        drop(buffer.view(buffer.start, 4_000, &mut pool));
+        drop(buffer.view(buffer.start(), 4_000, &mut pool));
     }
     buffer.release_until(at(5));
     assert!(pool.in_use() > 0);
@@ -120,7 +121,7 @@ fn everything_released_means_every_block_is_home() {
     buffer.release_until(buffer.end());
     assert_eq!(true_size(&buffer), 0);
     buffer.write(b"more", &mut pool);
-    assert_eq!(buffer.view(buffer.start, 9, &mut pool).to_vec(), b"more");
+    assert_eq!(buffer.view(buffer.start(), 9, &mut pool).to_vec(), b"more");
 }
 
 #[test]
@@ -129,16 +130,16 @@ fn writes_that_are_sent_at_once_cost_a_few_times_their_bytes() {
         let mut pool = Pool::default();
         let mut buffer = SendBuffer::new(Offset::FIRST, 200_000);
         while buffer.write(&alloc::vec![7; len], &mut pool) == len {
-            let unsent = buffer.end() - buffer.viewed;
+            let unsent = buffer.end() - buffer.written.get().viewed;
             assert!(unsent <= len as u64);
-            drop(buffer.view(buffer.viewed, usize::MAX, &mut pool));
+            drop(buffer.view(buffer.written.get().viewed, usize::MAX, &mut pool));
         }
         let size = true_size(&buffer);
         assert!(
             size <= 6 * 200_000,
             "writes of {len}: {size} bytes of memory"
         );
-        let chunks = buffer.chunks.len();
+        let chunks = buffer.written.get().chunks.len();
         assert!(
             chunks <= 2 * 200_000 / MEDIUM + 2,
             "writes of {len}: {chunks} chunks"
@@ -223,9 +224,9 @@ proptest! {
                 }
             }
             prop_assert_eq!(buffer.end(), at(model.len()));
-            prop_assert_eq!(buffer.start, at(start));
+            prop_assert_eq!(buffer.start(), at(start));
             prop_assert_eq!(buffer.len(), model.len() - start);
-            prop_assert!(buffer.chunks.len() <= 2 * CAPACITY / MEDIUM + 4);
+            prop_assert!(buffer.written.get().chunks.len() <= 2 * CAPACITY / MEDIUM + 4);
             // The first chunk may be released but for a byte, and the last two have just begun.
             prop_assert!(true_size(&buffer) <= 6 * buffer.len() + 4 * LARGE);
         }
@@ -242,12 +243,16 @@ fn a_buffer_without_text_keeps_no_list() {
     let mut one = SendBuffer::new(Offset::FIRST, 1 << 20);
     one.write(&[7; 100_000], &mut pool);
     one.settle(&mut pool);
-    let room = one.chunks.capacity();
+    let room = one.written.get().chunks.capacity();
     assert!(room > 0, "what is written is kept");
     one.release_until(one.end());
     one.settle(&mut pool);
-    assert_eq!(one.chunks.capacity(), 0);
+    assert_eq!(one.written.get().chunks.capacity(), 0);
     let mut other = SendBuffer::new(Offset::FIRST, 1 << 20);
     other.write(&[7; 100_000], &mut pool);
-    assert_eq!(other.chunks.capacity(), room, "it serves again");
+    assert_eq!(
+        other.written.get().chunks.capacity(),
+        room,
+        "it serves again"
+    );
 }
