@@ -33,7 +33,7 @@ pub struct Pool {
     /// Of received text that was read.
     pub(crate) texts: Spares<VecDeque<Chunk>>,
     /// Of those who have read what they had.
-    pub(crate) texts_held: Spares<Box<Held>>,
+    pub(crate) held: Spares<Box<Held>>,
     /// Of segments that were merged.
     pub(crate) runs: Spares<Vec<Chunk>>,
     /// Of written text that was acknowledged.

@@ -85,7 +85,7 @@ impl Lend for Held {
     }
 
     fn spares(pool: &mut Pool) -> &mut Spares<Box<Self>> {
-        &mut pool.texts_held
+        &mut pool.held
     }
 }
 
