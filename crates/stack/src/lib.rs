@@ -16,6 +16,7 @@ mod event;
 mod ip;
 mod link;
 mod network;
+mod pieces;
 mod rng;
 mod stack;
 mod tcp;

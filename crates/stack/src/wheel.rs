@@ -8,9 +8,9 @@
 //! the expired entry asks the connection again. That makes the usual case, a timer pushed back by
 //! each ACK, one comparison.
 
-use alloc::vec::Vec;
-
 use handfast_packet::Instant;
+
+use crate::pieces::Pieces;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +23,9 @@ const SLOTS: usize = 1 << LEVEL_BITS;
 const LEVELS: usize = 8;
 /// Nanoseconds of one tick.
 const TICK: u64 = 1_000_000;
+/// Bits of [`Node::due`] for the level, and where the tick begins.
+const DUE_LEVEL: u64 = 0xf;
+const DUE_SHIFT: u32 = 4;
 /// The end of a list.
 const NONE: u32 = u32::MAX;
 
@@ -36,7 +39,7 @@ pub(crate) struct Wheel {
     /// One bit per slot that has entries, for each level.
     occupied: [u64; LEVELS],
     slots: [[Slot; SLOTS]; LEVELS],
-    nodes: Vec<Node>,
+    nodes: Pieces<Node>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -48,12 +51,14 @@ struct Slot {
 
 #[derive(Clone, Copy, Debug)]
 struct Node {
-    tick: u64,
-    /// Level and slot; `None` when not set.
-    place: Option<(usize, usize)>,
+    /// 0 when not set, else the tick and the level with one added to it, in one number: an entry
+    /// takes 16 bytes.
+    due: u64,
     next: u32,
     previous: u32,
 }
+
+const _: () = assert!(size_of::<Node>() == 16, "one for each connection");
 
 impl Wheel {
     pub(crate) fn new() -> Self {
@@ -62,7 +67,7 @@ impl Wheel {
             floor: 0,
             occupied: [0; LEVELS],
             slots: [[Slot::EMPTY; SLOTS]; LEVELS],
-            nodes: Vec::new(),
+            nodes: Pieces::new(),
         }
     }
 
@@ -71,12 +76,9 @@ impl Wheel {
     /// It may expire earlier when an earlier deadline was set before.
     pub(crate) fn set(&mut self, index: u32, deadline: Instant) {
         let tick = deadline.as_nanos().div_ceil(TICK).max(self.floor);
-        let node = position(index);
-        if self.nodes.len() <= node {
-            self.nodes.resize(node + 1, Node::IDLE);
-        }
-        if self.nodes[node].place.is_some() {
-            if self.nodes[node].tick <= tick {
+        let node = self.nodes.reach(index, Node::IDLE);
+        if node.is_set() {
+            if node.tick() <= tick {
                 return;
             }
             self.unlink(index);
@@ -86,11 +88,7 @@ impl Wheel {
 
     /// Forgets `index`.
     pub(crate) fn cancel(&mut self, index: u32) {
-        if self
-            .nodes
-            .get(position(index))
-            .is_some_and(|node| node.place.is_some())
-        {
+        if self.nodes.get(index).is_some_and(Node::is_set) {
             self.unlink(index);
         }
     }
@@ -146,48 +144,55 @@ impl Wheel {
             if index == NONE {
                 return;
             }
-            self.unlink(index);
-            self.link(index, self.nodes[position(index)].tick);
+            let tick = self.unlink(index);
+            self.link(index, tick);
         }
     }
 
     fn link(&mut self, index: u32, tick: u64) {
         let differing = (tick ^ self.at) | (SLOTS as u64 - 1);
         let level = position((63 - differing.leading_zeros()) / LEVEL_BITS);
-        let in_level = (tick >> shift_of(level)) & (SLOTS as u64 - 1);
-        let slot = usize::try_from(in_level).expect("masked to six bits");
+        let slot = slot_of(tick, level);
         let list = &mut self.slots[level][slot];
         let next = core::mem::replace(&mut list.head, index);
         list.earliest = list.earliest.min(tick);
         self.occupied[level] |= 1 << slot;
         if next != NONE {
-            self.nodes[position(next)].previous = index;
+            self.node(next).previous = index;
         }
-        self.nodes[position(index)] = Node {
-            tick,
-            place: Some((level, slot)),
+        *self.node(index) = Node {
+            due: tick << DUE_SHIFT | (level as u64 + 1),
             next,
             previous: NONE,
         };
     }
 
-    fn unlink(&mut self, index: u32) {
-        let node = &mut self.nodes[position(index)];
-        let (level, slot) = node.place.take().expect("only linked entries are unlinked");
+    /// Returns the tick that was set.
+    fn unlink(&mut self, index: u32) -> u64 {
+        let node = core::mem::replace(self.node(index), Node::IDLE);
+        let (tick, level) = (node.tick(), node.level());
         let (previous, next) = (node.previous, node.next);
         if next != NONE {
-            self.nodes[position(next)].previous = previous;
+            self.node(next).previous = previous;
         }
         if previous != NONE {
-            self.nodes[position(previous)].next = next;
-            return;
+            self.node(previous).next = next;
+            return tick;
         }
+        let slot = slot_of(tick, level);
         let list = &mut self.slots[level][slot];
         list.head = next;
         if next == NONE {
             *list = Slot::EMPTY;
             self.occupied[level] &= !(1 << slot);
         }
+        tick
+    }
+
+    fn node(&mut self, index: u32) -> &mut Node {
+        self.nodes
+            .get_mut(index)
+            .expect("whoever is linked was set before")
     }
 }
 
@@ -200,15 +205,35 @@ impl Slot {
 
 impl Node {
     const IDLE: Self = Self {
-        tick: 0,
-        place: None,
+        due: 0,
         next: NONE,
         previous: NONE,
     };
+
+    fn is_set(&self) -> bool {
+        self.due != 0
+    }
+
+    fn tick(&self) -> u64 {
+        self.due >> DUE_SHIFT
+    }
+
+    /// Of an entry that is set.
+    fn level(&self) -> usize {
+        let level = (self.due & DUE_LEVEL).checked_sub(1);
+        let level = level.expect("only linked entries have a level");
+        usize::try_from(level).expect("there are eight levels")
+    }
 }
 
 fn position(index: u32) -> usize {
     usize::try_from(index).expect("pointers have at least 32 bits")
+}
+
+/// The slot of a tick in a level.
+fn slot_of(tick: u64, level: usize) -> usize {
+    let slot = (tick >> shift_of(level)) & (SLOTS as u64 - 1);
+    usize::try_from(slot).expect("masked to six bits")
 }
 
 fn shift_of(level: usize) -> u32 {

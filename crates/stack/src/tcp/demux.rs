@@ -4,10 +4,11 @@ use core::hash::{BuildHasher, Hash, Hasher};
 use core::net::{IpAddr, SocketAddr};
 
 use handfast_packet::steer::Share;
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
-use super::slab::Key;
+use super::Slot;
+use super::slab::{Key, Slab};
 
 /// The 4-tuple, seen from us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +28,17 @@ pub(crate) struct Endpoint {
 /// that nobody outside can choose tuples that collide.
 #[derive(Debug)]
 pub(crate) struct Demux {
-    flows: HashMap<Flow, Key, Keyed>,
+    hasher: Keyed,
+    /// The 4-tuples themselves stand with the connections.
+    places: HashTable<Place>,
+}
+
+/// Where a connection stands, and a part of the hash of its 4-tuple: whoever looks for another one
+/// need not touch it, nor does the table when it grows.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    hash: u32,
+    index: u32,
 }
 
 /// Makes SipHash-1-3 with a secret key.
@@ -37,28 +48,60 @@ pub(crate) struct Keyed(pub(crate) [u8; 16]);
 impl Demux {
     pub(crate) fn new(key: [u8; 16]) -> Self {
         Self {
-            flows: HashMap::with_hasher(Keyed(key)),
+            hasher: Keyed(key),
+            places: HashTable::new(),
         }
     }
 
-    pub(crate) fn insert(&mut self, flow: Flow, key: Key) {
-        let old = self.flows.insert(flow, key);
-        assert!(old.is_none(), "two connections never share a 4-tuple");
+    /// From now on `flow` leads to the connection at `index`.
+    pub(crate) fn insert(&mut self, flow: &Flow, index: u32, slots: &Slab<Slot>) {
+        let double = self.get(flow, slots);
+        assert!(double.is_none(), "two connections never share a 4-tuple");
+        let place = Place {
+            hash: self.hash(flow),
+            index,
+        };
+        self.places
+            .insert_unique(place.spread(), place, Place::spread);
     }
 
-    /// Takes `flow` out if it still leads to `key`: a successor may have the tuple already.
-    pub(crate) fn remove(&mut self, flow: &Flow, key: Key) {
-        if self.get(flow) == Some(key) {
-            self.flows.remove(flow);
+    /// `flow` leads no more to the connection at `index`; a successor may have the tuple already.
+    pub(crate) fn remove(&mut self, flow: &Flow, index: u32) {
+        let hash = self.hash(flow);
+        let place = Place { hash, index };
+        let is_it = |other: &Place| other.index == index;
+        if let Ok(entry) = self.places.find_entry(place.spread(), is_it) {
+            entry.remove();
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.flows.len()
+        self.places.len()
     }
 
-    pub(crate) fn get(&self, flow: &Flow) -> Option<Key> {
-        self.flows.get(flow).copied()
+    pub(crate) fn get(&self, flow: &Flow, slots: &Slab<Slot>) -> Option<Key> {
+        let hash = self.hash(flow);
+        let wanted = Place { hash, index: 0 };
+        let is_it = |place: &Place| {
+            let slot = slots.at(place.index).filter(|_| place.hash == hash);
+            slot.is_some_and(|slot| slot.flow == *flow)
+        };
+        let place = self.places.find(wanted.spread(), is_it)?;
+        slots.key_at(place.index)
+    }
+
+    fn hash(&self, flow: &Flow) -> u32 {
+        let [a, b, c, d, ..] = self.hasher.hash_one(flow).to_le_bytes();
+        u32::from_le_bytes([a, b, c, d])
+    }
+}
+
+impl Place {
+    /// The table takes both ends of a hash: where to look from the lower, what to compare from the
+    /// upper.
+    fn spread(&self) -> u64 {
+        let hash = u64::from(self.hash);
+        hash << 32 | hash
     }
 }
 

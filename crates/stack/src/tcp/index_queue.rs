@@ -3,15 +3,17 @@
 //! The lists of a stack (who may send, who has something to tell) are such queues over the places
 //! of a slab: they can never hold more than the slab does, and any entry leaves in constant time.
 
-use alloc::vec::Vec;
+use crate::pieces::Pieces;
 
 /// The end of the list.
 const NONE: u32 = u32::MAX;
+/// Stands where the neighbours of an index would, that is not in the list.
+const OUT: u32 = u32::MAX - 1;
 
 /// First in, first out; adding what is in already changes nothing.
 #[derive(Debug)]
 pub(crate) struct IndexQueue {
-    links: Vec<Option<Link>>,
+    links: Pieces<Link>,
     head: u32,
     tail: u32,
 }
@@ -25,7 +27,7 @@ struct Link {
 impl IndexQueue {
     pub(crate) const fn new() -> Self {
         Self {
-            links: Vec::new(),
+            links: Pieces::new(),
             head: NONE,
             tail: NONE,
         }
@@ -33,18 +35,15 @@ impl IndexQueue {
 
     /// Adds `index` at the end unless it is in the queue.
     pub(crate) fn push(&mut self, index: u32) {
-        assert_ne!(index, NONE, "the largest index marks the end");
-        let place = position(index);
-        if self.links.len() <= place {
-            self.links.resize(place + 1, None);
-        }
-        if self.links[place].is_some() {
+        assert!(index < OUT, "the largest two have a meaning of their own");
+        let link = self.links.reach(index, Link::OUT);
+        if link.previous != OUT {
             return;
         }
-        self.links[place] = Some(Link {
+        *link = Link {
             previous: self.tail,
             next: NONE,
-        });
+        };
         match self.tail {
             NONE => self.head = index,
             tail => self.link_mut(tail).next = index,
@@ -60,9 +59,13 @@ impl IndexQueue {
 
     /// Takes `index` out wherever it stands; false when it was not in the queue.
     pub(crate) fn remove(&mut self, index: u32) -> bool {
-        let Some(link) = self.links.get_mut(position(index)).and_then(Option::take) else {
+        let Some(link) = self.links.get_mut(index) else {
             return false;
         };
+        let link = core::mem::replace(link, Link::OUT);
+        if link.previous == OUT {
+            return false;
+        }
         match link.previous {
             NONE => self.head = link.next,
             previous => self.link_mut(previous).next = link.next,
@@ -79,14 +82,17 @@ impl IndexQueue {
     }
 
     fn link_mut(&mut self, index: u32) -> &mut Link {
-        self.links[position(index)]
-            .as_mut()
+        self.links
+            .get_mut(index)
             .expect("neighbours in the list are in the list")
     }
 }
 
-fn position(index: u32) -> usize {
-    usize::try_from(index).expect("pointers have at least 32 bits")
+impl Link {
+    const OUT: Self = Self {
+        previous: OUT,
+        next: OUT,
+    };
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ impl Tcp {
             return self.segment_arrives(now, (flow, key), segment);
         }
         self.file_latest();
-        if let Some(key) = self.demux.get(&flow) {
+        if let Some(key) = self.demux.get(&flow, &self.slots) {
             if !self.is_held_back(now, key, &segment) {
                 self.segment_arrives(now, (flow, key), segment);
             }
@@ -137,7 +137,7 @@ impl Tcp {
     /// An ICMP error that means `error` quotes a segment that may be ours.
     pub(crate) fn on_icmp(&mut self, now: Instant, report: &IcmpReport, error: IcmpError) {
         let (flow, seq) = quoted(report);
-        if let Some(key) = self.demux.get(&flow) {
+        if let Some(key) = self.demux.get(&flow, &self.slots) {
             let slot = self.slots.get(key);
             if slot.is_some_and(|slot| !slot.connection.covers(seq)) {
                 self.counters.icmp_out_of_window += 1;
@@ -153,7 +153,7 @@ impl Tcp {
     /// section 7). What is only plausible waits for a timeout and [`Tcp::take_narrowed`].
     pub(crate) fn believes(&mut self, now: Instant, report: &IcmpReport, mtu: u16) -> bool {
         let (flow, seq) = quoted(report);
-        let Some(key) = self.demux.get(&flow) else {
+        let Some(key) = self.demux.get(&flow, &self.slots) else {
             return false;
         };
         let text = mtu.saturating_sub(headers(report.remote));

@@ -340,7 +340,7 @@ impl Tcp {
             early: None,
         };
         let key = self.slots.insert(slot);
-        self.demux.insert(flow, key);
+        self.demux.insert(&flow, key.index, &self.slots);
         self.refile(key);
         key
     }
@@ -371,7 +371,7 @@ impl Tcp {
         slot.file_fast_open(self.now, &mut self.cookie_cache, &mut self.listeners);
         if !slot.unlisted && slot.connection.is_over() {
             slot.unlisted = true;
-            self.demux.remove(&slot.flow, key);
+            self.demux.remove(&slot.flow, key.index);
             if let (Some(cache), Some(metrics)) = (&mut self.metrics, slot.connection.metrics()) {
                 cache.set(self.now, Peer::from(&slot.flow), metrics);
             }

@@ -148,10 +148,12 @@ impl Tcp {
             },
             remote: to,
         };
-        let (demux, time_waits, share) = (&self.demux, &self.time_waits, self.share);
+        let (demux, slots) = (&self.demux, &self.slots);
+        let time_waits = &self.time_waits;
+        let share = self.share;
         let busy = |port| {
             let flow = flow(port);
-            demux.get(&flow).is_some() || time_waits.contains(&flow)
+            demux.get(&flow, slots).is_some() || time_waits.contains(&flow)
         };
         let is_ours = |port| share.is_none_or(|share| flow(port).is_of(&share));
         match port {

@@ -1,7 +1,7 @@
 //! A table with stable, generational keys: a key of something that is gone finds nothing, even
 //! when its place has been given to something else.
 
-use alloc::vec::Vec;
+use crate::pieces::Pieces;
 
 /// A place and which of its tenants is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -10,36 +10,50 @@ pub(crate) struct Key {
     pub(crate) generation: u32,
 }
 
+/// The end of the list of free places.
+const NONE: u32 = u32::MAX;
+
 /// Values by [`Key`]; the places of removed values are used again, last in first out.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    places: Vec<Place<T>>,
-    free: Vec<u32>,
+    places: Pieces<Place<T>>,
+    len: usize,
+    /// The free place that is used next.
+    free: u32,
 }
 
 #[derive(Debug)]
 struct Place<T> {
     generation: u32,
+    /// The free place that is used after this one.
+    next_free: u32,
     value: Option<T>,
 }
 
 impl<T> Slab<T> {
     pub(crate) fn new() -> Self {
         Self {
-            places: Vec::new(),
-            free: Vec::new(),
+            places: Pieces::new(),
+            len: 0,
+            free: NONE,
         }
     }
 
     pub(crate) fn insert(&mut self, value: T) -> Key {
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place {
+        self.len += 1;
+        let index = self.free;
+        let Some(place) = self.places.get_mut(index) else {
+            let index = self.places.push(Place {
                 generation: 0,
-                value: None,
+                next_free: NONE,
+                value: Some(value),
             });
-            u32::try_from(self.places.len() - 1).expect("tables are limited far below 2^32")
-        });
-        let place = &mut self.places[position(index)];
+            return Key {
+                index,
+                generation: 0,
+            };
+        };
+        self.free = place.next_free;
         place.value = Some(value);
         Key {
             index,
@@ -48,7 +62,7 @@ impl<T> Slab<T> {
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        let place = self.places.get_mut(position(key.index))?;
+        let place = self.places.get_mut(key.index)?;
         if place.generation != key.generation {
             return None;
         }
@@ -59,14 +73,16 @@ impl<T> Slab<T> {
 
     /// Drops a value where it stands: a large one is not moved for that.
     pub(crate) fn discard(&mut self, key: Key) {
-        if self.get(key).is_some() {
-            self.places[position(key.index)].value = None;
+        if self.get(key).is_some()
+            && let Some(place) = self.places.get_mut(key.index)
+        {
+            place.value = None;
             self.vacate(key.index);
         }
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        let place = self.places.get_mut(position(key.index))?;
+        let place = self.places.get_mut(key.index)?;
         place
             .value
             .as_mut()
@@ -74,16 +90,21 @@ impl<T> Slab<T> {
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
-        let place = self.places.get(position(key.index))?;
+        let place = self.places.get(key.index)?;
         place
             .value
             .as_ref()
             .filter(|_| place.generation == key.generation)
     }
 
+    /// Whoever lives at `index` now.
+    pub(crate) fn at(&self, index: u32) -> Option<&T> {
+        self.places.get(index)?.value.as_ref()
+    }
+
     /// The key of whoever lives at `index` now.
     pub(crate) fn key_at(&self, index: u32) -> Option<Key> {
-        let place = self.places.get(position(index))?;
+        let place = self.places.get(index)?;
         place.value.as_ref().map(|_| Key {
             index,
             generation: place.generation,
@@ -91,7 +112,7 @@ impl<T> Slab<T> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.places.len() - self.free.len()
+        self.len
     }
 
     /// All keys in the order of their places.
@@ -102,19 +123,18 @@ impl<T> Slab<T> {
 
     /// The place of what is gone may be used again, by another key.
     fn vacate(&mut self, index: u32) {
-        let place = &mut self.places[position(index)];
-        place.generation = place.generation.wrapping_add(1);
-        self.free.push(index);
+        self.len -= 1;
+        if let Some(place) = self.places.get_mut(index) {
+            place.generation = place.generation.wrapping_add(1);
+            place.next_free = core::mem::replace(&mut self.free, index);
+        }
     }
-}
-
-fn position(index: u32) -> usize {
-    usize::try_from(index).expect("pointers have at least 32 bits")
 }
 
 #[cfg(test)]
 mod tests {
     use alloc::rc::Rc;
+    use alloc::vec::Vec;
 
     use super::*;
 

@@ -15,7 +15,7 @@ impl Tcp {
             payload: Text::default(),
             ..segment.clone()
         };
-        let key = self.demux.get(&flow);
+        let key = self.demux.get(&flow, &self.slots);
         let slot = key.and_then(|key| self.slots.get(key));
         let state = slot.map(|slot| slot.connection.state());
         if let Some(key) = key {

@@ -85,7 +85,7 @@ proptest! {
             let mut last = 0;
             if !matches!(operation, Operation::Set(..) | Operation::Cancel(_)) {
                 while let Some(index) = wheel.expire(now) {
-                    let tick = wheel.nodes[position(index)].tick;
+                    let tick = wheel.nodes.get(index).unwrap().tick();
                     prop_assert!(last <= tick, "entries expire in the order of their ticks");
                     last = tick;
                     expired.push((tick, index));
