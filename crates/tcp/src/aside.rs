@@ -50,6 +50,7 @@ impl Connection {
     /// The connection is over, and nobody will call another verb of it: its memory is for others.
     pub fn recycle(&mut self, pool: &mut Pool) {
         self.aside.recycle(pool);
+        self.timers.settle(pool);
         self.snd.buffer.settle(pool);
         self.recovery.recycle(pool);
         self.acks.recycle(pool);

@@ -125,6 +125,8 @@ impl Connection {
 
     fn new(cx: &mut Cx<'_>, config: Config, path: Path, initial: Initial, phase: Phase) -> Self {
         let snd = Sender::new(&config, path, initial);
+        let mut timers = TimerTable::default();
+        timers.prepare(cx.pool);
         Self {
             path,
             path_mtu: PathMtu::default(),
@@ -144,7 +146,7 @@ impl Connection {
                 Start::new(&config, snd.mss, config.sack, initial),
             ),
             rtt: RttEstimator::new(config.rto_min),
-            timers: TimerTable::default(),
+            timers,
             acks: AckPolicy::default(),
             aside: Lent::default(),
             events: EventSet::default(),
@@ -168,6 +170,7 @@ impl Connection {
             Phase::Closed(_) => {}
             Phase::SynSent => self.on_syn_sent(cx, segment),
             Phase::SynReceived { .. } | Phase::Synchronized => {
+                self.timers.prepare(cx.pool);
                 self.segment_arrives(cx, segment);
                 self.snd.buffer.settle(cx.pool);
                 self.recovery.settle(cx.pool);
@@ -331,7 +334,7 @@ impl Connection {
             return;
         }
         self.phase = Phase::Closed(reason);
-        self.timers = TimerTable::default();
+        self.timers.stop_all();
         self.snd.buffer.release_until(self.snd.buffer.end());
         self.events.add(Event::Closed);
         self.events.add(Event::Readable);
@@ -362,7 +365,7 @@ impl Connection {
             let ack = self.pure_ack(cx.now, cause);
             self.answer(cx.pool, ack);
         }
-        self.timers = TimerTable::default();
+        self.timers.stop_all();
         self.events.add(Event::TimeWait);
     }
 

@@ -18,6 +18,7 @@ use crate::output::Disorder;
 use crate::reassembler::Held;
 use crate::recovery::{Repair, Rooms};
 use crate::send_buffer::Written;
+use crate::timer::Deadlines;
 
 /// Most bytes of lists of one kind that wait for somebody who needs one; more are freed.
 pub const SPARE_BYTES_MAX: usize = 4 << 20;
@@ -42,6 +43,7 @@ pub struct Pool {
     pub(crate) rooms: Spares<Box<Rooms>>,
     /// What connections have chosen of late, latest last.
     configs: Vec<Arc<Config>>,
+    pub(crate) deadlines: Spares<Box<Deadlines>>,
     pub(crate) disorders: Spares<Box<Disorder>>,
     pub(crate) repairs: Spares<Box<Repair>>,
     pub(crate) asides: Spares<Box<Aside>>,

@@ -29,9 +29,9 @@ pub(crate) struct ReceiveTuning {
     on: bool,
     /// Smoothed time from an ACK of ours to the text that it let go.
     round_trip: Option<Span>,
-    /// The last echo of a timestamp of ours that gave a sample.
+    /// With timestamps: the last echo of one of ours that gave a sample.
     echo: Option<u32>,
-    /// Without timestamps: when text beyond this offset comes, a window has gone round.
+    /// Without: when text beyond this offset comes, a window has gone round.
     round: Option<(Offset, Instant)>,
     /// The present measurement: since when, and from which offset of the stream.
     since: Instant,

@@ -1,6 +1,11 @@
 //! The timers of one connection: a table of deadlines, no wheel and no callbacks.
 
+use alloc::boxed::Box;
+
 use handfast_packet::Instant;
+
+use crate::lent::{Lend, Lent};
+use crate::pool::{Pool, Spare, Spares};
 
 /// How many timers a connection has.
 const TIMERS: usize = 10;
@@ -45,38 +50,96 @@ pub(crate) enum Timer {
 }
 
 /// When each timer runs out, if it runs.
-///
-/// Deadlines are kept as nanoseconds, and what does not run as [`IDLE`], so that the next one is
-/// the least of ten numbers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct TimerTable {
+    /// There while one of them runs.
+    deadlines: Lent<Deadlines>,
+}
+
+/// Kept as nanoseconds, and what does not run as [`IDLE`], so that the next one is the least of ten
+/// numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadlines {
     at: [u64; TIMERS],
 }
 
 /// No timer is set as late as this.
 const IDLE: u64 = u64::MAX;
 
-const _: () = assert!(size_of::<TimerTable>() <= 128, "two cache lines");
+const _: () = assert!(size_of::<Deadlines>() <= 128, "two cache lines");
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        *Self::NOTHING
+    }
+}
+
+impl Spare for Deadlines {
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Lend for Deadlines {
+    const NOTHING: &'static Self = &Self { at: [IDLE; TIMERS] };
+
+    fn is_nothing(&self) -> bool {
+        self.next() == IDLE
+    }
+
+    fn clear(&mut self) {
+        *self = *Self::NOTHING;
+    }
+
+    fn spares(pool: &mut Pool) -> &mut Spares<Box<Self>> {
+        &mut pool.deadlines
+    }
+}
+
+impl Deadlines {
+    fn next(&self) -> u64 {
+        self.at.into_iter().fold(IDLE, u64::min)
+    }
+}
 
 impl TimerTable {
     /// Starts `timer`, or moves it when it runs already.
     pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
-        self.at[timer as usize] = at.as_nanos().min(IDLE - 1);
+        self.deadlines.put().at[timer as usize] = at.as_nanos().min(IDLE - 1);
     }
 
     /// Stops `timer`; harmless when it does not run.
     pub(crate) fn stop(&mut self, timer: Timer) {
-        self.at[timer as usize] = IDLE;
+        if let Some(deadlines) = self.deadlines.get_mut() {
+            deadlines.at[timer as usize] = IDLE;
+        }
+    }
+
+    /// Stops them all.
+    pub(crate) fn stop_all(&mut self) {
+        if let Some(deadlines) = self.deadlines.get_mut() {
+            deadlines.clear();
+        }
+    }
+
+    /// One of them may be started soon.
+    pub(crate) fn prepare(&mut self, pool: &mut Pool) {
+        self.deadlines.prepare(pool);
+    }
+
+    /// They may all have stopped.
+    pub(crate) fn settle(&mut self, pool: &mut Pool) {
+        self.deadlines.settle(pool);
     }
 
     /// Whether `timer` runs.
     pub(crate) fn is_set(&self, timer: Timer) -> bool {
-        self.at[timer as usize] != IDLE
+        self.deadlines.get().at[timer as usize] != IDLE
     }
 
     /// When `timer` runs out.
     pub(crate) fn at(&self, timer: Timer) -> Option<Instant> {
-        deadline(self.at[timer as usize])
+        deadline(self.deadlines.get().at[timer as usize])
     }
 
     /// The timer that ran out first, of those that have run out by `now`. It runs on until it is
@@ -90,14 +153,7 @@ impl TimerTable {
 
     /// When the next timer runs out.
     pub(crate) fn next(&self) -> Option<Instant> {
-        deadline(self.at.into_iter().fold(IDLE, u64::min))
-    }
-}
-
-impl Default for TimerTable {
-    /// No timer runs.
-    fn default() -> Self {
-        Self { at: [IDLE; TIMERS] }
+        deadline(self.deadlines.get().next())
     }
 }
 

@@ -34,8 +34,11 @@ pub(crate) struct Stamp {
     app_limited: bool,
 }
 
+/// [`DeliveryRate::app_limited_until`] of who always had something to send.
+const NOT_LIMITED: u64 = u64::MAX;
+
 /// The counters of one connection.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct DeliveryRate {
     /// Bytes known to be delivered, and when the last of them became known.
     delivered: u64,
@@ -45,7 +48,7 @@ pub(crate) struct DeliveryRate {
     /// Bytes found lost; a byte may be lost more than once.
     lost: u64,
     /// Samples count as limited by the application until more than so much is delivered.
-    app_limited_until: Option<u64>,
+    app_limited_until: u64,
 }
 
 /// What the ACK at hand delivered.
@@ -55,6 +58,18 @@ pub(crate) struct Arrived {
     newest: Option<Stamp>,
     /// That is a copy, which measures nothing.
     copied: bool,
+}
+
+impl Default for DeliveryRate {
+    fn default() -> Self {
+        Self {
+            delivered: 0,
+            delivered_at: Instant::ZERO,
+            first_sent_at: Instant::ZERO,
+            lost: 0,
+            app_limited_until: NOT_LIMITED,
+        }
+    }
 }
 
 impl DeliveryRate {
@@ -72,19 +87,19 @@ impl DeliveryRate {
             first_sent_at: self.first_sent_at,
             lost: self.lost,
             in_flight: in_flight + bytes,
-            app_limited: self.app_limited_until.is_some(),
+            app_limited: self.is_app_limited(),
         }
     }
 
     /// The application has nothing more to send while `in_flight` bytes are out and the window
     /// has room: what is sent from now on until these are delivered tells little about the path.
     pub(crate) fn mark_app_limited(&mut self, in_flight: u64) {
-        self.app_limited_until = Some(self.delivered + in_flight);
+        self.app_limited_until = self.delivered + in_flight;
     }
 
     /// Whether a segment that left now would count as limited by the application.
     pub(crate) fn is_app_limited(&self) -> bool {
-        self.app_limited_until.is_some()
+        self.app_limited_until != NOT_LIMITED
     }
 
     /// An ACK or SACK says that `bytes` of the segment with this stamp arrived. Segments of one
@@ -152,11 +167,8 @@ impl DeliveryRate {
         arrived: &Arrived,
         min_rtt: Option<Duration>,
     ) -> Option<RateSample> {
-        if self
-            .app_limited_until
-            .is_some_and(|until| self.delivered > until)
-        {
-            self.app_limited_until = None;
+        if self.delivered > self.app_limited_until {
+            self.app_limited_until = NOT_LIMITED;
         }
         let measures = !arrived.copied;
         let newest = arrived.newest?;

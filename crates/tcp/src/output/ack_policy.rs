@@ -35,7 +35,7 @@ pub(crate) struct AckPolicy {
     /// An ACK that must go now, on whatever segment comes first, and why.
     owed: Option<Cause>,
     /// Text since the last ACK.
-    bytes: u64,
+    bytes: u32,
     disorder: Lent<Disorder>,
     challenges: u8,
     challenges_since: Instant,
@@ -225,11 +225,12 @@ impl AckPolicy {
             self.owe(Cause::Ack);
             return false;
         }
-        self.bytes += arrival.new_bytes;
+        let new_bytes = u32::try_from(arrival.new_bytes).unwrap_or(u32::MAX);
+        self.bytes = self.bytes.saturating_add(new_bytes);
         // MUST-59 of RFC 9293 allows one ACK for two full segments; a super-segment is more.
         // A second segment counts even when it is small: a sender whose probe timer runs would
         // take a longer wait for a loss.
-        if arrival.quick || self.bytes > u64::from(arrival.largest_segment) {
+        if arrival.quick || self.bytes > u32::from(arrival.largest_segment) {
             self.owe(Cause::Ack);
         }
         self.owed.is_none()

@@ -36,14 +36,11 @@ impl Connection {
     /// The next segment to send; `None` when there is nothing to send now.
     #[must_use]
     pub fn poll_transmit(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
-        let mut transmit = match self.take_reply(cx.pool) {
-            Some(reply) => Some(reply),
-            None => match self.phase {
-                Phase::Closed(_) | Phase::TimeWait => None,
-                Phase::SynSent | Phase::SynReceived { .. } => self.poll_handshake(cx),
-                Phase::Synchronized => self.poll_synchronized(cx),
-            },
-        }?;
+        self.timers.prepare(cx.pool);
+        let Some(mut transmit) = self.next_transmit(cx) else {
+            self.timers.settle(cx.pool);
+            return None;
+        };
         self.attach_user_timeout(&mut transmit);
         (transmit.dscp, transmit.hop_limit) = (self.config.dscp, self.config.hop_limit);
         let segments = wire_segments(&transmit);
@@ -52,6 +49,17 @@ impl Connection {
         self.note_size(&transmit);
         self.tell_writer();
         Some(transmit)
+    }
+
+    fn next_transmit(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
+        match self.take_reply(cx.pool) {
+            Some(reply) => Some(reply),
+            None => match self.phase {
+                Phase::Closed(_) | Phase::TimeWait => None,
+                Phase::SynSent | Phase::SynReceived { .. } => self.poll_handshake(cx),
+                Phase::Synchronized => self.poll_synchronized(cx),
+            },
+        }
     }
 
     fn poll_handshake(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {

@@ -190,7 +190,7 @@ impl Recovery {
         }
         let lost_at = if self.rack.reordering_seen {
             let window = self.lateness(look.srtt);
-            match rack::detect(&self.rack, window, first, look.now) {
+            match rack::detect(&self.rack, self.ledger.newest(), window, first, look.now) {
                 Verdict::Lost => look.now,
                 Verdict::Late(at) => at,
                 Verdict::Unknown => since + window,

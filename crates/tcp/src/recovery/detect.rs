@@ -81,7 +81,7 @@ impl Recovery {
         while let Some(entry) = self.ledger.unjudged() {
             let open = !(entry.sacked || entry.lost || entry.resent);
             if open {
-                match rack::detect(&self.rack, window, &entry, look.now) {
+                match rack::detect(&self.rack, self.ledger.newest(), window, &entry, look.now) {
                     Verdict::Unknown => break,
                     Verdict::Late(at) => {
                         self.expect_by(at);
@@ -105,7 +105,7 @@ impl Recovery {
                     break;
                 }
                 if entry.again && entry.number == number {
-                    match rack::detect(&self.rack, window, &entry, look.now) {
+                    match rack::detect(&self.rack, self.ledger.newest(), window, &entry, look.now) {
                         Verdict::Unknown => return found,
                         Verdict::Late(at) => {
                             self.expect_by(at);

@@ -8,6 +8,7 @@ use core::ops::Range;
 
 use handfast_packet::Instant;
 
+use super::rack::Departure;
 use super::ranges::RangeSet;
 use super::row::{Placed, Row, Spot};
 use crate::congestion::Stamp;
@@ -25,7 +26,7 @@ pub(crate) struct Sent {
     pub(crate) end: Offset,
     /// When it was last sent, and what the delivery rate needs to know about that moment.
     pub(crate) stamp: Stamp,
-    /// How many departures of the connection there were with it: exact where clocks are coarse.
+    /// How many departures of its flight there were with it: exact where clocks are coarse.
     pub(crate) number: u64,
     /// The peer holds it (RFC 2018).
     pub(crate) sacked: bool,
@@ -60,8 +61,6 @@ impl Placed for Sent {
 /// their number, and how many there are is bounded by the segments in the peer's window.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    /// Departures so far.
-    departures: u64,
     /// There while something is out.
     pub(super) rooms: Lent<Rooms>,
 }
@@ -85,6 +84,10 @@ pub(crate) struct Rooms {
     judged: Offset,
     /// Where that was when marks were taken back.
     judged_before: Offset,
+    /// Departures of this flight so far.
+    departures: u64,
+    /// Of all of it that was delivered, what left last.
+    newest: Option<Departure>,
 }
 
 impl Lend for Rooms {
@@ -99,6 +102,8 @@ impl Lend for Rooms {
         again_bytes: 0,
         judged: Offset::ZERO,
         judged_before: Offset::ZERO,
+        departures: 0,
+        newest: None,
     };
 
     fn is_nothing(&self) -> bool {
@@ -107,6 +112,7 @@ impl Lend for Rooms {
 
     fn clear(&mut self) {
         (self.judged, self.judged_before) = (Offset::ZERO, Offset::ZERO);
+        (self.departures, self.newest) = (0, None);
     }
 
     fn spares(pool: &mut Pool) -> &mut Spares<Box<Self>> {
@@ -128,9 +134,8 @@ impl Ledger {
     /// When it does not follow what was sent before.
     pub(crate) fn push(&mut self, range: Range<Offset>, stamp: Stamp) {
         assert!(!range.is_empty(), "only what takes sequence space is kept");
-        self.departures += 1;
-        let departures = self.departures;
         let rooms = self.rooms.put();
+        rooms.departures += 1;
         if rooms.out.is_empty() {
             rooms.out.start = range.start;
         } else {
@@ -144,7 +149,7 @@ impl Ledger {
             start: range.start,
             end: range.end,
             stamp,
-            number: departures,
+            number: rooms.departures,
             sacked: false,
             lost: false,
             again: false,
@@ -209,10 +214,11 @@ impl Ledger {
 
     /// `range`, which lies in the ledger, left once more. Returns the number of that departure.
     pub(crate) fn resend(&mut self, range: &Range<Offset>, stamp: Stamp) -> u64 {
-        self.departures += 1;
         self.split(range.start);
         self.split(range.end);
-        let departures = self.departures;
+        let rooms = self.rooms.put();
+        rooms.departures += 1;
+        let departures = rooms.departures;
         let mut at = range.start;
         while let Some(entry) = self.get_mut(at).filter(|entry| entry.start < range.end) {
             at = entry.end;
@@ -227,7 +233,7 @@ impl Ledger {
         if let Some(rooms) = self.rooms.get_mut() {
             rooms.lost.remove(range);
         }
-        self.departures
+        departures
     }
 
     /// Nothing is lost after all. Costs what was lost, not what is out.
@@ -312,6 +318,18 @@ impl Ledger {
     /// What is lost and waits to be sent again, lowest first.
     pub(crate) fn next_lost(&self) -> Option<Range<Offset>> {
         self.rooms().lost.first()
+    }
+
+    /// Something was delivered, and this left last of it.
+    pub(crate) fn note_newest(&mut self, delivered: Departure) {
+        if let Some(rooms) = self.rooms.get_mut() {
+            rooms.newest = rooms.newest.max(Some(delivered));
+        }
+    }
+
+    /// Of all that was delivered, what left last.
+    pub(crate) fn newest(&self) -> Option<Departure> {
+        self.rooms().newest
     }
 
     /// The first entry that is not judged.

@@ -291,6 +291,9 @@ impl Recovery {
             self.ledger
                 .sack(block.clone(), info.mss, |entry| book(entry, false));
         }
+        if let Some(newest) = at_hand {
+            self.ledger.note_newest(newest);
+        }
         if delivery.ambiguous {
             delivery.doubt(sack);
         }

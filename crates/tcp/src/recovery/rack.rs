@@ -37,8 +37,6 @@ impl Departure {
 /// The state of RACK.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rack {
-    /// RACK.xmit_ts and RACK.end_seq: of all that was delivered, what left last.
-    pub(crate) newest: Option<Departure>,
     /// RACK.rtt: how long what the last ACK delivered was under way, by what of it left last.
     rtt: Span,
     /// RACK.reordering_seen.
@@ -54,7 +52,6 @@ pub(crate) struct Rack {
 impl Rack {
     pub(crate) const fn new() -> Self {
         Self {
-            newest: None,
             rtt: Span::ZERO,
             reordering_seen: false,
             factor: 1,
@@ -80,9 +77,6 @@ impl Rack {
         if at_hand.is_none_or(|latest| latest < departure) {
             *at_hand = Some(departure);
             self.rtt = (now - segment.sent_at()).into();
-        }
-        if self.newest.is_none_or(|newest| newest < departure) {
-            self.newest = Some(departure);
         }
     }
 
@@ -134,12 +128,16 @@ pub(crate) enum Verdict {
     Lost,
 }
 
-/// RFC 8985 6.2 step 5 for one segment that is neither acknowledged nor known as lost.
-pub(crate) fn detect(rack: &Rack, window: Duration, segment: &Sent, now: Instant) -> Verdict {
-    let Some(newest) = rack.newest else {
-        return Verdict::Unknown;
-    };
-    if newest <= Departure::of(segment) {
+/// RFC 8985 6.2 step 5 for one segment that is neither acknowledged nor known as lost. `newest` is
+/// RACK.xmit_ts and RACK.end_seq: of all that was delivered of this flight, what left last.
+pub(crate) fn detect(
+    rack: &Rack,
+    newest: Option<Departure>,
+    window: Duration,
+    segment: &Sent,
+    now: Instant,
+) -> Verdict {
+    if newest.is_none_or(|newest| newest <= Departure::of(segment)) {
         return Verdict::Unknown;
     }
     let deadline = segment.sent_at() + rack.rtt() + window;
@@ -176,11 +174,18 @@ mod tests {
     fn a_segment_is_lost_when_a_later_one_came_and_the_window_has_passed() {
         let mut rack = Rack::new();
         assert_eq!(
-            detect(&rack, ms(0), &sent(0, 10, false), Instant::from_secs(9)),
+            detect(
+                &rack,
+                None,
+                ms(0),
+                &sent(0, 10, false),
+                Instant::from_secs(9)
+            ),
             Verdict::Unknown
         );
         // The segment that left at 10 ms and ends at 100 arrived at 50 ms: RACK.rtt is 40 ms.
-        rack.on_delivered(&mut None, &sent(10, 100, false), Instant::from_millis(50));
+        let mut newest = None;
+        rack.on_delivered(&mut newest, &sent(10, 100, false), Instant::from_millis(50));
         for (left, end, window, now, verdict) in [
             (11, 50, 0, 99, Verdict::Unknown),
             (10, 101, 0, 99, Verdict::Unknown),
@@ -192,7 +197,13 @@ mod tests {
             (5, 500, 10, 55, Verdict::Lost),
         ] {
             let segment = sent(left, end, false);
-            let seen = detect(&rack, ms(window), &segment, Instant::from_millis(now));
+            let seen = detect(
+                &rack,
+                newest,
+                ms(window),
+                &segment,
+                Instant::from_millis(now),
+            );
             assert_eq!(seen, verdict, "left {left}, ends {end}, {window}, at {now}");
         }
     }
@@ -226,7 +237,6 @@ mod tests {
             }
             assert_eq!(rack.rtt(), ms(rtt));
         }
-        assert_eq!(rack.newest.map(|newest| newest.number), Some(20));
     }
 
     #[test]
