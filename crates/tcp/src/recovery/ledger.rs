@@ -320,10 +320,10 @@ impl Ledger {
         self.rooms().lost.first()
     }
 
-    /// Something was delivered, and this left last of it.
-    pub(crate) fn note_newest(&mut self, delivered: Departure) {
+    /// What left last of what an ACK delivered.
+    pub(crate) fn note_newest(&mut self, delivered: Option<Departure>) {
         if let Some(rooms) = self.rooms.get_mut() {
-            rooms.newest = rooms.newest.max(Some(delivered));
+            rooms.newest = rooms.newest.max(delivered);
         }
     }
 

@@ -291,17 +291,11 @@ impl Recovery {
             self.ledger
                 .sack(block.clone(), info.mss, |entry| book(entry, false));
         }
-        if let Some(newest) = at_hand {
-            self.ledger.note_newest(newest);
-        }
+        self.ledger.note_newest(at_hand);
         if delivery.ambiguous {
             delivery.doubt(sack);
         }
-        if self.ledger.again_bytes() == 0
-            && let Some(repair) = self.repair.get_mut()
-        {
-            repair.again.clear();
-        }
+        self.forget_copies();
         self.note_reordering(&delivery, fack, info.mss);
         if let Some(range) = &info.duplicate {
             self.note_duplicate(range, info.ack, nxt);
@@ -313,6 +307,15 @@ impl Recovery {
             self.timeouts = 0;
         }
         delivery
+    }
+
+    /// When no copy is under way any more, none needs to be judged.
+    fn forget_copies(&mut self) {
+        if self.ledger.again_bytes() == 0
+            && let Some(repair) = self.repair.get_mut()
+        {
+            repair.again.clear();
+        }
     }
 
     /// A D-SACK. What was resent for its lateness had not been lost: the path reorders, even if each
