@@ -51,8 +51,8 @@ struct Slot {
 
 #[derive(Clone, Copy, Debug)]
 struct Node {
-    /// 0 when not set, else the tick and the level with one added to it, in one number: an entry
-    /// takes 16 bytes.
+    /// The tick, and in its lowest bits the level plus one, or 0 when not set: an entry takes 16
+    /// bytes.
     due: u64,
     next: u32,
     previous: u32,
@@ -169,8 +169,9 @@ impl Wheel {
 
     /// Returns the tick that was set.
     fn unlink(&mut self, index: u32) -> u64 {
-        let node = core::mem::replace(self.node(index), Node::IDLE);
+        let node = self.node(index);
         let (tick, level) = (node.tick(), node.level());
+        node.due &= !DUE_LEVEL;
         let (previous, next) = (node.previous, node.next);
         if next != NONE {
             self.node(next).previous = previous;
@@ -211,7 +212,7 @@ impl Node {
     };
 
     fn is_set(&self) -> bool {
-        self.due != 0
+        self.due & DUE_LEVEL != 0
     }
 
     fn tick(&self) -> u64 {
