@@ -145,7 +145,7 @@ impl Validation {
             return;
         };
         // Spares most ACKs the division.
-        if now - self.part_began < SAMPLING_PERIOD_MIN / PARTS {
+        if now - *began < SAMPLING_PERIOD_MIN / PARTS {
             return;
         }
         let part_len = self.srtt.get().saturating_mul(3).max(SAMPLING_PERIOD_MIN) / PARTS;
