@@ -152,9 +152,9 @@ struct Slot {
 }
 
 /// A connection that is opening has nothing allocated behind it, so this is what it costs; times
-/// [`BACKLOG_MAX`] that makes 8 MiB for each listener at the very most.
+/// [`BACKLOG_MAX`] that makes 5 MiB for each listener at the very most.
 const _: () = assert!(
-    size_of::<Slot>() <= 2_048,
+    size_of::<Slot>() <= 1_200,
     "what a half-open connection may cost"
 );
 
