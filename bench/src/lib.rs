@@ -15,7 +15,7 @@ mod splice;
 
 pub use counts::{Counts, Verdict};
 pub use latency::Latency;
-pub use measure::{Failure, Sample, measure, now};
+pub use measure::{Failure, Sample, measure, now, taken};
 pub use pairs::{Contest, PAIRS_LEAST, Reach, Side, Unit, run};
 pub use report::{Latencies, Report, Spread};
 pub use solo::{Facts, Figure, Solo, Turn, Wanted, repeat};

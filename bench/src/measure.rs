@@ -54,6 +54,11 @@ pub fn now() -> Duration {
     read(ClockId::Monotonic)
 }
 
+/// What this thread has taken of the processors.
+pub fn taken() -> Duration {
+    read(ClockId::ThreadCPUTime)
+}
+
 fn read(clock: ClockId) -> Duration {
     let time = clock_gettime(clock);
     let seconds = u64::try_from(time.tv_sec).expect("these clocks begin at zero");

@@ -216,10 +216,16 @@ impl Reach {
     /// For a reader, with the direction only where it is not that of most tables.
     fn text(self) -> String {
         match self {
-            Self::Rate(ratio) => format!("{ratio}"),
-            Self::P50(ratio) => format!("p50 at most {ratio}"),
+            Self::Rate(ratio) => short(ratio),
+            Self::P50(ratio) => format!("p50 at most {}", short(ratio)),
         }
     }
+}
+
+/// With two digits behind the point at most.
+fn short(ratio: f64) -> String {
+    let text = format!("{ratio:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 impl Unit {
