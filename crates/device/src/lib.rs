@@ -23,6 +23,8 @@ mod packet_ring;
 mod packet_send;
 #[cfg(target_os = "linux")]
 mod packet_socket;
+#[cfg(target_os = "linux")]
+mod queues;
 mod record;
 #[cfg(target_os = "linux")]
 #[expect(

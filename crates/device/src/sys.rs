@@ -82,6 +82,37 @@ pub(crate) fn attach_filter(
     set_option(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &filter)
 }
 
+/// Lets the kernel run `program` on every frame for the group of packet sockets that this one belongs
+/// to: what it returns is the number of the socket that gets the frame.
+pub(crate) fn set_fanout_program(
+    socket: BorrowedFd<'_>,
+    program: &mut [libc::sock_filter],
+) -> io::Result<()> {
+    let filter = libc::sock_fprog {
+        len: u16::try_from(program.len()).expect("filters here have a few instructions"),
+        filter: program.as_mut_ptr(),
+    };
+    set_option(socket, libc::SOL_PACKET, libc::PACKET_FANOUT_DATA, &filter)
+}
+
+/// An option of a packet socket that is a number.
+pub(crate) fn packet_option(socket: BorrowedFd<'_>, name: i32) -> io::Result<i32> {
+    let mut value = 0_i32;
+    let mut len = socklen(size_of_val(&value));
+    // SAFETY: both pointers are to locals that live across the call, `len` holds the size of `value`,
+    // and any bit pattern is a valid integer.
+    check(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            name,
+            (&raw mut value).cast(),
+            &raw mut len,
+        )
+    })?;
+    Ok(value)
+}
+
 /// Frames seen and frames dropped for want of buffer space since the last call.
 pub(crate) fn packet_statistics(socket: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
     let mut statistics = libc::tpacket_stats {

@@ -84,6 +84,15 @@ impl Tap {
     /// [`DeviceError::NotPermitted`] without `CAP_NET_ADMIN`; no TUN/TAP support in the kernel; the
     /// interface is held by somebody else.
     pub fn open(name: &str, options: &TapOptions) -> Result<Self, DeviceError> {
+        Self::attach(name, options, 0)
+    }
+
+    /// The same with more flags.
+    pub(crate) fn attach(
+        name: &str,
+        options: &TapOptions,
+        more: libc::c_int,
+    ) -> Result<Self, DeviceError> {
         let invalid = || DeviceError::InvalidName {
             interface: name.to_owned(),
         };
@@ -96,7 +105,7 @@ impl Tap {
             Medium::Ethernet => libc::IFF_TAP,
             Medium::Ip => libc::IFF_TUN,
         };
-        let flags = kind | libc::IFF_NO_PI | libc::IFF_VNET_HDR;
+        let flags = kind | libc::IFF_NO_PI | libc::IFF_VNET_HDR | more;
         sys::attach_tun(tun.as_fd(), &c_name, flags).map_err(|source| {
             match source.raw_os_error() {
                 Some(libc::EPERM) => not_permitted(source),

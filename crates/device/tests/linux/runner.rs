@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 
 #[cfg(feature = "xdp")]
 use crate::xdp;
-use crate::{packet, ring, tap};
+use crate::{packet, queues, ring, tap};
 
 /// A test: returns why it was skipped, panics when it failed.
 pub(crate) type Test = (&'static str, fn() -> Result<(), String>);
@@ -26,7 +26,7 @@ const UNPRIVILEGED: &str = "unprivileged";
 
 pub(crate) fn main() -> ExitCode {
     match env::var(ROLE).as_deref() {
-        Ok(INSIDE) => return run(&[packet::TESTS, ring::TESTS, tap::TESTS].concat()),
+        Ok(INSIDE) => return run(&[packet::TESTS, ring::TESTS, tap::TESTS, queues::TESTS].concat()),
         #[cfg(feature = "xdp")]
         Ok(ROOT) => return run(xdp::TESTS),
         #[cfg(feature = "xdp")]
