@@ -9,6 +9,11 @@ use handfast_packet::ip::Protocol;
 use handfast_packet::steer::{MIX_ADDRESSES, MIX_BOTH, MIX_PORTS, Steering};
 use handfast_packet::time::Instant;
 
+use libc::{
+    BPF_ABS, BPF_ALU, BPF_B, BPF_H, BPF_IND, BPF_JA, BPF_JEQ, BPF_JMP, BPF_JSET, BPF_K, BPF_LD,
+    BPF_LDX, BPF_MEM, BPF_MOD, BPF_MSH, BPF_MUL, BPF_RET, BPF_RSH, BPF_ST, BPF_W, BPF_XOR,
+};
+
 use crate::error::DeviceError;
 use crate::sys;
 use crate::{Device, PacketOptions, PacketSocket, Tap, TapOptions};
@@ -18,6 +23,25 @@ const EARLY_MAX: usize = 65_536;
 
 /// `SKF_AD_OFF` as the filter machine sees it: the ether type of the frame.
 const FACT_PROTOCOL: u32 = 0xFFFF_F000;
+/// Cells of the filter machine.
+const SPARE: u32 = 0;
+const PORTS: u32 = 1;
+/// `BPF_A`: return the accumulator.
+const RETURN_A: u32 = 0x10;
+/// The accumulator with the index register.
+const XOR_X: libc::sock_filter = libc::sock_filter {
+    code: 0xAC,
+    jt: 0,
+    jf: 0,
+    k: 0,
+};
+/// The accumulator into the index register.
+const TAX: libc::sock_filter = libc::sock_filter {
+    code: 0x07,
+    jt: 0,
+    jf: 0,
+    k: 0,
+};
 /// `SKF_NET_OFF`: loads from here on read the packet.
 const PACKET: u32 = 0xFFF0_0000;
 
@@ -99,89 +123,22 @@ fn spread(queues: &mut [PacketSocket], steering: Steering) -> io::Result<()> {
 
 /// What [`Steering::whose`] says, as a program for the kernel: the number of the shard.
 fn program(steering: Steering) -> Vec<libc::sock_filter> {
-    use libc::{
-        BPF_ABS, BPF_ALU, BPF_B, BPF_H, BPF_IMM, BPF_IND, BPF_JA, BPF_JEQ, BPF_JMP, BPF_JSET,
-        BPF_K, BPF_LD, BPF_LDX, BPF_MEM, BPF_MISC, BPF_MOD, BPF_MSH, BPF_MUL, BPF_RET, BPF_RSH,
-        BPF_ST, BPF_TAX, BPF_W, BPF_X, BPF_XOR,
-    };
-    const { assert!(BPF_IMM == 0 && BPF_W == 0) };
-    let tcp = u32::from(Protocol::TCP.0);
-    let step = |code: u32, k: u32| jump(code, (0, 0), k);
-    let load = |size: u32, at: u32| step(BPF_LD | size | BPF_ABS, PACKET + at);
-    let alu = |operation: u32, k: u32| step(BPF_ALU | operation | BPF_K, k);
-    let xor_x = step(BPF_ALU | BPF_XOR | BPF_X, 0);
-    let tax = step(BPF_MISC | BPF_TAX, 0);
-    let (keep, recall) = (
-        |slot| step(BPF_ST, slot),
-        |slot| step(BPF_LD | BPF_MEM, slot),
-    );
-    let recall_x = step(BPF_LDX | BPF_MEM, 0);
-
-    let mut v4 = vec![
-        load(BPF_H, 6),
-        // To where the first is chosen: filled in below.
-        jump(BPF_JMP | BPF_JSET | BPF_K, (0, 0), 0x3FFF),
-        load(BPF_B, 9),
-        jump(BPF_JMP | BPF_JEQ | BPF_K, (0, 0), tcp),
-        step(BPF_LDX | BPF_B | BPF_MSH, PACKET),
-        step(BPF_LD | BPF_H | BPF_IND, PACKET),
-        keep(0),
-        step(BPF_LD | BPF_H | BPF_IND, PACKET + 2),
-        recall_x,
-        xor_x,
-        keep(1),
-        load(BPF_W, 12),
-        tax,
-        load(BPF_W, 16),
-        xor_x,
-        step(BPF_JMP | BPF_JA, 0),
-    ];
-    let mut v6 = vec![
-        load(BPF_B, 6),
-        jump(BPF_JMP | BPF_JEQ | BPF_K, (0, 0), tcp),
-        load(BPF_H, 40),
-        tax,
-        load(BPF_H, 42),
-        xor_x,
-        keep(1),
-        load(BPF_W, 8),
-    ];
-    for at in (12..40).step_by(4) {
-        v6.extend([tax, load(BPF_W, at), xor_x]);
-    }
-    let hash = [
-        alu(BPF_XOR, steering.key()),
-        alu(BPF_MUL, MIX_ADDRESSES),
-        keep(0),
-        recall(1),
-        alu(BPF_MUL, MIX_PORTS),
-        recall_x,
-        xor_x,
-        tax,
-        alu(BPF_RSH, 15),
-        xor_x,
-        alu(BPF_MUL, MIX_BOTH),
-        tax,
-        alu(BPF_RSH, 16),
-        xor_x,
-        alu(BPF_MOD, steering.shards().into()),
-        step(BPF_RET | 0x10, 0),
-    ];
-
+    let (mut v4, mut v6, hash) = (fold_v4(), fold_v6(), hash(steering));
     let short = |len: usize| u8::try_from(len).expect("the program is short");
-    // From an instruction of `v4` or `v6` to the last one, which chooses the first shard.
+    // What is no segment in one piece goes from anywhere to the last step, which chooses the first
+    // shard.
     let behind_v4 = v6.len() + hash.len();
-    v4[1].jt = short(v4.len() - 2 + behind_v4);
-    v4[3].jf = short(v4.len() - 4 + behind_v4);
-    let last = v4.len() - 1;
-    v4[last].k = u32::from(short(v6.len()));
+    let all = v4.len();
+    v4[1].jt = short(all - 2 + behind_v4);
+    v4[3].jf = short(all - 4 + behind_v4);
+    v4[all - 1].k = u32::from(short(v6.len()));
     v6[1].jf = short(v6.len() - 2 + hash.len());
     let mut program = vec![
         step(BPF_LD | BPF_W | BPF_ABS, FACT_PROTOCOL),
         jump(BPF_JMP | BPF_JEQ | BPF_K, (1, 0), 0x0800),
         jump(
             BPF_JMP | BPF_JEQ | BPF_K,
-            (short(v4.len()), short(v4.len() + behind_v4)),
+            (short(all), short(all + behind_v4)),
             0x86DD,
         ),
     ];
@@ -190,6 +147,79 @@ fn program(steering: Steering) -> Vec<libc::sock_filter> {
     program.extend(hash);
     program.push(step(BPF_RET | BPF_K, 0));
     program
+}
+
+/// The exclusive or of the addresses in the accumulator, that of the ports in [`PORTS`]. The second
+/// and the fourth step go on only for a TCP segment in one piece, the last one goes to the hash.
+fn fold_v4() -> Vec<libc::sock_filter> {
+    vec![
+        load(BPF_H, 6),
+        step(BPF_JMP | BPF_JSET | BPF_K, 0x3FFF),
+        load(BPF_B, 9),
+        step(BPF_JMP | BPF_JEQ | BPF_K, Protocol::TCP.0.into()),
+        step(BPF_LDX | BPF_B | BPF_MSH, PACKET),
+        step(BPF_LD | BPF_H | BPF_IND, PACKET),
+        step(BPF_ST, SPARE),
+        step(BPF_LD | BPF_H | BPF_IND, PACKET + 2),
+        step(BPF_LDX | BPF_MEM, SPARE),
+        XOR_X,
+        step(BPF_ST, PORTS),
+        load(BPF_W, 12),
+        TAX,
+        load(BPF_W, 16),
+        XOR_X,
+        step(BPF_JMP | BPF_JA, 0),
+    ]
+}
+
+/// The same for IPv6; the second step goes on only for TCP.
+fn fold_v6() -> Vec<libc::sock_filter> {
+    let mut steps = vec![
+        load(BPF_B, 6),
+        step(BPF_JMP | BPF_JEQ | BPF_K, Protocol::TCP.0.into()),
+        load(BPF_H, 40),
+        TAX,
+        load(BPF_H, 42),
+        XOR_X,
+        step(BPF_ST, PORTS),
+        load(BPF_W, 8),
+    ];
+    for at in (12..40).step_by(4) {
+        steps.extend([TAX, load(BPF_W, at), XOR_X]);
+    }
+    steps
+}
+
+/// The shard, from what was folded.
+fn hash(steering: Steering) -> [libc::sock_filter; 16] {
+    let alu = |operation: u32, k: u32| step(BPF_ALU | operation | BPF_K, k);
+    [
+        alu(BPF_XOR, steering.key()),
+        alu(BPF_MUL, MIX_ADDRESSES),
+        step(BPF_ST, SPARE),
+        step(BPF_LD | BPF_MEM, PORTS),
+        alu(BPF_MUL, MIX_PORTS),
+        step(BPF_LDX | BPF_MEM, SPARE),
+        XOR_X,
+        TAX,
+        alu(BPF_RSH, 15),
+        XOR_X,
+        alu(BPF_MUL, MIX_BOTH),
+        TAX,
+        alu(BPF_RSH, 16),
+        XOR_X,
+        alu(BPF_MOD, steering.shards().into()),
+        step(BPF_RET | RETURN_A, 0),
+    ]
+}
+
+/// Loads from a place in the packet.
+fn load(size: u32, at: u32) -> libc::sock_filter {
+    step(BPF_LD | size | BPF_ABS, PACKET + at)
+}
+
+fn step(code: u32, k: u32) -> libc::sock_filter {
+    jump(code, (0, 0), k)
 }
 
 fn jump(code: u32, (jt, jf): (u8, u8), k: u32) -> libc::sock_filter {
