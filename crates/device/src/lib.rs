@@ -18,6 +18,8 @@ mod layout;
 mod memory;
 mod offload;
 #[cfg(target_os = "linux")]
+mod packet_filter;
+#[cfg(target_os = "linux")]
 mod packet_ring;
 #[cfg(target_os = "linux")]
 mod packet_send;

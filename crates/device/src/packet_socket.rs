@@ -20,6 +20,7 @@ use crate::error::{DeviceError, interface_lost};
 use crate::frame_io::{FrameReader, describe, fill, is_busy};
 use crate::layout::fits;
 use crate::offload::RETRY_AFTER;
+use crate::packet_filter;
 use crate::packet_ring::{PacketRing, Slot};
 use crate::packet_send::send_run;
 use crate::split::SplitReceived;
@@ -31,11 +32,6 @@ pub const RECEIVE_BUFFER_DEFAULT: usize = 4 * 1_024 * 1_024;
 /// Most frames of no use that are passed over in one call, so that a flood of them cannot hold a
 /// caller.
 const SKIPPED_MAX: usize = 256;
-
-/// `SKF_AD_OFF` as the filter machine sees it: loads from here on read facts about the frame.
-const FACTS: u32 = 0xFFFF_F000;
-const FACT_PACKET_TYPE: u32 = FACTS + 4;
-const FACT_VLAN_PRESENT: u32 = FACTS + 48;
 
 /// How to open a packet socket.
 #[derive(Clone, Debug)]
@@ -52,6 +48,11 @@ pub struct PacketOptions {
     pub checksums: bool,
     /// Whether frames that the host's kernel sends on this interface are received too.
     pub outgoing: bool,
+    /// A link address of our own; `None` for that of the interface. With one of its own, the host's
+    /// kernel drops our frames at first sight, instead of looking for a route and finding none,
+    /// which spares a tenth of the processor time and more. It does on virtual cables and bridges;
+    /// access points, and switches and clouds that allow one address, let nothing through.
+    pub hardware_address: Option<EthernetAddress>,
     /// How frames are taken from the kernel; `None` for what pays on this interface.
     pub reading: Option<Reading>,
 }
@@ -73,6 +74,7 @@ impl Default for PacketOptions {
             super_segments: true,
             checksums: true,
             outgoing: false,
+            hardware_address: None,
             reading: None,
         }
     }
@@ -114,7 +116,7 @@ pub struct PacketSocket {
 impl PacketSocket {
     /// Opens a packet socket on `interface`, in the network namespace of the calling thread.
     ///
-    /// Received are frames for this interface's address, broadcasts and multicasts, of the
+    /// Received are frames for our address (this interface's, unless another is chosen), broadcasts and multicasts, of the
     /// protocols IPv4, IPv6 and ARP and without VLAN tag.
     ///
     /// # Errors
@@ -179,7 +181,7 @@ impl PacketSocket {
                 max_gso: u32::try_from(max_gso).expect("PAYLOAD_MAX is below 64 KiB"),
                 tx_checksum: options.checksums,
             },
-            address: info.address,
+            address: options.hardware_address.unwrap_or(info.address),
             reader: FrameReader::new(Medium::Ethernet),
             ring,
             why,
@@ -395,7 +397,13 @@ fn set_up(
     if !options.outgoing {
         sys::set_packet_option(socket, libc::PACKET_IGNORE_OUTGOING, 1)?;
     }
-    sys::attach_filter(socket, &mut filter())?;
+    match options.hardware_address {
+        None => sys::attach_filter(socket, &mut packet_filter::not_for_others())?,
+        Some(address) => {
+            sys::attach_filter(socket, &mut packet_filter::for_address(address))?;
+            sys::accept_address(socket, index, address)?;
+        }
+    }
     let buffer = options.receive_buffer.unwrap_or(RECEIVE_BUFFER_DEFAULT);
     // Beyond the kernel's limit only the machine's administrator may go; others get the limit.
     if sockopt::set_socket_recv_buffer_size_force(socket, buffer).is_err() {
@@ -425,32 +433,6 @@ fn choose(options: &PacketOptions, mtu: u32, merges: bool) -> (Reading, &'static
             "frames are small, and a system call for each costs more",
         ),
     }
-}
-
-/// Passes untagged IPv4, IPv6 and ARP frames that are not for somebody else.
-fn filter() -> [libc::sock_filter; 10] {
-    let step = |code: u32, jt: u8, jf: u8, k: u32| libc::sock_filter {
-        code: u16::try_from(code).expect("opcodes have 16 bits"),
-        jt,
-        jf,
-        k,
-    };
-    let load_word = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
-    let load_half = libc::BPF_LD | libc::BPF_H | libc::BPF_ABS;
-    let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
-    [
-        // The kernel has taken the tag out, so that frames of a VLAN would pass for untagged ones.
-        step(load_word, 0, 0, FACT_VLAN_PRESENT),
-        step(equal, 0, 6, 0),
-        step(load_word, 0, 0, FACT_PACKET_TYPE),
-        step(equal, 4, 0, u32::from(libc::PACKET_OTHERHOST)),
-        step(load_half, 0, 0, 12),
-        step(equal, 3, 0, 0x0800),
-        step(equal, 2, 0, 0x86DD),
-        step(equal, 1, 0, 0x0806),
-        step(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
-        step(libc::BPF_RET | libc::BPF_K, 0, 0, u32::MAX),
-    ]
 }
 
 /// Receives one frame; a length beyond the buffers for one that did not fit.

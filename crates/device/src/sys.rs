@@ -56,18 +56,28 @@ pub(crate) fn make_packet_ring(
 
 /// Makes the interface with this index accept all multicast frames while the socket is open.
 pub(crate) fn accept_all_multicast(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
-    let request = libc::packet_mreq {
+    add_membership(socket, index, libc::PACKET_MR_ALLMULTI, &[])
+}
+
+/// Makes the interface with this index accept frames for `address` too while the socket is open.
+pub(crate) fn accept_address(
+    socket: BorrowedFd<'_>,
+    index: u32,
+    address: EthernetAddress,
+) -> io::Result<()> {
+    add_membership(socket, index, libc::PACKET_MR_UNICAST, &address.0)
+}
+
+fn add_membership(socket: BorrowedFd<'_>, index: u32, kind: i32, address: &[u8]) -> io::Result<()> {
+    let mut request = libc::packet_mreq {
         mr_ifindex: i32::try_from(index).expect("the kernel numbers interfaces from 1 up"),
-        mr_type: u16::try_from(libc::PACKET_MR_ALLMULTI).expect("a small constant"),
-        mr_alen: 0,
+        mr_type: u16::try_from(kind).expect("a small constant"),
+        mr_alen: u16::try_from(address.len()).expect("at most eight bytes"),
         mr_address: [0; 8],
     };
-    set_option(
-        socket,
-        libc::SOL_PACKET,
-        libc::PACKET_ADD_MEMBERSHIP,
-        &request,
-    )
+    request.mr_address[..address.len()].copy_from_slice(address);
+    let name = libc::PACKET_ADD_MEMBERSHIP;
+    set_option(socket, libc::SOL_PACKET, name, &request)
 }
 
 /// Lets the kernel run `program` on every frame before it is queued to the socket.

@@ -7,12 +7,17 @@ use handfast::tokio::{Net, TcpStream};
 use handfast_bench::{Failure, Sample, measure};
 use handfast_device::{PacketOptions, PacketSocket, XdpOptions, XdpSocket};
 use handfast_lab::{CABLE_INTERFACE, CABLE_PREFIX_LEN, Cable, Namespace, OURS_V4};
+use handfast_packet::ethernet::EthernetAddress;
 use handfast_packet::ip::Cidr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Builder;
 
 use super::far::Far;
 use super::{Device, Direction, PIECE, Work};
+
+/// Our link address on a packet socket: with that of the interface the near kernel would look for a
+/// route for each frame, and the twin has no second kernel that does.
+const OURS: EthernetAddress = EthernetAddress([2, 77, 1, 0, 0, 3]);
 
 pub(super) fn turn(work: &Work) -> Result<Sample, Failure> {
     match work.device {
@@ -36,6 +41,7 @@ pub(super) fn turn(work: &Work) -> Result<Sample, Failure> {
             let options = PacketOptions {
                 super_segments: offloads,
                 checksums: offloads,
+                hardware_address: Some(OURS),
                 ..PacketOptions::default()
             };
             let open = || PacketSocket::open(CABLE_INTERFACE, &options);

@@ -29,6 +29,10 @@ pub(crate) const TESTS: &[Test] = &[
     ),
     ("packet::frames_for_others_are_left_out", filtered),
     (
+        "packet::with_an_address_of_its_own_it_gets_what_is_for_that",
+        own_address,
+    ),
+    (
         "packet::the_kernels_own_frames_are_seen_on_request_only",
         outgoing,
     ),
@@ -206,6 +210,37 @@ fn filtered() -> Result<(), String> {
     lengths.sort_unstable();
     assert_eq!(lengths, [wanted.len(), wanted.len() + 1]);
     assert_eq!(cable.right.statistics().received, 2);
+    Ok(())
+}
+
+fn own_address() -> Result<(), String> {
+    let own = EthernetAddress([2, 7, 7, 7, 7, 7]);
+    let options = PacketOptions {
+        hardware_address: Some(own),
+        ..PacketOptions::default()
+    };
+    let mut cable = Cable::with(&options);
+    assert_eq!(cable.right.hardware_address(), own);
+    let left = cable.left.hardware_address();
+    let theirs = PacketSocket::open("right", &PacketOptions::default()).expect("it is up");
+    let mut near = own;
+    near.0[5] ^= 1;
+    let many = EthernetAddress([1, 0, 94, 9, 9, 9]);
+    for (len, to) in [
+        (1, theirs.hardware_address()),
+        (2, near),
+        (3, many),
+        (4, own),
+    ] {
+        let frame = Segment::new(Some([to, left]), len).frame();
+        send(&mut cable.left, frame);
+    }
+    let headers = cable.segment(0).frame().len();
+    for len in [3, 4] {
+        assert_eq!(fetch_one(&mut cable.right).data.len(), headers + len);
+    }
+    assert_eq!(cable.right.statistics().received, 2);
+    assert_eq!(theirs.statistics().received, 2, "its own and that for many");
     Ok(())
 }
 

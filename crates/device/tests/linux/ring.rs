@@ -29,6 +29,7 @@ const RING: PacketOptions = PacketOptions {
     super_segments: true,
     checksums: true,
     outgoing: false,
+    hardware_address: None,
     reading: Some(Reading::Ring),
 };
 
