@@ -20,6 +20,8 @@ mod memory;
 mod requests;
 mod scale;
 #[cfg(target_os = "linux")]
+mod shards;
+#[cfg(target_os = "linux")]
 mod stress;
 
 use std::process::ExitCode;
@@ -50,6 +52,8 @@ const GROUPS: &[Group] = &[
     ("connections.memory", Works::Solos(connections::solos)),
     #[cfg(target_os = "linux")]
     ("connections", Works::Contests(connections::contests)),
+    #[cfg(target_os = "linux")]
+    ("shards", Works::Contests(shards::contests)),
     ("scale.idle", Works::Solos(scale::solos)),
     ("scale", Works::Contests(scale::contests)),
     #[cfg(target_os = "linux")]

@@ -30,6 +30,10 @@ pub struct Driver<D> {
     due: Vec<Waker>,
     /// What is between us and the other shards of the host.
     strays: Option<Box<Strays>>,
+    /// The device gave more than one frame when it was last asked.
+    many: bool,
+    /// The last turn did not ask the device.
+    unasked: bool,
     /// What the last turn said.
     wait: Wait,
     worked: bool,
@@ -73,6 +77,8 @@ impl<D: Device> Driver<D> {
             tx: TxBatch::new(),
             due: Vec::with_capacity(BATCH_MAX),
             strays: None,
+            many: false,
+            unasked: false,
             wait: Wait::Now,
             worked: false,
         }
@@ -91,7 +97,23 @@ impl<D: Device> Driver<D> {
     /// # Errors
     /// When the device has failed. The host is down then, and everybody who waits for it is told.
     pub fn turn(&mut self, now: Instant) -> io::Result<Wait> {
-        let result = self.try_turn(now);
+        self.turn_asking(now, true)
+    }
+
+    /// A turn for a call or a time, of one who knows that the device had no more frames when it was
+    /// last asked, and that its descriptor has shown none since. It is asked nevertheless where
+    /// frames come many at a time, and at least every second time: what is asked in vain costs as
+    /// much as a frame.
+    ///
+    /// # Errors
+    /// Those of [`Driver::turn`].
+    pub fn turn_for_call(&mut self, now: Instant) -> io::Result<Wait> {
+        let ask = self.many || self.unasked || self.device.next_ready().is_some();
+        self.turn_asking(now, ask)
+    }
+
+    fn turn_asking(&mut self, now: Instant, ask: bool) -> io::Result<Wait> {
+        let result = self.try_turn(now, ask);
         match &result {
             Ok(wait) => self.wait = *wait,
             Err(error) => self.host.go_down(Down::Device(error.to_string())),
@@ -99,10 +121,15 @@ impl<D: Device> Driver<D> {
         result
     }
 
-    fn try_turn(&mut self, now: Instant) -> io::Result<Wait> {
+    fn try_turn(&mut self, now: Instant, ask: bool) -> io::Result<Wait> {
         let taken = self.strays.as_mut();
         let taken = taken.map_or(0, |strays| strays.take_in(&mut self.rx));
-        let received = self.device.recv(now, &mut self.rx)?;
+        let received = match ask {
+            true => self.device.recv(now, &mut self.rx)?,
+            false => 0,
+        };
+        self.unasked = !ask;
+        self.many = received > 1;
         let drained = self.rx.room() > 0;
         if received > 0
             && let Some(strays) = &mut self.strays

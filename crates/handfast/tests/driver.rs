@@ -28,6 +28,8 @@ struct Narrow {
     device: MemoryDevice,
     takes: usize,
     broken: bool,
+    /// How many times it was asked for frames.
+    asked: usize,
 }
 
 impl Device for Narrow {
@@ -43,6 +45,7 @@ impl Device for Narrow {
         if self.broken {
             return Err(io::Error::other("the cable was cut"));
         }
+        self.asked += 1;
         self.device.recv(now, batch)
     }
 
@@ -91,6 +94,7 @@ impl Two {
                 device,
                 takes: usize::MAX,
                 broken: false,
+                asked: 0,
             };
             let driver = Driver::new(&host, device);
             (host, driver)
@@ -197,6 +201,37 @@ fn waiting_until_all_is_delivered_wakes_the_driver_to_send_the_fin() {
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
     two.until(|cx| theirs.poll_read(cx, &mut [0; 1])).unwrap();
     two.until(|cx| ours.poll_delivered(cx)).unwrap();
+}
+
+#[test]
+fn a_turn_for_a_call_asks_the_device_only_every_second_time() {
+    let mut two = Two::new();
+    let (_listener, ours, theirs) = two.connect();
+    while two.turn() != [Wait::Readable { until: None }; 2] {
+        let now = two.clock.now();
+        two.clock.advance_to(now + Duration::from_secs(1));
+    }
+    let now = two.clock.now();
+    let cx = Context::from_waker(Waker::noop());
+    let mut asked = Vec::new();
+    for _ in 0..4 {
+        assert!(ours.poll_write(&cx, b"a call").is_ready());
+        assert!(two.drivers[0].is_called());
+        let before = two.drivers[0].device().asked;
+        two.drivers[0].turn_for_call(now).unwrap();
+        assert!(!two.drivers[0].is_called());
+        asked.push(two.drivers[0].device().asked - before);
+    }
+    assert_eq!(asked, [0, 1, 0, 1]);
+    // Where frames come many at a time it is asked for more of them.
+    for _ in 0..3 {
+        assert!(theirs.poll_write(&cx, &pattern(1_000)).is_ready());
+        two.drivers[1].turn(now).unwrap();
+    }
+    two.drivers[0].turn(now).unwrap();
+    let before = two.drivers[0].device().asked;
+    two.drivers[0].turn_for_call(now).unwrap();
+    assert_eq!(two.drivers[0].device().asked, before + 1);
 }
 
 #[test]

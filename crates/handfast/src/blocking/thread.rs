@@ -43,10 +43,18 @@ pub(super) fn run<D: Device>(mut driver: Driver<D>, bell: &Arc<Bell>) {
     let waker = Waker::from(Arc::clone(bell));
     let cx = Context::from_waker(&waker);
     let mut spin = Spin::new(driver.busy_poll());
-    while let Ok(wait) = driver.turn(monotonic()) {
+    // Whether the device may have frames.
+    let mut ready = true;
+    while let Ok(wait) = match ready {
+        true => driver.turn(monotonic()),
+        false => driver.turn_for_call(monotonic()),
+    } {
         let (until, interest) = match wait {
             Wait::Over => return,
-            Wait::Now => continue,
+            Wait::Now => {
+                ready = true;
+                continue;
+            }
             Wait::Readable { until } => (until, PollFlags::IN),
             // A device that names a time may look writable all along: its own queue is not what
             // is full.
@@ -57,17 +65,28 @@ pub(super) fn run<D: Device>(mut driver: Driver<D>, bell: &Arc<Bell>) {
         };
         if spin.goes_on(driver.has_worked()) {
             hint::spin_loop();
+            ready = !driver.is_called();
             continue;
         }
-        if driver.poll_called(&cx).is_pending() && !sleep(driver.device(), bell, interest, until) {
-            return;
+        ready = false;
+        if driver.poll_called(&cx).is_pending() {
+            match sleep(driver.device(), bell, interest, until) {
+                Some(readiness) => ready = readiness,
+                None => return,
+            }
         }
     }
 }
 
-/// Waits for the device, the bell or the time; false when that is impossible.
-fn sleep(device: &impl Device, bell: &Bell, interest: PollFlags, until: Option<Instant>) -> bool {
-    let Some(fd) = device.fd() else { return false };
+/// Waits for the device, the bell or the time, and tells whether it was the device; `None` when
+/// that is impossible.
+fn sleep(
+    device: &impl Device,
+    bell: &Bell,
+    interest: PollFlags,
+    until: Option<Instant>,
+) -> Option<bool> {
+    let fd = device.fd()?;
     let left = until.map(|until| timespec(until.duration_since(monotonic())));
     let mut fds = [
         PollFd::new(&fd, interest),
@@ -75,12 +94,12 @@ fn sleep(device: &impl Device, bell: &Bell, interest: PollFlags, until: Option<I
     ];
     match poll(&mut fds, left.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}
-        Err(_) => return false,
+        Err(_) => return None,
     }
     if fds[1].revents().contains(PollFlags::IN) {
         bell.reset();
     }
-    true
+    Some(!fds[0].revents().is_empty())
 }
 
 fn timespec(duration: Duration) -> Timespec {

@@ -23,11 +23,17 @@ use crate::spin::Spin;
 pub(super) async fn run<D: Device>(mut driver: Driver<D>, fd: AsyncFd<OwnedFd>, clock: Clock) {
     let mut alarm = Alarm::new(clock.clone());
     let mut spin = Spin::new(driver.busy_poll());
-    while let Ok(wait) = driver.turn(clock.now()) {
+    // Whether the device may have frames.
+    let mut ready = true;
+    while let Ok(wait) = match ready {
+        true => driver.turn(clock.now()),
+        false => driver.turn_for_call(clock.now()),
+    } {
         let (until, writable) = match wait {
             Wait::Over => return,
             Wait::Now => {
                 yield_once().await;
+                ready = true;
                 continue;
             }
             Wait::Readable { until } => (until, false),
@@ -35,17 +41,20 @@ pub(super) async fn run<D: Device>(mut driver: Driver<D>, fd: AsyncFd<OwnedFd>, 
         };
         if spin.goes_on(driver.has_worked()) {
             yield_once().await;
+            ready = !driver.is_called();
             continue;
         }
         let woken = poll_fn(|cx| {
-            if driver.poll_called(cx).is_ready() || alarm.poll(cx, until).is_ready() {
-                return Poll::Ready(Ok(()));
+            let due = driver.poll_called(cx).is_ready() || alarm.poll(cx, until).is_ready();
+            match poll_device(&fd, cx, writable) {
+                Poll::Pending if due => Poll::Ready(Ok(false)),
+                answer => answer.map_ok(|()| true),
             }
-            poll_device(&fd, cx, writable)
         });
-        if woken.await.is_err() {
+        match woken.await {
+            Ok(readiness) => ready = readiness,
             // The runtime ends.
-            return;
+            Err(_) => return,
         }
     }
 }
