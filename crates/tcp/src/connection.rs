@@ -371,7 +371,7 @@ impl Connection {
 
     /// Starts or restarts the clock of R2 (RFC 9293 3.8.3): the peer owes us an answer.
     pub(crate) fn watch_peer(&mut self, now: Instant) {
-        self.snd.waiting_since = Some(now);
+        self.timers.wait_since(Some(now));
         let limit = match self.phase {
             Phase::SynSent | Phase::SynReceived { .. } => Some(self.config.connect_timeout),
             _ => self.user_timeout(),
@@ -384,7 +384,7 @@ impl Connection {
 
     /// Everything sent is acknowledged: the peer owes us nothing.
     pub(crate) fn unwatch_peer(&mut self) {
-        self.snd.waiting_since = None;
+        self.timers.wait_since(None);
         self.timers.stop(Timer::UserTimeout);
     }
 

@@ -93,7 +93,11 @@ impl Connection {
         let Some(theirs) = syn_ack.options.timestamps.filter(|ts| ts.echo != 0) else {
             return true;
         };
-        let Some(began) = self.snd.waiting_since.filter(|_| self.config.timestamps) else {
+        let Some(began) = self
+            .timers
+            .waiting_since()
+            .filter(|_| self.config.timestamps)
+        else {
             return true;
         };
         let offset = self.initial.timestamp_offset;
@@ -161,7 +165,7 @@ impl Connection {
     /// without them the RTO starts at three seconds (RFC 6298 5.7).
     pub(crate) fn sample_handshake(&mut self, segment: &Segment) {
         let at = segment.received_at;
-        let timed = self.snd.syn_sent_at.take().map(|sent_at| at - sent_at);
+        let timed = self.timers.take_syn().map(|sent_at| at - sent_at);
         let echoed = self.timestamps.as_ref().zip(segment.options.timestamps);
         let sample = timed.or_else(|| echoed.and_then(|(state, ts)| state.elapsed(ts.echo, at)));
         match sample {

@@ -8,7 +8,6 @@ use handfast_packet::Instant;
 use crate::config::Cx;
 use crate::connection::Connection;
 use crate::error::WriteError;
-use crate::seq::Offset;
 use crate::timer::Timer;
 
 /// Longest time that a small segment waits for more text, as in Linux.
@@ -20,15 +19,12 @@ pub(crate) struct Hold {
     corked: bool,
     /// The last write said that more follows.
     more: bool,
-    /// Text before this is not held back any longer.
-    pushed_until: Offset,
 }
 
 impl Hold {
     pub(crate) const NOTHING: Self = Self {
         corked: false,
         more: false,
-        pushed_until: Offset::ZERO,
     };
 
     /// Whether the application holds small text back.
@@ -84,12 +80,14 @@ impl Connection {
     pub(crate) fn holds_small(&self, small_is_out: bool) -> bool {
         let hold = &self.snd.hold;
         let wanted = hold.corked || hold.more || (self.config.nagle && small_is_out);
-        wanted && self.snd.buffer.end() > hold.pushed_until
+        wanted && self.snd.buffer.end() > self.timers.out().pushed_until
     }
 
     /// What is written by now waits no longer.
     pub(crate) fn push_held(&mut self) {
-        self.snd.hold.pushed_until = self.snd.buffer.end();
+        if self.snd.queued() > 0 {
+            self.timers.out_mut().pushed_until = self.snd.buffer.end();
+        }
     }
 
     fn watch_held(&mut self, now: Instant) {

@@ -39,7 +39,7 @@ impl Connection {
         let (config, path) = setting;
         let mut connection = Self::accept(cx, config, path, initial, syn);
         let _sent_long_ago = connection.poll_transmit(cx);
-        connection.snd.syn_sent_at = None;
+        let _unknown = connection.timers.take_syn();
         connection.establish(cx);
         let window = u64::from(ack.window) << connection.snd.window_shift;
         let (at, una) = (Offset::FIRST, connection.snd.una);

@@ -29,8 +29,9 @@ pub(crate) struct PathMtu {
     acked: u16,
     /// Largest segment that was sent (maxsizesent).
     sent: u16,
-    /// A segment larger than `acked`: its end, and its size.
-    sample: Option<(Offset, u16)>,
+    /// A segment larger than `acked`: its size, and its end.
+    sample_size: u16,
+    sample: Option<Offset>,
     /// There once a router has said something.
     claims: Option<Box<Claims>>,
 }
@@ -51,16 +52,16 @@ impl PathMtu {
         self.sent = self.sent.max(size);
         match self.sample {
             // Sent again in smaller pieces: an ACK will not tell which copy it was.
-            Some((sampled, larger)) if end <= sampled && size < larger => self.sample = None,
-            None if size > self.acked => self.sample = Some((end, size)),
+            Some(at) if end <= at && size < self.sample_size => self.sample = None,
+            None if size > self.acked => (self.sample, self.sample_size) = (Some(end), size),
             _ => {}
         }
     }
 
     /// Takes notice of what the peer has acknowledged.
     fn settle(&mut self, una: Offset) {
-        if let Some((_, size)) = self.sample.filter(|&(end, _)| end <= una) {
-            self.acked = self.acked.max(size);
+        if self.sample.is_some_and(|end| end <= una) {
+            self.acked = self.acked.max(self.sample_size);
             self.sample = None;
         }
         if let Some(claims) = &mut self.claims {

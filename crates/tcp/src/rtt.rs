@@ -1,6 +1,7 @@
 //! Round-trip time and the retransmission timeout (RFC 6298). Which segments may give a sample is
 //! not decided here.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use handfast_packet::Instant;
@@ -20,7 +21,7 @@ const CLOCK_GRANULARITY: u64 = nanos(Duration::from_millis(1));
 const BACKOFF_MAX: u8 = 16;
 
 /// SRTT, RTTVAR and the RTO that follows from them, in whole nanoseconds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RttEstimator {
     /// Where SRTT and RTTVAR come from.
     source: Source,
@@ -33,8 +34,8 @@ pub(crate) struct RttEstimator {
     syn_lost: bool,
     /// Doublings since the last sample.
     backoff: u8,
-    /// When that was last doubled, and SND.NXT then.
-    doubled: Option<(Instant, Offset)>,
+    /// When that was last doubled, and SND.NXT then; there once it was.
+    doubled: Option<Box<Option<(Instant, Offset)>>>,
 }
 
 /// Where averages come from.
@@ -95,7 +96,7 @@ impl RttEstimator {
     /// The timer ran out with SND.NXT at `nxt`: doubles the RTO (RFC 6298 5.5).
     pub(crate) fn backoff(&mut self, now: Instant, nxt: Offset) {
         self.backoff = (self.backoff + 1).min(BACKOFF_MAX);
-        self.doubled = Some((now, nxt));
+        **self.doubled.get_or_insert_default() = Some((now, nxt));
     }
 
     /// All below `una` is acknowledged. What was sent for the first time after the timer ran out came
@@ -103,10 +104,11 @@ impl RttEstimator {
     /// reason to wait longer. Without timestamps, and with something sent again in each round trip,
     /// no single segment would tell (Karn), and the RTO would double until it is a minute.
     pub(crate) fn on_acknowledged(&mut self, now: Instant, una: Offset) {
-        if let Some((at, nxt)) = self.doubled
+        if let Some(doubled) = &mut self.doubled
+            && let Some((at, nxt)) = **doubled
             && una > nxt
         {
-            self.doubled = None;
+            **doubled = None;
             if self.source == Source::Samples && nanos(now - at) < self.base() {
                 self.backoff = 0;
             }

@@ -4,7 +4,7 @@ use handfast_packet::Instant;
 
 use crate::config::{Config, Initial, Path};
 use crate::hold::Hold;
-use crate::output::{Pacer, WindowUse};
+use crate::output::Pacer;
 use crate::send_buffer::SendBuffer;
 use crate::seq::{Offset, SeqSpace};
 
@@ -31,21 +31,14 @@ pub(crate) struct Sender {
     pub(crate) peer_mss: u16,
     /// Text bytes of a full segment: Eff.snd.MSS.
     pub(crate) mss: u16,
-    /// When our SYN left, unless it left more than once (Karn).
-    pub(crate) syn_sent_at: Option<Instant>,
-    /// Since when the peer has made no progress (RFC 9293 3.8.3).
-    pub(crate) waiting_since: Option<Instant>,
     /// Window probes sent in a row; not 0 means that the probe timer rules, not the RTO.
     pub(crate) probes: u8,
     /// A window probe is due.
     pub(crate) probe_due: bool,
-    /// Behind the last segment that was not full (for Nagle's algorithm).
-    pub(crate) small_until: Offset,
     /// A tail loss probe is due.
     pub(crate) loss_probe_due: bool,
     /// When data was last sent, for the first time or again.
     pub(crate) sent_at: Option<Instant>,
-    pub(crate) usage: WindowUse,
     pub(crate) pacer: Pacer,
     /// SND.UP: behind the urgent text; 0 when there was none.
     pub(crate) urgent: Offset,
@@ -71,14 +64,10 @@ impl Sender {
             window_shift: 0,
             peer_mss: path.default_mss,
             mss: path.default_mss,
-            syn_sent_at: None,
-            waiting_since: None,
             probes: 0,
             probe_due: false,
-            small_until: Offset::ZERO,
             loss_probe_due: false,
             sent_at: None,
-            usage: WindowUse::default(),
             pacer: Pacer::default(),
             urgent: Offset::ZERO,
             hold: Hold::NOTHING,

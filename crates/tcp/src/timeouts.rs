@@ -69,7 +69,7 @@ impl Connection {
             self.timers.stop(Timer::Reorder);
         } else {
             self.recovery.on_syn_timeout();
-            self.snd.syn_sent_at = None;
+            self.timers.note_syn(None);
         }
         self.path_mtu.on_timeout(una);
         if self.backs_off() {

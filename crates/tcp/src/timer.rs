@@ -1,11 +1,14 @@
-//! The timers of one connection: a table of deadlines, no wheel and no callbacks.
+//! The timers of one connection: a table of deadlines, no wheel and no callbacks; and since when it
+//! has waited.
 
 use alloc::boxed::Box;
 
 use handfast_packet::Instant;
 
 use crate::lent::{Lend, Lent};
+use crate::output::WindowUse;
 use crate::pool::{Pool, Spare, Spares};
+use crate::seq::Offset;
 
 /// How many timers a connection has.
 const TIMERS: usize = 10;
@@ -61,12 +64,27 @@ pub(crate) struct TimerTable {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadlines {
     at: [u64; TIMERS],
+    out: Out,
+}
+
+/// What holds while something is out, and so while a timer runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Out {
+    /// When our SYN left, unless it left more than once (Karn).
+    syn_sent_at: Option<Instant>,
+    /// Since when the peer has made no progress (RFC 9293 3.8.3); `None` while it owes us nothing.
+    waiting_since: Option<Instant>,
+    /// Behind the last segment that was not full (for Nagle's algorithm).
+    pub(crate) small_until: Offset,
+    pub(crate) usage: WindowUse,
+    /// Text before this is not held back any longer.
+    pub(crate) pushed_until: Offset,
 }
 
 /// No timer is set as late as this.
 const IDLE: u64 = u64::MAX;
 
-const _: () = assert!(size_of::<Deadlines>() <= 128, "two cache lines");
+const _: () = assert!(size_of::<Deadlines>() <= 192, "few cache lines");
 
 impl Default for Deadlines {
     fn default() -> Self {
@@ -81,10 +99,24 @@ impl Spare for Deadlines {
 }
 
 impl Lend for Deadlines {
-    const NOTHING: &'static Self = &Self { at: [IDLE; TIMERS] };
+    const NOTHING: &'static Self = &Self {
+        at: [IDLE; TIMERS],
+        out: Out {
+            syn_sent_at: None,
+            waiting_since: None,
+            small_until: Offset::ZERO,
+            usage: WindowUse::NOTHING,
+            pushed_until: Offset::ZERO,
+        },
+    };
 
     fn is_nothing(&self) -> bool {
-        self.next() == IDLE
+        let Out {
+            syn_sent_at,
+            waiting_since,
+            ..
+        } = self.out;
+        self.next() == IDLE && syn_sent_at.max(waiting_since).is_none()
     }
 
     fn clear(&mut self) {
@@ -113,6 +145,36 @@ impl TimerTable {
         if let Some(deadlines) = self.deadlines.get_mut() {
             deadlines.at[timer as usize] = IDLE;
         }
+    }
+
+    /// What is out.
+    pub(crate) fn out(&self) -> &Out {
+        &self.deadlines.get().out
+    }
+
+    pub(crate) fn out_mut(&mut self) -> &mut Out {
+        &mut self.deadlines.put().out
+    }
+
+    /// Since when the peer has made no progress (RFC 9293 3.8.3); `None` while it owes us nothing.
+    pub(crate) fn waiting_since(&self) -> Option<Instant> {
+        self.out().waiting_since
+    }
+
+    pub(crate) fn wait_since(&mut self, since: Option<Instant>) {
+        if since != self.waiting_since() {
+            self.out_mut().waiting_since = since;
+        }
+    }
+
+    /// Our SYN left then, unless it left more than once (Karn).
+    pub(crate) fn note_syn(&mut self, at: Option<Instant>) {
+        self.out_mut().syn_sent_at = at;
+    }
+
+    /// When it left, once.
+    pub(crate) fn take_syn(&mut self) -> Option<Instant> {
+        self.deadlines.get_mut()?.out.syn_sent_at.take()
     }
 
     /// Stops them all.

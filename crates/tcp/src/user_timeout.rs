@@ -86,7 +86,7 @@ impl Connection {
     }
 
     fn renew_user_timeout(&mut self) {
-        if let Some(since) = self.snd.waiting_since {
+        if let Some(since) = self.timers.waiting_since() {
             self.watch_peer(since);
         }
     }

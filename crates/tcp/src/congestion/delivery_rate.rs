@@ -40,20 +40,36 @@ const NOT_LIMITED: u64 = u64::MAX;
 /// The counters of one connection.
 #[derive(Clone, Debug)]
 pub(crate) struct DeliveryRate {
-    /// Bytes known to be delivered, and when the last of them became known.
+    /// Bytes known to be delivered.
     delivered: u64,
-    delivered_at: Instant,
-    /// When the segment that was acknowledged last had left.
-    first_sent_at: Instant,
     /// Bytes found lost; a byte may be lost more than once.
     lost: u64,
     /// Samples count as limited by the application until more than so much is delivered.
     app_limited_until: u64,
 }
 
+/// The times of a flight.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FlightTimes {
+    /// When the last of the delivered bytes became known.
+    delivered_at: Instant,
+    /// When the segment that was acknowledged last had left.
+    first_sent_at: Instant,
+}
+
+impl FlightTimes {
+    /// Of no flight.
+    pub(crate) const NONE: Self = Self {
+        delivered_at: Instant::ZERO,
+        first_sent_at: Instant::ZERO,
+    };
+}
+
 /// What the ACK at hand delivered.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Arrived {
+    /// As they are with it.
+    pub(crate) times: FlightTimes,
     /// The newest segment of it.
     newest: Option<Stamp>,
     /// That is a copy, which measures nothing.
@@ -64,27 +80,41 @@ impl Default for DeliveryRate {
     fn default() -> Self {
         Self {
             delivered: 0,
-            delivered_at: Instant::ZERO,
-            first_sent_at: Instant::ZERO,
             lost: 0,
             app_limited_until: NOT_LIMITED,
         }
     }
 }
 
+impl Arrived {
+    /// An ACK that delivers nothing yet.
+    pub(crate) fn begin(times: FlightTimes) -> Self {
+        Self {
+            times,
+            ..Self::default()
+        }
+    }
+}
+
 impl DeliveryRate {
     /// A segment of `bytes` leaves, new or again, with `in_flight` bytes out before it.
-    pub(crate) fn stamp(&mut self, now: Instant, in_flight: u64, bytes: u64) -> Stamp {
+    pub(crate) fn stamp(
+        &self,
+        times: &mut FlightTimes,
+        now: Instant,
+        in_flight: u64,
+        bytes: u64,
+    ) -> Stamp {
         if in_flight == 0 {
             // A new flight: idle time is not sending time.
-            self.first_sent_at = now;
-            self.delivered_at = now;
+            times.first_sent_at = now;
+            times.delivered_at = now;
         }
         Stamp {
             sent_at: now,
             delivered: self.delivered,
-            delivered_at: self.delivered_at,
-            first_sent_at: self.first_sent_at,
+            delivered_at: times.delivered_at,
+            first_sent_at: times.first_sent_at,
             lost: self.lost,
             in_flight: in_flight + bytes,
             app_limited: self.is_app_limited(),
@@ -112,12 +142,12 @@ impl DeliveryRate {
         now: Instant,
     ) {
         self.delivered += bytes;
-        self.delivered_at = now;
+        arrived.times.delivered_at = now;
         let newer = |newest: Stamp| newest.sent_at <= stamp.sent_at;
         if arrived.copied || arrived.newest.is_none_or(newer) {
             arrived.newest = Some(*stamp);
             arrived.copied = false;
-            self.first_sent_at = stamp.sent_at;
+            arrived.times.first_sent_at = stamp.sent_at;
         }
     }
 
@@ -132,7 +162,7 @@ impl DeliveryRate {
         now: Instant,
     ) {
         self.delivered += bytes;
-        self.delivered_at = now;
+        arrived.times.delivered_at = now;
         let newer = |newest: Stamp| arrived.copied && newest.sent_at <= stamp.sent_at;
         if arrived.newest.is_none_or(newer) {
             arrived.newest = Some(*stamp);
@@ -142,9 +172,9 @@ impl DeliveryRate {
 
     /// `bytes` arrived by an original whose copy had left: they were not lost. The stamp is that of
     /// the copy, which measures nothing.
-    pub(crate) fn on_late_original(&mut self, bytes: u64, now: Instant) {
+    pub(crate) fn on_late_original(&mut self, arrived: &mut Arrived, bytes: u64, now: Instant) {
         self.delivered += bytes;
-        self.delivered_at = now;
+        arrived.times.delivered_at = now;
         self.lost = self.lost.saturating_sub(bytes);
     }
 
@@ -173,7 +203,7 @@ impl DeliveryRate {
         let measures = !arrived.copied;
         let newest = arrived.newest?;
         let sending = newest.sent_at - newest.first_sent_at;
-        let acknowledging = self.delivered_at - newest.delivered_at;
+        let acknowledging = arrived.times.delivered_at - newest.delivered_at;
         let interval = sending.max(acknowledging);
         let delivered = self.delivered - newest.delivered;
         // Where the clock stood still all the while the path is faster than it can tell; without this
@@ -217,7 +247,8 @@ mod tests {
 
     impl Measured {
         fn stamp(&mut self, now: Instant, in_flight: u64, bytes: u64) -> Stamp {
-            self.rate.stamp(now, in_flight, bytes)
+            let times = &mut self.arrived.times;
+            self.rate.stamp(times, now, in_flight, bytes)
         }
 
         fn on_delivered(&mut self, stamp: Stamp, bytes: u64, now: Instant) {
@@ -229,9 +260,14 @@ mod tests {
             self.rate.on_copy(&mut self.arrived, &stamp, bytes, now);
         }
 
+        fn on_late_original(&mut self, bytes: u64, now: Instant) {
+            self.rate.on_late_original(&mut self.arrived, bytes, now);
+        }
+
         fn sample(&mut self, min_rtt: Option<Duration>) -> Option<RateSample> {
-            let arrived = core::mem::take(&mut self.arrived);
-            self.rate.sample(&arrived, min_rtt)
+            let sample = self.rate.sample(&self.arrived, min_rtt);
+            self.arrived = Arrived::begin(self.arrived.times);
+            sample
         }
     }
 
@@ -326,7 +362,7 @@ mod tests {
         let next = rate.stamp(ms(1), 1_000, 1_000);
         rate.rate.on_lost(late, 1_000, ms(100));
         let _copy = rate.stamp(ms(100), 1_000, 1_000);
-        rate.rate.on_late_original(1_000, ms(105));
+        rate.on_late_original(1_000, ms(105));
         assert_eq!(rate.sample(None), None);
         rate.on_delivered(next, 1_000, ms(106));
         let sample = rate.sample(None).unwrap();

@@ -51,15 +51,10 @@ pub(super) struct HyStart {
     /// The smallest of this round before the last few samples, where those are judged alone.
     earlier_min: u32,
     samples: u8,
-    css: Option<Css>,
-}
-
-/// Conservative Slow Start.
-#[derive(Clone, Copy, Debug)]
-struct Css {
-    /// The round trip that made us careful.
-    baseline: u32,
-    rounds: u8,
+    /// In Conservative Slow Start the round trip that made us careful, else [`NO_SAMPLE`]; and the
+    /// rounds since.
+    css_baseline: u32,
+    css_rounds: u8,
 }
 
 impl HyStart {
@@ -71,7 +66,8 @@ impl HyStart {
             current_round_min: NO_SAMPLE,
             earlier_min: NO_SAMPLE,
             samples: 0,
-            css: None,
+            css_baseline: NO_SAMPLE,
+            css_rounds: 0,
         }
     }
 
@@ -83,10 +79,10 @@ impl HyStart {
             self.current_round_min = self.current_round_min.min(rtt);
         }
         self.judge();
-        let pace = match self.css {
-            None => Pace::Full,
-            Some(_) if self.careful => Pace::Divided(CAREFUL_GROWTH_DIVISOR),
-            Some(_) => Pace::Divided(CSS_GROWTH_DIVISOR),
+        let pace = match (self.in_css(), self.careful) {
+            (false, _) => Pace::Full,
+            (true, true) => Pace::Divided(CAREFUL_GROWTH_DIVISOR),
+            (true, false) => Pace::Divided(CSS_GROWTH_DIVISOR),
         };
         if ack.una < self.window_end {
             return pace;
@@ -104,19 +100,14 @@ impl HyStart {
         if current.max(last) == NO_SAMPLE || self.samples < N_RTT_SAMPLE {
             return;
         }
-        match self.css {
-            None => {
-                let margin = (last / MIN_RTT_DIVISOR).clamp(MIN_RTT_THRESH, MAX_RTT_THRESH);
-                if current >= last.saturating_add(margin) {
-                    self.css = Some(Css {
-                        baseline: current,
-                        rounds: 0,
-                    });
-                }
+        if !self.in_css() {
+            let margin = (last / MIN_RTT_DIVISOR).clamp(MIN_RTT_THRESH, MAX_RTT_THRESH);
+            if current >= last.saturating_add(margin) {
+                (self.css_baseline, self.css_rounds) = (current, 0);
             }
+        } else if current < self.css_baseline {
             // The growth was noise.
-            Some(css) if current < css.baseline => self.css = None,
-            Some(_) => {}
+            self.css_baseline = NO_SAMPLE;
         }
         if self.careful {
             let judged = core::mem::replace(&mut self.current_round_min, NO_SAMPLE);
@@ -131,13 +122,13 @@ impl HyStart {
         self.last_round_min = self.earlier_min.min(self.current_round_min);
         (self.earlier_min, self.current_round_min) = (NO_SAMPLE, NO_SAMPLE);
         self.samples = 0;
-        match &mut self.css {
-            None => false,
-            Some(css) => {
-                css.rounds += 1;
-                css.rounds >= CSS_ROUNDS
-            }
-        }
+        self.css_rounds += u8::from(self.in_css());
+        self.in_css() && self.css_rounds >= CSS_ROUNDS
+    }
+
+    /// Whether it is in Conservative Slow Start.
+    fn in_css(&self) -> bool {
+        self.css_baseline != NO_SAMPLE
     }
 }
 

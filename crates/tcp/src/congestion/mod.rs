@@ -22,7 +22,7 @@ use crate::config::{Config, Initial};
 
 pub(crate) use bbr::Bbr;
 pub(crate) use cubic::Cubic;
-pub(crate) use delivery_rate::{Arrived, DeliveryRate, Stamp};
+pub(crate) use delivery_rate::{Arrived, DeliveryRate, FlightTimes, Stamp};
 pub use message::{Ack, Cause, Congestion, Lost, RateSample, Sent};
 pub(crate) use reno::Reno;
 

@@ -81,8 +81,8 @@ struct Counts {
 /// What the segment under way tells of marks.
 #[derive(Clone, Copy, Debug, Default)]
 struct Arrival {
-    ace: Ace,
-    option: Option<AccEcn>,
+    /// There is one.
+    fresh: bool,
     /// Its bits belong to the handshake, not to a count.
     handshake: bool,
     /// Its timestamp is newer than any before.
@@ -380,10 +380,9 @@ impl Ecn {
     // ---- Data Sender ----
 
     /// Notes what a segment tells before its ACK is handled.
-    fn arrives(&mut self, segment: &Segment, handshake: bool, newer: bool) {
+    fn arrives(&mut self, handshake: bool, newer: bool) {
         self.arrival = Arrival {
-            ace: segment.ace,
-            option: segment.options.accecn,
+            fresh: true,
             handshake,
             newer,
         };
@@ -392,13 +391,18 @@ impl Ecn {
     /// What the ACK under way tells, once for each segment.
     fn on_ack(&mut self, ack: &EcnAck) -> EcnNews {
         let arrival = core::mem::take(&mut self.arrival);
+        let (ace, option) = if arrival.fresh {
+            (ack.ace, ack.option)
+        } else {
+            (Ace::ZERO, None)
+        };
         if arrival.handshake {
             return EcnNews::default();
         }
         let mut news = match self.feedback {
             EcnFeedback::None => EcnNews::default(),
-            EcnFeedback::Classic => self.classic_news(arrival.ace, ack),
-            EcnFeedback::Accurate => self.accurate_news(&arrival, ack),
+            EcnFeedback::Classic => self.classic_news(ace, ack),
+            EcnFeedback::Accurate => self.accurate_news((ace, option), arrival.newer, ack),
         };
         news.congestion = news.ce_packets > 0 && ack.una > self.reduced_until;
         news
@@ -417,16 +421,21 @@ impl Ecn {
         }
     }
 
-    fn accurate_news(&mut self, arrival: &Arrival, ack: &EcnAck) -> EcnNews {
-        self.meet_option(arrival.option);
-        self.test_for_zero(arrival.ace, ack.acked.sent);
+    fn accurate_news(
+        &mut self,
+        (ace, option): (Ace, Option<AccEcn>),
+        newer: bool,
+        ack: &EcnAck,
+    ) -> EcnNews {
+        self.meet_option(option);
+        self.test_for_zero(ace, ack.acked.sent);
         // Neither more data nor a newer timestamp: it may be older than one that came before
         // (RFC 9768 A.1).
-        if !self.heeds || !(ack.progress || arrival.newer) {
+        if !self.heeds || !(ack.progress || newer) {
             return EcnNews::default();
         }
-        let option = arrival.option.filter(|_| !self.option_broken);
-        let news = self.counts().echoes.on_ack(arrival.ace, option, ack.acked);
+        let option = option.filter(|_| !self.option_broken);
+        let news = self.counts().echoes.on_ack(ace, option, ack.acked);
         if news.contradiction {
             self.capable = false;
         }
@@ -472,5 +481,8 @@ struct EcnAck {
     una: Offset,
     /// The ACK told of new data that arrived.
     progress: bool,
+    /// What stands in it.
+    ace: Ace,
+    option: Option<AccEcn>,
     acked: Acked,
 }

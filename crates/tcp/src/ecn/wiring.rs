@@ -63,7 +63,7 @@ impl Connection {
         let recent = self.timestamps.map(|state| state.parts().0);
         let newer = recent.zip(segment.options.timestamps);
         let newer = newer.is_some_and(|(recent, theirs)| is_older(recent, theirs.value));
-        self.ecn.arrives(segment, handshake, newer);
+        self.ecn.arrives(handshake, newer);
     }
 
     /// After the ACK of a segment was found acceptable: takes its own mark. `opened` when it has
@@ -92,6 +92,8 @@ impl Connection {
         let news = self.ecn.on_ack(&EcnAck {
             una: self.snd.una,
             progress: bytes > 0 || advanced,
+            ace: segment.ace,
+            option: segment.options.accecn,
             acked: Acked {
                 bytes,
                 mss: u64::from(self.snd.mss),

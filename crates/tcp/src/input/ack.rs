@@ -92,7 +92,7 @@ impl Connection {
         self.snd.set_window(window, seq, ack);
         if window == 0 {
             // The peer lives and answers; RFC 9293 3.8.6.1 forbids to give up on it.
-            if self.snd.waiting_since.is_some() {
+            if self.timers.waiting_since().is_some() {
                 self.watch_peer(cx.now);
             }
         } else if self.snd.probes > 0 {

@@ -193,7 +193,7 @@ impl Connection {
             srtt: self.rtt.srtt(),
             min_rtt: self.recovery.min_rtt(),
             disordered,
-            window_limited: self.snd.usage.is_limited(window, slow_start),
+            window_limited: self.timers.out().usage.is_limited(window, slow_start),
             recovering,
             una: self.snd.una.get(),
             nxt: self.snd.nxt.get(),

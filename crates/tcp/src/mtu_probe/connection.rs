@@ -45,14 +45,14 @@ impl Connection {
             fin: false,
         };
         let mut transmit = self.segment(cx, piece, Cause::NewData);
-        let small_until = self.snd.small_until;
+        let small_until = self.timers.out().small_until;
         if transmit.payload.len() == usize::from(size) {
             transmit.segment_len = size;
             self.mtu_probe.on_sent(cx.now, at..at + text);
         }
         self.on_new_data_sent(cx, &transmit);
         // It is no small segment that Nagle's algorithm would wait for.
-        self.snd.small_until = small_until;
+        self.timers.out_mut().small_until = small_until;
         ControlFlow::Break(Some(transmit))
     }
 

@@ -37,13 +37,11 @@ pub(crate) struct AckPolicy {
     /// Text since the last ACK.
     bytes: u32,
     disorder: Lent<Disorder>,
-    challenges: u8,
-    challenges_since: Instant,
     /// ACKs that need not wait.
     pub(crate) quick: QuickAck,
 }
 
-/// What is owed for text out of order, and for text that came twice.
+/// What is owed for text out of order, for text that came twice, and for what looks forged.
 #[derive(Debug, Default)]
 pub(crate) struct Disorder {
     /// Pure ACKs that must go one by one, so that the peer can count them.
@@ -52,6 +50,9 @@ pub(crate) struct Disorder {
     duplicate: Option<(Offset, Offset)>,
     /// Where text out of order arrived last, newest first.
     recent: [Option<Offset>; RECENT_MAX],
+    /// Challenge ACKs of the present period, and when it began.
+    challenges: u8,
+    challenges_since: Instant,
 }
 
 impl Spare for Disorder {
@@ -65,6 +66,8 @@ impl Lend for Disorder {
         singles: VecDeque::new(),
         duplicate: None,
         recent: [None; RECENT_MAX],
+        challenges: 0,
+        challenges_since: Instant::ZERO,
     };
 
     /// A path that reorders will do so again.
@@ -73,13 +76,22 @@ impl Lend for Disorder {
     }
 
     fn clear(&mut self) {
-        self.singles.clear();
-        self.duplicate = None;
-        self.recent = [None; RECENT_MAX];
+        self.forget_text();
+        self.challenges = 0;
+        self.challenges_since = Instant::ZERO;
     }
 
     fn spares(pool: &mut Pool) -> &mut Spares<Box<Self>> {
         &mut pool.disorders
+    }
+}
+
+impl Disorder {
+    /// All text is here.
+    fn forget_text(&mut self) {
+        self.singles.clear();
+        self.duplicate = None;
+        self.recent = [None; RECENT_MAX];
     }
 }
 
@@ -164,7 +176,7 @@ impl AckPolicy {
     /// is nothing to tell about the order of what came.
     pub(crate) fn on_fin(&mut self) {
         if let Some(disorder) = self.disorder.get_mut() {
-            disorder.clear();
+            disorder.forget_text();
         }
     }
 
@@ -177,12 +189,13 @@ impl AckPolicy {
 
     /// Whether such an answer may go now; one that goes counts.
     pub(crate) fn allows_challenge(&mut self, now: Instant) -> bool {
-        if now - self.challenges_since >= CHALLENGE_PERIOD {
-            self.challenges_since = now;
-            self.challenges = 0;
+        let disorder = self.disorder.put();
+        if now - disorder.challenges_since >= CHALLENGE_PERIOD {
+            disorder.challenges_since = now;
+            disorder.challenges = 0;
         }
-        let allows = self.challenges < CHALLENGES_MAX;
-        self.challenges += u8::from(allows);
+        let allows = disorder.challenges < CHALLENGES_MAX;
+        disorder.challenges += u8::from(allows);
         allows
     }
 

@@ -109,7 +109,7 @@ impl Connection {
     /// New text, with the FIN on its last segment.
     /// Bytes of new text that may leave where the congestion window has room for `congestion`.
     fn sendable(&self, congestion: u64) -> u64 {
-        let small_is_out = self.snd.small_until > self.snd.una;
+        let small_is_out = self.timers.out().small_until > self.snd.una;
         sendable(&Offer {
             queued: self.snd.queued(),
             window: self.snd.usable_window(),
@@ -140,7 +140,7 @@ impl Connection {
         let room = self.congestion_room();
         if let ControlFlow::Break(probe) = self.probe_path(cx, room) {
             if probe.is_none() {
-                self.snd.usage.note(self.snd.una, self.snd.nxt, true);
+                self.note_use(true);
             }
             return probe;
         }
@@ -152,7 +152,7 @@ impl Connection {
             let limited = (deferred && room < window) || room < u64::from(self.snd.mss);
             let limited = limited && queued > 0;
             if limited {
-                self.snd.usage.note(self.snd.una, self.snd.nxt, true);
+                self.note_use(true);
             }
             return None;
         }
@@ -187,7 +187,7 @@ impl Connection {
         let in_flight = self.in_flight();
         self.snd.nxt += text + transmit.control.len();
         if !text.is_multiple_of(u64::from(self.snd.mss)) {
-            self.snd.small_until = self.snd.nxt;
+            self.timers.out_mut().small_until = self.snd.nxt;
         }
         self.recovery.on_sent(at..self.snd.nxt, cx.now, in_flight);
         self.tell_congestion_of_sent(cx.now, text, in_flight);
@@ -203,7 +203,7 @@ impl Connection {
             self.acks.quick.on_text_sent(cx.now, delay);
         }
         self.watch_tail(cx.now, self.snd.una == at);
-        if self.snd.waiting_since.is_none() {
+        if self.timers.waiting_since().is_none() {
             self.watch_peer(cx.now);
         }
     }
@@ -214,13 +214,18 @@ impl Connection {
     fn note_window_use(&mut self) {
         let mss = u64::from(self.snd.mss);
         let room = self.congestion_room();
-        self.snd.usage.note(self.snd.una, self.snd.nxt, room < mss);
+        self.note_use(room < mss);
         let stuck =
             self.recovery.phase() >= recovery::Phase::Recovery && self.snd.usable_window() < mss;
         let nothing = self.snd.queued() < mss || stuck;
         if nothing && room >= mss && self.recovery.next_lost().is_none() {
             self.recovery.mark_app_limited(mss);
         }
+    }
+
+    fn note_use(&mut self, limited: bool) {
+        let (una, nxt) = (self.snd.una, self.snd.nxt);
+        self.timers.out_mut().usage.note(una, nxt, limited);
     }
 
     /// RFC 5681 4.1: after a silence longer than the RTO the window says little about the path.

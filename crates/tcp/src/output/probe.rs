@@ -23,7 +23,7 @@ impl Connection {
         let waits = self.snd.queued() > 0 || (self.close.is_local_shut() && !self.snd.fin_sent());
         if waits && self.snd.outstanding() == 0 && !self.timers.is_set(Timer::WindowProbe) {
             self.timers.set(Timer::WindowProbe, cx.now + self.rtt.rto());
-            if self.snd.waiting_since.is_none() {
+            if self.timers.waiting_since().is_none() {
                 self.watch_peer(cx.now);
             }
         }
@@ -77,7 +77,7 @@ impl Connection {
         }
         // The peer may refuse the byte for long: its ACK is no measure of the path.
         self.recovery.mark_ambiguous(at);
-        if self.snd.waiting_since.is_none() {
+        if self.timers.waiting_since().is_none() {
             self.watch_peer(cx.now);
         }
         Some(transmit)

@@ -43,7 +43,7 @@ impl Connection {
             self.recovery.mark_ambiguous(Offset::FIRST);
         }
         self.snd.nxt = self.snd.nxt.max(Offset::FIRST + text.len() as u64);
-        self.snd.syn_sent_at = first.then_some(cx.now);
+        self.timers.note_syn(first.then_some(cx.now));
         self.recovery.set_syn_lost(false);
         self.timers.set(Timer::Retransmit, cx.now + self.rtt.rto());
         if answering {

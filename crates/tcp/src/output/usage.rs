@@ -48,6 +48,13 @@ pub(crate) struct WindowUse {
 }
 
 impl WindowUse {
+    /// None.
+    pub(crate) const NOTHING: Self = Self {
+        limited: false,
+        most_out: 0,
+        until: Offset::ZERO,
+    };
+
     /// Something was sent, or could not be: with `una` and `nxt` as they are now.
     pub(crate) fn note(&mut self, una: Offset, nxt: Offset, limited: bool) {
         let out = u32::try_from(nxt - una).expect("windows are below 2^30 bytes");

@@ -135,7 +135,10 @@ impl Recovery {
 
     /// SND.UNA moved: duplicates were about what it has passed.
     fn explain_duplicates(&mut self, judgement: &Judgement, delivery: &mut Delivery) {
-        let Some(Repair { heard, .. }) = self.repair.get_mut() else {
+        let Some(Repair {
+            heard, recounts, ..
+        }) = self.repair.get_mut()
+        else {
             // Nothing is being repaired, and no duplicate was told.
             return;
         };
@@ -153,7 +156,7 @@ impl Recovery {
         let forgotten = before - heard.duplicates;
         // A probe that was too large went again with duplicates behind it, and the ACK is for a part of
         // it. (Below recovery no more than two of them count.)
-        self.recounts += u64::from(self.phase == Phase::Loss && forgotten > covered);
+        *recounts += u64::from(self.phase == Phase::Loss && forgotten > covered);
         let known = u64::from(forgotten) * judgement.mss;
         let least = delivery.bytes.min(judgement.mss);
         delivery.bytes = delivery.bytes.saturating_sub(known).max(least);
@@ -199,7 +202,7 @@ impl Recovery {
             since
         };
         if lost_at > look.now {
-            self.expect_by(lost_at);
+            self.ledger.expect_by(lost_at);
         } else if let Some(holes) = self.many_holes(look.mss) {
             self.give_up_flight(holes, look);
         } else {
@@ -212,7 +215,8 @@ impl Recovery {
     pub(super) fn note_late_original(&mut self, nxt: Offset, delivery: &Delivery) {
         if !self.sack {
             if self.rack.reordering_seen {
-                self.rack.on_duplicate(delivery.una, nxt);
+                let round_end = &mut self.repair.put().duplicate_round_end;
+                self.rack.on_duplicate(round_end, delivery.una, nxt);
             }
             self.note_degree(self.heard().duplicates.max(DUPLICATE_THRESHOLD) + 1);
         }
@@ -278,7 +282,13 @@ impl Recovery {
                 self.ledger.lose(entry.start);
             }
         }
-        let Repair { heard, prr, .. } = self.repair.put();
+        let Repair {
+            heard,
+            prr,
+            recounts,
+            ..
+        } = self.repair.put();
+        *recounts += 1;
         heard.duplicates = 0;
         heard.partial_acks = 0;
         heard.given_up.end = self.recover;
@@ -290,7 +300,6 @@ impl Recovery {
             self.phase = Phase::Disorder;
             *prr = None;
         }
-        self.recounts += 1;
         if let Some(prr) = prr {
             prr.begin_anew();
         }
@@ -311,7 +320,7 @@ impl Recovery {
 
     fn note_degree(&mut self, segments: u32) {
         self.rack.reordering_seen = true;
-        self.reorderings += 1;
+        self.repair.put().reorderings += 1;
         self.reordering = self.reordering.max(segments).min(REORDERING_MAX);
     }
 }

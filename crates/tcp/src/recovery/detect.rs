@@ -33,7 +33,7 @@ pub(super) struct Look {
 impl Recovery {
     /// Marks what is lost. Returns whether a retransmission is among it.
     pub(super) fn detect(&mut self, look: &Look) -> bool {
-        self.reorder_deadline = None;
+        self.ledger.forget_late();
         if !self.sack {
             let again = self.lose_late_head(look);
             self.lose_by_duplicates(look);
@@ -84,7 +84,7 @@ impl Recovery {
                 match rack::detect(&self.rack, self.ledger.newest(), window, &entry, look.now) {
                     Verdict::Unknown => break,
                     Verdict::Late(at) => {
-                        self.expect_by(at);
+                        self.ledger.expect_by(at);
                         break;
                     }
                     Verdict::Lost => self.lose(&entry, look.now),
@@ -108,7 +108,7 @@ impl Recovery {
                     match rack::detect(&self.rack, self.ledger.newest(), window, &entry, look.now) {
                         Verdict::Unknown => return found,
                         Verdict::Late(at) => {
-                            self.expect_by(at);
+                            self.ledger.expect_by(at);
                             return found;
                         }
                         Verdict::Lost => {
@@ -178,11 +178,6 @@ impl Recovery {
             let lost = self.rate.on_lost(entry.stamp, entry.len(), now);
             self.repair.put().losses.push(lost);
         }
-    }
-
-    pub(super) fn expect_by(&mut self, at: Instant) {
-        let earliest = self.reorder_deadline.map_or(at, |old| old.min(at));
-        self.reorder_deadline = Some(earliest);
     }
 }
 

@@ -11,7 +11,7 @@ use handfast_packet::Instant;
 use super::rack::Departure;
 use super::ranges::RangeSet;
 use super::row::{Placed, Row, Spot};
-use crate::congestion::Stamp;
+use crate::congestion::{Arrived, FlightTimes, Stamp};
 use crate::lent::{Lend, Lent};
 use crate::pool::{Pool, Spare, Spares};
 use crate::seq::Offset;
@@ -88,6 +88,10 @@ pub(crate) struct Rooms {
     departures: u64,
     /// Of all of it that was delivered, what left last.
     newest: Option<Departure>,
+    /// When the next original or retransmission counts as lost, if nothing else happens.
+    late_at: Option<Instant>,
+    /// For the delivery rate.
+    pub(super) times: FlightTimes,
 }
 
 impl Lend for Rooms {
@@ -104,6 +108,8 @@ impl Lend for Rooms {
         judged_before: Offset::ZERO,
         departures: 0,
         newest: None,
+        late_at: None,
+        times: FlightTimes::NONE,
     };
 
     fn is_nothing(&self) -> bool {
@@ -113,6 +119,7 @@ impl Lend for Rooms {
     fn clear(&mut self) {
         (self.judged, self.judged_before) = (Offset::ZERO, Offset::ZERO);
         (self.departures, self.newest) = (0, None);
+        self.late_at = None;
     }
 
     fn spares(pool: &mut Pool) -> &mut Spares<Box<Self>> {
@@ -320,16 +327,40 @@ impl Ledger {
         self.rooms().lost.first()
     }
 
-    /// What left last of what an ACK delivered.
-    pub(crate) fn note_newest(&mut self, delivered: Option<Departure>) {
+    /// What an ACK begins with that delivers nothing yet.
+    pub(crate) fn arrived(&self) -> Arrived {
+        Arrived::begin(self.rooms().times)
+    }
+
+    /// What an ACK delivered, and what of it left last.
+    pub(crate) fn note_delivered(&mut self, newest: Option<Departure>, arrived: &Arrived) {
         if let Some(rooms) = self.rooms.get_mut() {
-            rooms.newest = rooms.newest.max(delivered);
+            rooms.newest = rooms.newest.max(newest);
+            rooms.times = arrived.times;
         }
     }
 
     /// Of all that was delivered, what left last.
     pub(crate) fn newest(&self) -> Option<Departure> {
         self.rooms().newest
+    }
+
+    /// Nothing is known to be late.
+    pub(crate) fn forget_late(&mut self) {
+        if let Some(rooms) = self.rooms.get_mut() {
+            rooms.late_at = None;
+        }
+    }
+
+    /// Something counts as lost at `at`, if it does not come.
+    pub(crate) fn expect_by(&mut self, at: Instant) {
+        let late_at = &mut self.rooms.put().late_at;
+        *late_at = Some(late_at.map_or(at, |old| old.min(at)));
+    }
+
+    /// When the next original or retransmission counts as lost, if nothing else happens.
+    pub(crate) fn late_at(&self) -> Option<Instant> {
+        self.rooms().late_at
     }
 
     /// The first entry that is not judged.

@@ -1,6 +1,7 @@
 //! The least round trip of the last five minutes, in constant space: the best of the window and
 //! the best of its two younger parts, which take over when the older ones expire.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use handfast_packet::Instant;
@@ -11,46 +12,59 @@ use crate::span::Span;
 const WINDOW: Duration = Duration::from_secs(300);
 
 /// A running minimum.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct MinRtt {
-    /// When and what, from the least to the youngest; times ascend.
-    best: [Option<(Instant, Span)>; 3],
+    /// When and what; `None` before the first sample.
+    best: Option<Sample>,
+    /// Those of the younger parts, which are the same for the first minute of a minimum.
+    younger: Option<Box<[Sample; 2]>>,
 }
+
+type Sample = (Instant, Span);
 
 impl MinRtt {
     /// Takes a sample.
     pub(crate) fn sample(&mut self, now: Instant, rtt: Duration) {
         let rtt = Span::from(rtt);
-        let new = Some((now, rtt));
-        if self.best[0].is_none_or(|(_, least)| rtt <= least) {
-            self.best = [new; 3];
-        } else if self.best[1].is_none_or(|(_, least)| rtt <= least) {
-            self.best = [self.best[0], new, new];
-        } else if self.best[2].is_none_or(|(_, least)| rtt <= least) {
-            self.best[2] = new;
+        let new = (now, rtt);
+        let Some(best) = self.best.filter(|&(_, least)| rtt > least) else {
+            return self.set([new; 3]);
+        };
+        let [second, third] = self.younger.as_deref().copied().unwrap_or([best; 2]);
+        let mut best = [best, second, third];
+        if rtt <= best[1].1 {
+            best = [best[0], new, new];
+        } else if rtt <= best[2].1 {
+            best[2] = new;
         }
         // What has become too old gives way to the next; a long silence can age two at once.
         for _ in 0..2 {
-            if self.best[0].is_some_and(|(at, _)| now - at > WINDOW) {
-                self.best = [self.best[1], self.best[2], new];
+            if now - best[0].0 > WINDOW {
+                best = [best[1], best[2], new];
             }
         }
         // A part of the window without a better sample still needs a candidate of its own.
-        let age = |best: Option<(Instant, Span)>| best.map_or(WINDOW, |(at, _)| now - at);
-        if self.best[1].map(|(at, _)| at) == self.best[0].map(|(at, _)| at)
-            && age(self.best[1]) > WINDOW / 4
-        {
-            self.best = [self.best[0], new, new];
-        } else if self.best[2].map(|(at, _)| at) == self.best[1].map(|(at, _)| at)
-            && age(self.best[2]) > WINDOW / 2
-        {
-            self.best[2] = new;
+        if best[1].0 == best[0].0 && now - best[1].0 > WINDOW / 4 {
+            best = [best[0], new, new];
+        } else if best[2].0 == best[1].0 && now - best[2].0 > WINDOW / 2 {
+            best[2] = new;
+        }
+        self.set(best);
+    }
+
+    /// From the least to the youngest; times ascend.
+    fn set(&mut self, [best, second, third]: [Sample; 3]) {
+        self.best = Some(best);
+        match &mut self.younger {
+            Some(younger) => **younger = [second, third],
+            None if [second, third] == [best; 2] => {}
+            None => self.younger = Some(Box::new([second, third])),
         }
     }
 
     /// The minimum; `None` before the first sample.
     pub(crate) fn get(&self) -> Option<Duration> {
-        self.best[0].map(|(_, least)| least.get())
+        self.best.map(|(_, least)| least.get())
     }
 }
 

@@ -39,7 +39,6 @@ pub(crate) use prr::{Delivered, Prr};
 use rack::Rack;
 use rate::LastRate;
 pub(crate) use repair::Repair;
-use tlp::Tlp;
 pub(crate) use tlp::timeout as probe_timeout;
 
 /// Segments behind a hole that prove a loss while no reordering was seen (RFC 6675's DupThresh).
@@ -143,28 +142,22 @@ pub(crate) struct Recovery {
     /// SND.NXT when the phase began: it ends when this is acknowledged.
     recover: Offset,
     rack: Rack,
-    tlp: Tlp,
     repair: Lent<Repair>,
     least: MinRtt,
     /// SACK was negotiated.
     sack: bool,
     /// RACK decides; else RFC 6675 counts.
     by_time: bool,
-    /// Reordering degree in segments, and how often it showed.
+    /// Reordering degree in segments.
     reordering: u32,
-    reorderings: u64,
     /// F-RTO is on.
     tests_timeouts: bool,
     /// F-RTO is testing whether the timeout was spurious.
     testing: bool,
     /// F-RTO sends new data first, until the next ACK.
     forward: bool,
-    /// When the next original or retransmission counts as lost, if nothing else happens.
-    reorder_deadline: Option<Instant>,
     /// Expiries of the retransmission timer in a row.
     timeouts: u8,
-    /// How often what is in the network was counted anew: see [`Recovery::recounts`].
-    recounts: u64,
     /// What is lost was refused by the peer or the path.
     refused: bool,
     /// The SYN or SYN-ACK has to be sent again.
@@ -181,19 +174,15 @@ impl Recovery {
             phase: Phase::Open,
             recover: Offset::ZERO,
             rack: Rack::new(),
-            tlp: Tlp::default(),
             repair: Lent::default(),
             least: MinRtt::default(),
             sack: config.sack,
             by_time: config.rack,
             tests_timeouts: config.f_rto,
             reordering: DUPLICATE_THRESHOLD,
-            reorderings: 0,
             testing: false,
             forward: false,
-            reorder_deadline: None,
             timeouts: 0,
-            recounts: 0,
             refused: false,
             syn_lost: false,
             rate: DeliveryRate::default(),
@@ -211,7 +200,8 @@ impl Recovery {
     /// New text or the FIN left, while `in_flight` bytes were out.
     pub(crate) fn on_sent(&mut self, range: Range<Offset>, now: Instant, in_flight: u64) {
         let bytes = range.end - range.start;
-        let stamp = self.rate.stamp(now, in_flight, bytes);
+        let times = &mut self.ledger.rooms.put().times;
+        let stamp = self.rate.stamp(times, now, in_flight, bytes);
         self.ledger.push(range, stamp);
         if let Some(prr) = self.prr_mut() {
             prr.on_sent(bytes);
@@ -227,7 +217,8 @@ impl Recovery {
         timestamp: Option<u32>,
     ) {
         let bytes = range.end - range.start;
-        let stamp = self.rate.stamp(now, in_flight, bytes);
+        let times = &mut self.ledger.rooms.put().times;
+        let stamp = self.rate.stamp(times, now, in_flight, bytes);
         let number = self.ledger.resend(range, stamp);
         let repair = self.repair.put();
         if self.sack && self.by_time {
@@ -248,6 +239,7 @@ impl Recovery {
             una: info.ack.max(before),
             prior_in_flight: self.in_flight(info.mss),
             duplicate: info.duplicate.is_some(),
+            arrived: self.ledger.arrived(),
             ..Delivery::default()
         };
         let fack = self.highest_delivered(before);
@@ -268,7 +260,7 @@ impl Recovery {
                 delivery.segments += entry.len().div_ceil(info.mss);
                 let early = rack::is_original(entry, info.at, least);
                 if early {
-                    rate.on_late_original(entry.len(), info.at);
+                    rate.on_late_original(&mut delivery.arrived, entry.len(), info.at);
                 } else {
                     if sack || !entry.resent || entry.start == before {
                         rack.on_delivered(&mut at_hand, entry, info.at);
@@ -291,7 +283,7 @@ impl Recovery {
             self.ledger
                 .sack(block.clone(), info.mss, |entry| book(entry, false));
         }
-        self.ledger.note_newest(at_hand);
+        self.ledger.note_delivered(at_hand, &delivery.arrived);
         if delivery.ambiguous {
             delivery.doubt(sack);
         }
@@ -322,14 +314,15 @@ impl Recovery {
     /// late segment was resent before it could show. Not so after a timeout or a probe, which an ACK
     /// that was lost or slow can cause as well.
     fn note_duplicate(&mut self, range: &Range<Offset>, ack: Offset, nxt: Offset) {
-        let by_lateness = self.phase != Phase::Loss && !self.tlp.is_out();
+        let by_lateness = self.phase != Phase::Loss && !self.probe_is_out();
         let repair = self.repair.get_mut();
         let news = repair.is_some_and(|repair| repair.undo.on_duplicate(range));
         if news && by_lateness {
             self.rack.reordering_seen = true;
-            self.reorderings += 1;
+            self.repair.put().reorderings += 1;
         }
-        self.rack.on_duplicate(ack, nxt);
+        let round_end = &mut self.repair.put().duplicate_round_end;
+        self.rack.on_duplicate(round_end, ack, nxt);
     }
 
     /// A round trip measured by other means: the handshake's.
@@ -354,10 +347,10 @@ impl Recovery {
             repair.heard.forget_duplicates();
             repair.prr = None;
             repair.undo.clear();
+            repair.tlp.clear();
         }
         self.testing = false;
         self.forward = false;
-        self.tlp.clear();
         self.phase = Phase::Loss;
         self.recover = nxt;
         self.refused = true;
@@ -458,7 +451,7 @@ impl Recovery {
     /// duplicate ACKs told, as an ACK after one does, and when losses turned out to be none. It may
     /// then be more than before although nothing was sent.
     pub(crate) fn recounts(&self) -> u64 {
-        self.recounts
+        self.repair.get().recounts
     }
 
     /// Bytes found lost and not yet taken by [`Self::drain_losses`].
@@ -491,7 +484,7 @@ impl Recovery {
 
     /// How often reordering showed.
     pub(crate) fn reorderings(&self) -> u64 {
-        self.reorderings
+        self.repair.get().reorderings
     }
 
     /// Reordering degree in segments.
@@ -506,7 +499,7 @@ impl Recovery {
 
     /// When the reordering window of something that is late has passed.
     pub(crate) fn reorder_deadline(&self) -> Option<Instant> {
-        self.reorder_deadline
+        self.ledger.late_at()
     }
 
     /// When what is out at `at` was last sent.
@@ -552,7 +545,7 @@ impl Recovery {
             return;
         };
         self.rack.reordering_seen = true;
-        self.reorderings += 1;
+        self.repair.put().reorderings += 1;
         let degree = (highest - low).div_ceil(mss);
         let degree = u32::try_from(degree).unwrap_or(REORDERING_MAX);
         self.reordering = self.reordering.max(degree).min(REORDERING_MAX);

@@ -74,7 +74,8 @@ impl Recovery {
         let mut verdict = Verdict::default();
         self.forward = false;
         self.count_duplicates(judgement, delivery);
-        let repaired_by_probe = self.tlp.on_ack(delivery);
+        let repair = self.repair.get_mut();
+        let repaired_by_probe = repair.is_some_and(|repair| repair.tlp.on_ack(delivery));
         if delivery.advanced() && self.ledger.first().is_some_and(|first| first.sacked) {
             verdict.reneged = true;
             return verdict;
@@ -137,11 +138,12 @@ impl Recovery {
         repair.heard.forget_duplicates();
         repair.heard.forget_given_up();
         repair.prr = None;
+        repair.tlp.clear();
+        repair.recounts += 1;
         if self.phase >= Phase::Cwr {
             self.rack.on_recovery_end();
         }
-        self.tlp.clear();
-        self.reorder_deadline = None;
+        self.ledger.forget_late();
         // Where a loss was found before, the timeout is not spurious.
         self.testing = self.tests_timeouts && (self.sack || self.phase != Phase::Recovery);
         self.phase = Phase::Loss;
@@ -149,7 +151,6 @@ impl Recovery {
         self.forward = false;
         self.refused = false;
         self.timeouts = self.timeouts.saturating_add(1);
-        self.recounts += 1;
         Timeout { repeated: !fresh }
     }
 
@@ -238,7 +239,7 @@ impl Recovery {
         verdict.recovered |= !verdict.spurious;
         let repair = self.repair.put();
         repair.prr = None;
-        self.recounts += u64::from(repair.heard.duplicates > 0);
+        repair.recounts += u64::from(repair.heard.duplicates > 0);
         repair.heard.forget_duplicates();
         repair.heard.forget_given_up();
         repair.undo.finish();
@@ -248,7 +249,7 @@ impl Recovery {
     /// Takes a reduction back: nothing was lost.
     fn revert(&mut self, verdict: &mut Verdict) {
         verdict.spurious = true;
-        self.recounts += 1;
+        self.repair.put().recounts += 1;
         self.ledger.forget_losses();
         self.ledger.judge_anew();
         let repair = self.repair.put();
@@ -278,7 +279,7 @@ impl Recovery {
             repair.heard.partial_acks = 0;
             self.phase = Phase::Recovery;
             self.recover = judgement.nxt;
-            self.tlp.clear();
+            repair.tlp.clear();
             return;
         }
         if self.phase >= Phase::Cwr {
@@ -324,12 +325,12 @@ impl Recovery {
 
     /// Whether a probe is out: no second one (RFC 8985 7.3).
     pub(crate) fn probe_is_out(&self) -> bool {
-        self.tlp.is_out()
+        self.repair.get().tlp.is_out()
     }
 
     /// A probe left: the last segment again, or new data.
     pub(crate) fn on_probe_sent(&mut self, nxt: Offset, resent: bool) {
-        self.tlp.on_sent(nxt, resent);
+        self.repair.put().tlp.on_sent(nxt, resent);
     }
 
     /// The last segment of at most `mss` bytes: what a probe repeats.

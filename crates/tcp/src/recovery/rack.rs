@@ -45,8 +45,6 @@ pub(crate) struct Rack {
     factor: u32,
     /// RACK.reo_wnd_persist.
     persists: u8,
-    /// RACK.dsack_round: a further D-SACK below this is no news.
-    round_end: Option<Offset>,
 }
 
 impl Rack {
@@ -56,7 +54,6 @@ impl Rack {
             reordering_seen: false,
             factor: 1,
             persists: 0,
-            round_end: None,
         }
     }
 
@@ -92,11 +89,17 @@ impl Rack {
     }
 
     /// A D-SACK says that something was resent for nothing: wait longer. At most once a round.
-    pub(crate) fn on_duplicate(&mut self, una: Offset, nxt: Offset) {
-        if self.round_end.is_some_and(|end| una < end) {
+    /// `round_end` is RACK.dsack_round: a further D-SACK below that is no news.
+    pub(crate) fn on_duplicate(
+        &mut self,
+        round_end: &mut Option<Offset>,
+        una: Offset,
+        nxt: Offset,
+    ) {
+        if round_end.is_some_and(|end| una < end) {
             return;
         }
-        self.round_end = Some(nxt);
+        *round_end = Some(nxt);
         self.factor = (self.factor + 1).min(FACTOR_MAX);
         self.persists = FACTOR_PERSISTS;
     }
@@ -151,7 +154,7 @@ pub(crate) fn detect(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::congestion::DeliveryRate;
+    use crate::congestion::{DeliveryRate, FlightTimes};
 
     const fn ms(millis: u64) -> Duration {
         Duration::from_millis(millis)
@@ -162,7 +165,12 @@ mod tests {
             start: Offset::FIRST,
             end: Offset::ZERO + end,
             number: at,
-            stamp: DeliveryRate::default().stamp(Instant::from_millis(at), 0, 1),
+            stamp: DeliveryRate::default().stamp(
+                &mut FlightTimes::NONE.clone(),
+                Instant::from_millis(at),
+                0,
+                1,
+            ),
             sacked: false,
             lost: false,
             again: false,
@@ -243,18 +251,19 @@ mod tests {
     fn the_reordering_window_starts_at_a_quarter_and_grows_by_d_sacks() {
         let mut rack = Rack::new();
         let (least, srtt) = (ms(40), ms(50));
+        let mut round_end = None;
         assert_eq!(rack.window(true, least, srtt), ms(0));
         assert_eq!(rack.window(false, least, srtt), ms(10));
         rack.reordering_seen = true;
         assert_eq!(rack.window(true, least, srtt), ms(10));
         let at = |n| Offset::ZERO + n;
-        rack.on_duplicate(at(1), at(100));
-        rack.on_duplicate(at(99), at(200));
+        rack.on_duplicate(&mut round_end, at(1), at(100));
+        rack.on_duplicate(&mut round_end, at(99), at(200));
         assert_eq!(rack.window(true, least, srtt), ms(20), "once a round");
-        rack.on_duplicate(at(100), at(200));
+        rack.on_duplicate(&mut round_end, at(100), at(200));
         assert_eq!(rack.window(true, least, srtt), ms(30));
         for _ in 0..8 {
-            rack.on_duplicate(at(1_000), at(1_000));
+            rack.on_duplicate(&mut round_end, at(1_000), at(1_000));
         }
         assert_eq!(rack.window(true, least, srtt), srtt, "SRTT bounds it");
         for left in (0..FACTOR_PERSISTS).rev() {

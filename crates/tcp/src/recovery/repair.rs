@@ -8,6 +8,7 @@ use core::ops::Range;
 
 use super::cumulative::Heard;
 use super::prr::Prr;
+use super::tlp::Tlp;
 use super::undo::Undo;
 use crate::congestion::Lost;
 use crate::lent::Lend;
@@ -27,6 +28,13 @@ pub(crate) struct Repair {
     pub(super) again: VecDeque<(Range<Offset>, u64)>,
     /// What was found lost and not told to the congestion controller.
     pub(super) losses: Vec<Lost>,
+    pub(super) tlp: Tlp,
+    /// RACK.dsack_round.
+    pub(super) duplicate_round_end: Option<Offset>,
+    /// How often reordering showed.
+    pub(super) reorderings: u64,
+    /// How often what is in the network was counted anew: see [`super::Recovery::recounts`].
+    pub(super) recounts: u64,
 }
 
 impl Spare for Repair {
@@ -42,6 +50,10 @@ impl Lend for Repair {
         heard: Heard::NOTHING,
         again: VecDeque::new(),
         losses: Vec::new(),
+        tlp: Tlp::NONE,
+        duplicate_round_end: None,
+        reorderings: 0,
+        recounts: 0,
     };
 
     /// Where there was one loss there will be others.
@@ -55,6 +67,9 @@ impl Lend for Repair {
         self.heard = Heard::NOTHING;
         self.again.clear();
         self.losses.clear();
+        self.tlp = Tlp::NONE;
+        self.duplicate_round_end = None;
+        (self.reorderings, self.recounts) = (0, 0);
     }
 
     fn spares(pool: &mut Pool) -> &mut Spares<Box<Self>> {

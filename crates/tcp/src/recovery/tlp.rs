@@ -33,6 +33,12 @@ pub(crate) fn timeout(srtt: Option<Duration>, one_segment: bool) -> Duration {
 }
 
 impl Tlp {
+    /// No probe is out.
+    pub(super) const NONE: Self = Self {
+        until: None,
+        resent: false,
+    };
+
     pub(crate) fn on_sent(&mut self, nxt: Offset, resent: bool) {
         self.until = Some(nxt);
         self.resent = resent;

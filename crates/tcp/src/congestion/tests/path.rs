@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use handfast_packet::Instant;
 
-use crate::congestion::delivery_rate::{Arrived, DeliveryRate, Stamp};
+use crate::congestion::delivery_rate::{Arrived, DeliveryRate, FlightTimes, Stamp};
 use crate::congestion::{Ack, Cause, Congestion, Controller, Sent};
 
 pub(super) const MSS: u64 = 1_000;
@@ -58,6 +58,7 @@ pub(super) struct World {
     pub(super) link: Link,
     pub(super) now: Instant,
     rate: DeliveryRate,
+    times: FlightTimes,
     segments: VecDeque<Segment>,
     in_flight: u64,
     link_free_at: Instant,
@@ -85,6 +86,7 @@ impl World {
             link,
             now,
             rate: DeliveryRate::default(),
+            times: FlightTimes::default(),
             segments: VecDeque::new(),
             in_flight: 0,
             link_free_at: now,
@@ -149,7 +151,9 @@ impl World {
             in_flight: self.in_flight,
             app_limited: false,
         };
-        let stamp = self.rate.stamp(self.now, self.in_flight, MSS);
+        let stamp = self
+            .rate
+            .stamp(&mut self.times, self.now, self.in_flight, MSS);
         self.in_flight += MSS;
         self.nxt += MSS;
         let ack_at = self.pass_link();
@@ -195,9 +199,10 @@ impl World {
         self.in_flight -= MSS;
         self.una = self.una.max(segment.end);
         self.report.delivered += MSS;
-        let mut arrived = Arrived::default();
+        let mut arrived = Arrived::begin(self.times);
         self.rate
             .on_delivered(&mut arrived, &segment.stamp, MSS, self.now);
+        self.times = arrived.times;
         let rtt = self.now - segment.stamp.sent_at;
         self.min_rtt = Some(self.min_rtt.map_or(rtt, |min| min.min(rtt)));
         self.srtt = Some(self.srtt.map_or(rtt, |srtt| srtt * 7 / 8 + rtt / 8));
