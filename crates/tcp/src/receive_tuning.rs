@@ -29,15 +29,16 @@ pub(crate) struct ReceiveTuning {
     on: bool,
     /// Smoothed time from an ACK of ours to the text that it let go.
     round_trip: Option<Span>,
-    /// With timestamps: the last echo of one of ours that gave a sample.
-    echo: Option<u32>,
+    /// With timestamps: the last echo of one of ours that gave a sample, and whether there was one.
+    echo: u32,
+    echoed: bool,
     /// Without: when text beyond this offset comes, a window has gone round.
     round: Option<(Offset, Instant)>,
     /// The present measurement: since when, and from which offset of the stream.
     since: Instant,
     from: u64,
     /// Most bytes that were read in one round trip so far.
-    read: u64,
+    read: u32,
 }
 
 impl ReceiveTuning {
@@ -47,7 +48,8 @@ impl ReceiveTuning {
             most: u32::try_from(most).expect("at most RECEIVE_BUFFER_MAX"),
             on: most > capacity,
             round_trip: None,
-            echo: None,
+            echo: 0,
+            echoed: false,
             round: None,
             since: Instant::ZERO,
             from: Offset::FIRST.get(),
@@ -78,10 +80,10 @@ impl ReceiveTuning {
     /// makes the time longer, so each echo counts once, and only full segments count: they are
     /// sent as soon as they may.
     pub(crate) fn on_echo(&mut self, echo: u32, elapsed: Duration) {
-        if self.echo == Some(echo) {
+        if self.echoed && self.echo == echo {
             return;
         }
-        self.echo = Some(echo);
+        (self.echo, self.echoed) = (echo, true);
         let smoothed = match self.round_trip() {
             None => elapsed,
             Some(smoothed) => (smoothed * 7 + elapsed) / 8,
@@ -121,7 +123,7 @@ impl ReceiveTuning {
     ) -> Option<u64> {
         let (now, srtt) = time;
         let round_trip = match (self.round_trip(), srtt) {
-            (Some(known), Some(srtt)) if self.echo.is_none() => known.min(srtt),
+            (Some(known), Some(srtt)) if !self.echoed => known.min(srtt),
             (known, srtt) => known.or(srtt)?,
         };
         if now - self.since < round_trip {
@@ -129,18 +131,18 @@ impl ReceiveTuning {
         }
         let copied = position.saturating_sub(self.from);
         (self.since, self.from) = (now, position);
-        let before = self.read.max(FIRST_SEGMENTS * segment);
+        let before = u64::from(self.read).max(FIRST_SEGMENTS * segment);
         if copied <= before {
             return None;
         }
-        self.read = copied;
+        self.read = u32::try_from(copied).unwrap_or(u32::MAX);
         Some(wanted(copied, before, segment).min(self.most()))
     }
 
     /// Text waits beyond gaps, up to `beyond` bytes after what is in order: the size that the buffer
     /// should have.
     pub(crate) fn on_gap(&self, beyond: u64, segment: u64) -> u64 {
-        let before = self.read.max(FIRST_SEGMENTS * segment);
+        let before = u64::from(self.read).max(FIRST_SEGMENTS * segment);
         (wanted(before, before, segment) + beyond).min(self.most())
     }
 }

@@ -115,7 +115,7 @@ impl Tcp {
                 continue;
             };
             if takes_sequence_space(&transmit) {
-                slot.last_sent = Some(transmit.seq);
+                (slot.last_sent, slot.sent) = (transmit.seq, true);
             }
             let flow = slot.flow;
             self.senders.push(index);

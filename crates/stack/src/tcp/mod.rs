@@ -11,6 +11,7 @@
 //! A connection knows neither addresses nor tables. Whoever calls a verb of one calls
 //! [`Tcp::refile`] afterwards, which reads what the connection wants and files it anew.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -144,7 +145,16 @@ struct Slot {
     event: Option<tcp::Event>,
     /// The number of the segment that was sent last among those that take sequence space: while
     /// anything of it is in flight, errors about the whole connection can be told by it.
-    last_sent: Option<SeqNumber>,
+    last_sent: SeqNumber,
+    /// There was one.
+    sent: bool,
+    /// What is unusual about its opening.
+    opening: Option<Box<Opening>>,
+}
+
+/// How a listener wants a connection to open.
+#[derive(Debug, Default)]
+struct Opening {
     /// Until then only text completes the handshake.
     deferred_until: Option<Instant>,
     /// The listener for which it counts as early.
@@ -152,9 +162,9 @@ struct Slot {
 }
 
 /// A connection that is opening has nothing allocated behind it, so this is what it costs; times
-/// [`BACKLOG_MAX`] that makes 5 MiB for each listener at the very most.
+/// [`BACKLOG_MAX`] that makes 4 MiB for each listener at the very most.
 const _: () = assert!(
-    size_of::<Slot>() <= 1_200,
+    size_of::<Slot>() <= 960,
     "what a half-open connection may cost"
 );
 
@@ -293,8 +303,10 @@ impl Tcp {
     /// that are opening end; open ones are told and go on trying.
     pub(crate) fn unreachable(&mut self, now: Instant, destination: IpAddr) {
         for key in self.keys_where(|slot| slot.flow.remote.address == destination) {
-            let last_sent = self.slots.get(key).and_then(|slot| slot.last_sent);
-            let Some(seq) = last_sent else { continue };
+            let slot = self.slots.get(key).filter(|slot| slot.sent);
+            let Some(seq) = slot.map(|slot| slot.last_sent) else {
+                continue;
+            };
             self.with(now, key, |connection, cx| {
                 let error = match connection.state() {
                     State::SynSent | State::SynReceived => tcp::IcmpError::Hard,
@@ -335,9 +347,9 @@ impl Tcp {
             owner,
             unlisted: false,
             event: None,
-            last_sent: None,
-            deferred_until: None,
-            early: None,
+            last_sent: SeqNumber(0),
+            sent: false,
+            opening: None,
         };
         let key = self.slots.insert(slot);
         self.demux.insert(&flow, key.index, &self.slots);
@@ -446,7 +458,9 @@ impl Slot {
         if self.connection.is_early() {
             return;
         }
-        if let Some(listener) = self.early.take() {
+        if let Some(opening) = &mut self.opening
+            && let Some(listener) = opening.early.take()
+        {
             let reset = self.connection.close_reason() == Some(tcp::CloseReason::Reset);
             let until = reset.then(|| now + EARLY_RESET_LIFE);
             listeners.end_early(listener, until);

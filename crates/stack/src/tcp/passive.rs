@@ -72,14 +72,16 @@ impl Tcp {
             let key = self.insert(flow, connection, Owner::Waiting(listener));
             self.listeners.add_early(listener, key);
             let slot = self.slots.get_mut(key).expect("inserted just now");
-            slot.early = Some(listener);
+            slot.opening.get_or_insert_default().early = Some(listener);
             return;
         }
         self.listeners.begin(listener);
         let key = self.insert(flow, connection, Owner::Opening(listener));
         let deadline = self.listeners.defer(listener).map(|defer| now + defer);
-        let slot = self.slots.get_mut(key).expect("inserted just now");
-        slot.deferred_until = deadline;
+        if deadline.is_some() {
+            let slot = self.slots.get_mut(key).expect("inserted just now");
+            slot.opening.get_or_insert_default().deferred_until = deadline;
+        }
     }
 
     /// What Fast Open makes of a SYN; `None` when the listener has no part in it.
@@ -200,7 +202,8 @@ impl Tcp {
         if !slot.connection.is_opened_by(segment) {
             return false;
         }
-        if let Some(until) = slot.deferred_until.filter(|&until| now < until)
+        let deferred = slot.opening.as_ref().and_then(|it| it.deferred_until);
+        if let Some(until) = deferred.filter(|&until| now < until)
             && segment.is_empty()
         {
             slot.connection.hold_syn_ack(until);
