@@ -78,16 +78,34 @@ impl Cable {
     /// # Errors
     /// [`LabError::NotPermitted`] or the step of the set-up that failed.
     pub fn tap(options: &CableOptions) -> Result<(Namespace, Tap), LabError> {
+        Self::tap_by(options, |options| Tap::open(CABLE_INTERFACE, options))
+    }
+
+    /// The same with several queues.
+    ///
+    /// # Errors
+    /// Those of [`Cable::tap`].
+    pub fn tap_queues(
+        options: &CableOptions,
+        count: u16,
+    ) -> Result<(Namespace, Vec<Tap>), LabError> {
+        Self::tap_by(options, |options| {
+            Tap::open_queues(CABLE_INTERFACE, options, count)
+        })
+    }
+
+    fn tap_by<T: Send>(
+        options: &CableOptions,
+        open: impl FnOnce(&TapOptions) -> Result<T, DeviceError> + Send,
+    ) -> Result<(Namespace, T), LabError> {
         let far = quiet_namespace("far")?;
-        let tap = far.run(|| {
-            let options = TapOptions {
-                super_segments: options.offloads,
-                checksums: options.offloads,
-                mtu: Some(options.mtu),
-                ..TapOptions::default()
-            };
-            Tap::open(CABLE_INTERFACE, &options)
-        });
+        let tap_options = TapOptions {
+            super_segments: options.offloads,
+            checksums: options.offloads,
+            mtu: Some(options.mtu),
+            ..TapOptions::default()
+        };
+        let tap = far.run(|| open(&tap_options));
         let tap = tap.map_err(|error| match error {
             DeviceError::NotPermitted { source, .. } => LabError::NotPermitted {
                 step: "opening /dev/net/tun",
