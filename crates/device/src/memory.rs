@@ -43,8 +43,10 @@ pub struct MemoryDevice {
     refused: u64,
 }
 
-/// Frames on their way to one end.
+/// Frames on their way to one end. Those of several queues are not to share lines of a cache, since
+/// their threads share nothing else.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 struct Inbox {
     queue: Mutex<Queue>,
     /// Readable while the queue holds frames.

@@ -315,7 +315,7 @@ mod tests {
             kind in prop_oneof![Just([8, 0]), Just([0x86, 0xDD]), Just([8, 6])],
             tcp in any::<bool>(),
             whole in any::<bool>(),
-            (shards, key) in (1..=64_u16, any::<u32>()),
+            (shards, key) in (1..=64_u16, any::<u64>()),
         ) {
             let mut frame = bytes;
             if frame.len() >= 14 {

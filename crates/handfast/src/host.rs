@@ -38,7 +38,8 @@ struct Handles {
     family: Option<Arc<Family>>,
 }
 
-/// What handles and driver share.
+/// What handles and driver share; shards share no line of a cache.
+#[repr(align(128))]
 pub(crate) struct Shared {
     clock: Clock,
     /// How long those who wait for this host spin before they sleep.

@@ -14,6 +14,10 @@ const ETHERNET: usize = 14;
 /// Everything in the fragment word of IPv4 that makes a packet a fragment: more of them, and where.
 const FRAGMENT: u16 = 0x3FFF;
 
+/// Types of the ICMP messages that ask for an echo.
+const ECHO_V4: u8 = 8;
+const ECHO_V6: u8 = 128;
+
 /// First multiplier of the hash, for the addresses.
 pub const MIX_ADDRESSES: u32 = 0x9E37_79B1;
 /// Second, for the ports.
@@ -50,17 +54,21 @@ pub struct Share {
 }
 
 impl Steering {
-    /// Flows shared out among `shards` stacks; with a key that nobody outside knows, nobody can
-    /// aim all of his at one.
+    /// Flows shared out among `shards` stacks; with a random key, which nobody outside knows, nobody
+    /// can aim all of his at one. Half of the key's bits count, the lower ones.
     ///
     /// # Panics
     /// With none, or more than [`SHARDS_MAX`].
-    pub const fn new(shards: u16, key: u32) -> Self {
+    pub const fn new(shards: u16, key: u64) -> Self {
         assert!(
             shards > 0 && shards <= SHARDS_MAX,
             "one to SHARDS_MAX stacks"
         );
-        Self { shards, key }
+        let [.., a, b, c, d] = key.to_be_bytes();
+        Self {
+            shards,
+            key: u32::from_be_bytes([a, b, c, d]),
+        }
     }
 
     /// How many stacks there are.
@@ -106,12 +114,13 @@ impl Steering {
         if half(packet, 6)? & FRAGMENT != 0 {
             return Some(Whose::All);
         }
+        let transport = usize::from(packet[0] & 0x0F) * 4;
         match Protocol(*packet.get(9)?) {
             Protocol::TCP => {}
-            Protocol::ICMP => return Some(Whose::All),
+            // Who asks for an echo asks the host; errors are about somebody's connection.
+            Protocol::ICMP if packet.get(transport) != Some(&ECHO_V4) => return Some(Whose::All),
             _ => return None,
         }
-        let transport = usize::from(packet[0] & 0x0F) * 4;
         let addresses = word(packet, 12)? ^ word(packet, 16)?;
         Some(Whose::Of(
             self.owner_of(addresses, ports(packet, transport)?),
@@ -122,6 +131,7 @@ impl Steering {
         match Protocol(*packet.get(6)?) {
             Protocol::TCP => {}
             Protocol::UDP => return None,
+            Protocol::ICMPV6 if packet.get(40) == Some(&ECHO_V6) => return None,
             // Extension headers are rare; they are walked by whoever takes the packet in.
             _ => return Some(Whose::All),
         }
@@ -264,6 +274,11 @@ mod tests {
         assert_eq!(steering.whose(&packet, Medium::Ip), Whose::Of(owner));
         packet[6] = 44;
         assert_eq!(steering.whose(&packet, Medium::Ip), Whose::All);
+        packet[6] = 58;
+        packet[40] = 136;
+        assert_eq!(steering.whose(&packet, Medium::Ip), Whose::All);
+        packet[40] = 128;
+        assert_eq!(steering.whose(&packet, Medium::Ip), Whose::First);
         packet[6] = 17;
         assert_eq!(steering.whose(&packet, Medium::Ip), Whose::First);
     }
@@ -276,6 +291,9 @@ mod tests {
             steering.whose(&packet, Medium::Ip)
         };
         assert_eq!(whose(1, 0), Whose::All);
+        // A source port of 0x0800 begins with the type of an echo.
+        let echo = v4(end(1, 0x800), end(2, 2), 1, 0);
+        assert_eq!(steering.whose(&echo, Medium::Ip), Whose::First);
         assert_eq!(whose(17, 0), Whose::First);
         assert_eq!((whose(6, 0x2000), whose(6, 7)), (Whose::All, Whose::All));
         let mut arp = vec![0; 42];

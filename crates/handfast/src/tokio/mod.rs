@@ -23,6 +23,41 @@
 //! # Ok(page)
 //! # }
 //! ```
+//!
+//! A server of several shards has a thread and a runtime for each, and listens on all of them:
+//!
+//! ```no_run
+//! use handfast::device::{PacketOptions, PacketSocket};
+//! use handfast::tokio::{Net, TcpStream};
+//! use handfast::{Clock, Config, Driver, Host, Steering, random_seed, shards};
+//! # use handfast::device::Device;
+//!
+//! # async fn answer(stream: TcpStream) {}
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let steering = Steering::new(2, random_seed()?);
+//! let queues = PacketSocket::open_queues("eth0", &PacketOptions::default(), steering)?;
+//! let shards = shards(queues, steering, Config::default(), &Clock::system())?;
+//! shards[0].0.add_address("192.168.0.129/24".parse()?)?;
+//! std::thread::scope(|scope| {
+//!     for (host, driver) in shards {
+//!         scope.spawn(move || serve(host, driver));
+//!     }
+//! });
+//! # Ok(())
+//! # }
+//!
+//! fn serve<D: Device + Send + 'static>(host: Host, driver: Driver<D>) -> std::io::Result<()> {
+//!     let mut runtime = tokio::runtime::Builder::new_current_thread();
+//!     runtime.enable_all().build()?.block_on(async {
+//!         let net = Net::drive(host, driver)?;
+//!         let listener = net.bind(([192, 168, 0, 129], 80).into()).await?;
+//!         loop {
+//!             let (stream, _) = listener.accept().await?;
+//!             tokio::spawn(answer(stream));
+//!         }
+//!     })
+//! }
+//! ```
 
 mod listener;
 mod net;
