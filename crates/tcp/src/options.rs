@@ -18,6 +18,12 @@ impl Connection {
         &self.config
     }
 
+    /// Shares the choices with connections that have the same, after some were made here: a copy of
+    /// its own costs a connection a third more memory.
+    pub fn share_choices(&mut self, cx: &mut Cx<'_>) {
+        self.config = cx.pool.share(&self.config);
+    }
+
     /// Turns Nagle's algorithm off (`true`) or on (RFC 9293 MUST-17). Off sends at once what was
     /// held back, by a cork too.
     pub fn set_nodelay(&mut self, nodelay: bool) {
@@ -133,5 +139,44 @@ impl Connection {
     /// Turns reports of errors that do not end the connection on or off (RFC 9293 SHLD-20).
     pub fn set_soft_errors(&mut self, on: bool) {
         self.config_mut().soft_errors = on;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::sync::Arc;
+
+    use handfast_packet::Instant;
+    use handfast_packet::tcp::SeqNumber;
+
+    use super::*;
+    use crate::config::{Initial, Path};
+    use crate::pool::Pool;
+
+    #[test]
+    fn what_two_have_chosen_alike_is_kept_once() {
+        let mut pool = Pool::default();
+        let (now, pool) = (Instant::ZERO, &mut pool);
+        let cx = &mut Cx { now, pool };
+        let path = Path {
+            receive_mss: 1_460,
+            send_mss: 1_460,
+            default_mss: 536,
+            max_gso: 0,
+        };
+        let initial = Initial {
+            seq: SeqNumber(0),
+            timestamp_offset: 0,
+        };
+        let [mut one, mut other] =
+            [(); 2].map(|()| Connection::connect(cx, Config::default(), path, initial));
+        assert!(Arc::ptr_eq(&one.config, &other.config));
+        one.set_nodelay(true);
+        assert!(other.config().nagle && !one.config().nagle);
+        other.set_nodelay(true);
+        assert!(!Arc::ptr_eq(&one.config, &other.config));
+        one.share_choices(cx);
+        other.share_choices(cx);
+        assert!(Arc::ptr_eq(&one.config, &other.config));
     }
 }

@@ -11,7 +11,7 @@ use super::TcpSocket;
 impl TcpSocket<'_> {
     /// Turns Nagle's algorithm off (`true`) or on; see [`Connection::set_nodelay`].
     pub fn set_nodelay(&mut self, nodelay: bool) {
-        self.call(|connection, _| connection.set_nodelay(nodelay));
+        self.choose(|connection| connection.set_nodelay(nodelay));
     }
 
     /// Puts a cork in or pulls it; see [`Connection::set_cork`].
@@ -61,7 +61,7 @@ impl TcpSocket<'_> {
     /// Leaves urgent octets in the stream or takes the last one out; see
     /// [`Connection::set_urgent_inline`].
     pub fn set_urgent_inline(&mut self, inline: bool) {
-        self.call(|connection, _| connection.set_urgent_inline(inline));
+        self.choose(|connection| connection.set_urgent_inline(inline));
     }
 
     /// Sends owed ACKs at once, or delays them; see [`Connection::set_quickack`].
@@ -76,7 +76,7 @@ impl TcpSocket<'_> {
 
     /// Sets the size of the receive buffer for good; see [`Connection::set_receive_buffer`].
     pub fn set_receive_buffer(&mut self, bytes: usize) {
-        self.call(|connection, _| connection.set_receive_buffer(bytes));
+        self.choose(|connection| connection.set_receive_buffer(bytes));
     }
 
     /// How many bytes may wait unread now.
@@ -86,7 +86,7 @@ impl TcpSocket<'_> {
 
     /// Sets the size of the send buffer for good; see [`Connection::set_send_buffer`].
     pub fn set_send_buffer(&mut self, bytes: usize) {
-        self.call(|connection, _| connection.set_send_buffer(bytes));
+        self.choose(|connection| connection.set_send_buffer(bytes));
     }
 
     /// How many bytes may wait unsent or unacknowledged now.
@@ -96,12 +96,12 @@ impl TcpSocket<'_> {
 
     /// Sets the not-sent low-water mark; see [`Connection::set_unsent_low_water`].
     pub fn set_unsent_low_water(&mut self, bytes: Option<usize>) {
-        self.call(|connection, _| connection.set_unsent_low_water(bytes));
+        self.choose(|connection| connection.set_unsent_low_water(bytes));
     }
 
     /// Sets what letting go means; see [`Connection::set_linger`].
     pub fn set_linger(&mut self, linger: Option<Duration>) {
-        self.call(|connection, _| connection.set_linger(linger));
+        self.choose(|connection| connection.set_linger(linger));
     }
 
     /// Whether all was delivered, or never will be; see [`Connection::wait_delivered`].
@@ -111,7 +111,7 @@ impl TcpSocket<'_> {
 
     /// Sets the largest segment; see [`Connection::set_max_segment`].
     pub fn set_max_segment(&mut self, mss: Option<u16>) {
-        self.call(|connection, _| connection.set_max_segment(mss));
+        self.choose(|connection| connection.set_max_segment(mss));
     }
 
     /// Text bytes of a full segment now.
@@ -121,22 +121,25 @@ impl TcpSocket<'_> {
 
     /// Sets the idle time before keep-alive probes; see [`Connection::set_keep_alive`].
     pub fn set_keep_alive(&mut self, idle: Option<Duration>) {
-        self.call(|connection, cx| connection.set_keep_alive(cx, idle));
+        self.call(|connection, cx| {
+            connection.set_keep_alive(cx, idle);
+            connection.share_choices(cx);
+        });
     }
 
     /// Sets the time between keep-alive probes.
     pub fn set_keep_alive_interval(&mut self, interval: Duration) {
-        self.call(|connection, _| connection.set_keep_alive_interval(interval));
+        self.choose(|connection| connection.set_keep_alive_interval(interval));
     }
 
     /// Sets how many keep-alive probes may go unanswered.
     pub fn set_keep_alive_probes(&mut self, probes: u8) {
-        self.call(|connection, _| connection.set_keep_alive_probes(probes));
+        self.choose(|connection| connection.set_keep_alive_probes(probes));
     }
 
     /// Sets the user timeout; see [`Connection::set_user_timeout`].
     pub fn set_user_timeout(&mut self, timeout: Option<Duration>) {
-        self.call(|connection, _| connection.set_user_timeout(timeout));
+        self.choose(|connection| connection.set_user_timeout(timeout));
     }
 
     /// The user timeout in force; see [`Connection::user_timeout`].
@@ -152,7 +155,7 @@ impl TcpSocket<'_> {
     /// Lets the peer's option change the user timeout, or not; see
     /// [`Connection::set_user_timeout_changeable`].
     pub fn set_user_timeout_changeable(&mut self, changeable: bool) {
-        self.call(|connection, _| connection.set_user_timeout_changeable(changeable));
+        self.choose(|connection| connection.set_user_timeout_changeable(changeable));
     }
 
     /// Replaces the congestion controller; see [`Connection::set_controller`].
@@ -162,28 +165,36 @@ impl TcpSocket<'_> {
 
     /// Sets how long FIN-WAIT-2 lasts; see [`Connection::set_fin_wait_2`].
     pub fn set_fin_wait_2(&mut self, timeout: Duration) {
-        self.call(|connection, _| connection.set_fin_wait_2(timeout));
+        self.choose(|connection| connection.set_fin_wait_2(timeout));
     }
 
     /// Sets the differentiated services codepoint; see [`Connection::set_dscp`].
     pub fn set_dscp(&mut self, dscp: u8) {
-        self.call(|connection, _| connection.set_dscp(dscp));
+        self.choose(|connection| connection.set_dscp(dscp));
     }
 
     /// Sets TTL or hop limit; see [`Connection::set_hop_limit`].
     pub fn set_hop_limit(&mut self, hop_limit: u8) {
-        self.call(|connection, _| connection.set_hop_limit(hop_limit));
+        self.choose(|connection| connection.set_hop_limit(hop_limit));
     }
 
     /// Turns reports of errors that do not end the connection on or off.
     pub fn set_soft_errors(&mut self, on: bool) {
-        self.call(|connection, _| connection.set_soft_errors(on));
+        self.choose(|connection| connection.set_soft_errors(on));
     }
 
     /// The last error that did not end the connection, once.
     #[must_use]
     pub fn take_soft_error(&mut self) -> Option<SoftError> {
         self.call(|connection, _| connection.take_soft_error())
+    }
+
+    /// A choice, which others may have made as well.
+    fn choose(&mut self, choice: impl FnOnce(&mut Connection)) {
+        self.call(|connection, cx| {
+            choice(connection);
+            connection.share_choices(cx);
+        });
     }
 
     fn connection(&self) -> &Connection {
