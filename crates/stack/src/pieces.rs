@@ -11,24 +11,26 @@ const PIECE_LEN: usize = 64;
 pub(crate) struct Pieces<T> {
     /// All are full but the last.
     pieces: Vec<Vec<T>>,
+    len: usize,
 }
 
 impl<T> Pieces<T> {
     pub(crate) const fn new() -> Self {
-        Self { pieces: Vec::new() }
+        Self {
+            pieces: Vec::new(),
+            len: 0,
+        }
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        match self.pieces.split_last() {
-            Some((last, full)) => full.len() * PIECE_LEN + last.len(),
-            None => 0,
-        }
+        self.len
     }
 
     /// Adds one more, and returns its index.
     pub(crate) fn push(&mut self, value: T) -> u32 {
-        let index = u32::try_from(self.len()).expect("tables are limited far below 2^32");
+        let index = u32::try_from(self.len).expect("tables are limited far below 2^32");
+        self.len += 1;
         let full = |piece: &Vec<T>| piece.len() == PIECE_LEN;
         if self.pieces.last().is_none_or(full) {
             self.pieces.push(Vec::with_capacity(PIECE_LEN));
@@ -54,10 +56,20 @@ impl<T> Pieces<T> {
     where
         T: Copy,
     {
-        while self.len() <= position(index) {
-            self.push(fill);
+        if self.len <= position(index) {
+            self.grow(index, fill);
         }
         self.get_mut(index).expect("it was added above")
+    }
+
+    #[cold]
+    fn grow(&mut self, index: u32, fill: T)
+    where
+        T: Copy,
+    {
+        while self.len <= position(index) {
+            self.push(fill);
+        }
     }
 }
 

@@ -64,6 +64,8 @@ pub(crate) struct TimerTable {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadlines {
     at: [u64; TIMERS],
+    /// One bit for each timer that runs.
+    running: u16,
     out: Out,
 }
 
@@ -101,6 +103,7 @@ impl Spare for Deadlines {
 impl Lend for Deadlines {
     const NOTHING: &'static Self = &Self {
         at: [IDLE; TIMERS],
+        running: 0,
         out: Out {
             syn_sent_at: None,
             waiting_since: None,
@@ -116,11 +119,14 @@ impl Lend for Deadlines {
             waiting_since,
             ..
         } = self.out;
-        self.next() == IDLE && syn_sent_at.max(waiting_since).is_none()
+        self.running == 0 && syn_sent_at.max(waiting_since).is_none()
     }
 
     fn clear(&mut self) {
-        *self = *Self::NOTHING;
+        if self.running != 0 {
+            (self.at, self.running) = (Self::NOTHING.at, 0);
+        }
+        self.out = Self::NOTHING.out;
     }
 
     fn spares(pool: &mut Pool) -> &mut Spares<Box<Self>> {
@@ -137,13 +143,16 @@ impl Deadlines {
 impl TimerTable {
     /// Starts `timer`, or moves it when it runs already.
     pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
-        self.deadlines.put().at[timer as usize] = at.as_nanos().min(IDLE - 1);
+        let deadlines = self.deadlines.put();
+        deadlines.at[timer as usize] = at.as_nanos().min(IDLE - 1);
+        deadlines.running |= 1 << timer as u8;
     }
 
     /// Stops `timer`; harmless when it does not run.
     pub(crate) fn stop(&mut self, timer: Timer) {
         if let Some(deadlines) = self.deadlines.get_mut() {
             deadlines.at[timer as usize] = IDLE;
+            deadlines.running &= !(1 << timer as u8);
         }
     }
 

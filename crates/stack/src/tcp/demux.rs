@@ -82,12 +82,16 @@ impl Demux {
     pub(crate) fn get(&self, flow: &Flow, slots: &Slab<Slot>) -> Option<Key> {
         let hash = self.hash(flow);
         let wanted = Place { hash, index: 0 };
+        let mut found = None;
         let is_it = |place: &Place| {
-            let slot = slots.at(place.index).filter(|_| place.hash == hash);
-            slot.is_some_and(|slot| slot.flow == *flow)
+            place.hash == hash
+                && slots.with_key_at(place.index).is_some_and(|(key, slot)| {
+                    found = Some(key);
+                    slot.flow == *flow
+                })
         };
-        let place = self.places.find(wanted.spread(), is_it)?;
-        slots.key_at(place.index)
+        self.places.find(wanted.spread(), is_it)?;
+        found
     }
 
     fn hash(&self, flow: &Flow) -> u32 {

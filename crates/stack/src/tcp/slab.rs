@@ -102,6 +102,14 @@ impl<T> Slab<T> {
         self.places.get(index)?.value.as_ref()
     }
 
+    /// Whoever lives at `index` now, with the key.
+    pub(crate) fn with_key_at(&self, index: u32) -> Option<(Key, &T)> {
+        let place = self.places.get(index)?;
+        let generation = place.generation;
+        let key = Key { index, generation };
+        place.value.as_ref().map(|value| (key, value))
+    }
+
     /// The key of whoever lives at `index` now.
     pub(crate) fn key_at(&self, index: u32) -> Option<Key> {
         let place = self.places.get(index)?;
