@@ -59,10 +59,11 @@ impl PacketRing {
         slot_len(mtu) <= SLOT_LEN_MAX
     }
 
-    /// Makes a ring of about `bytes` bytes for a socket with virtio-net headers that is not bound.
+    /// Makes a ring for about `bytes` bytes of full frames for a socket with virtio-net headers that is not bound.
     pub(crate) fn new(socket: BorrowedFd<'_>, mtu: u32, bytes: usize) -> io::Result<Self> {
         let slot_len = slot_len(mtu);
-        let blocks = bytes.div_ceil(BLOCK).max(1);
+        // The eighth part more is for what is beside the frames.
+        let blocks = (bytes + bytes / 8).div_ceil(BLOCK).max(1);
         let slots = blocks * (BLOCK / slot_len);
         sys::make_packet_ring(socket, (BLOCK, blocks), (slot_len, slots))?;
         let memory = SharedMemory::of(socket, 0, blocks * BLOCK)?;
@@ -72,11 +73,6 @@ impl PacketRing {
             slots,
             next: 0,
         })
-    }
-
-    /// Bytes of memory.
-    pub(crate) fn bytes(&self) -> usize {
-        self.memory.len()
     }
 
     /// What is in the next slot.

@@ -36,7 +36,7 @@ const SKIPPED_MAX: usize = 256;
 /// How to open a packet socket.
 #[derive(Clone, Debug)]
 pub struct PacketOptions {
-    /// Bytes of receive buffer, or of the ring; `None` for [`RECEIVE_BUFFER_DEFAULT`]. The kernel
+    /// Bytes of receive buffer, and of small frames in a ring; `None` for [`RECEIVE_BUFFER_DEFAULT`]. The kernel
     /// counts its own overhead in a buffer too and therefore doubles the figure. Too small a buffer
     /// overflows under load.
     pub receive_buffer: Option<usize>,
@@ -60,10 +60,10 @@ pub struct PacketOptions {
 /// How a packet socket takes frames from the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// By a system call for each frame: cheaper where frames are super-segments.
+    /// By a system call for each frame.
     Calls,
-    /// From a ring in shared memory (TPACKET_V2): cheaper where frames are small. Those too long for
-    /// its slots come by a system call.
+    /// From a ring in shared memory (TPACKET_V2). Super-segments, which are too long for its slots,
+    /// come by a system call each.
     Ring,
 }
 
@@ -159,8 +159,7 @@ impl PacketSocket {
                 kind: info.kind,
             });
         }
-        let merges = sys::merges_frames(socket.as_fd(), &name);
-        let (reading, why) = choose(options, info.mtu, merges);
+        let (reading, why) = choose(options, info.mtu);
         let ring_mtu = (reading == Reading::Ring).then_some(info.mtu);
         let (ring, why) = match set_up(socket.as_fd(), index, ring_mtu, options) {
             Ok(None) if reading == Reading::Ring => (None, "the kernel gives no memory for a ring"),
@@ -223,12 +222,9 @@ impl PacketSocket {
         self.statistics.get()
     }
 
-    /// Bytes of receive buffer that the kernel granted, its own overhead included; with a ring, its
-    /// length.
+    /// Bytes of receive buffer that the kernel granted, its own overhead included. With a ring it is
+    /// for frames that are too long for a slot, and the ring is beside it.
     pub fn receive_buffer(&self) -> usize {
-        if let Some(ring) = &self.ring {
-            return ring.bytes();
-        }
         sockopt::socket_recv_buffer_size(&self.socket).unwrap_or(0)
     }
 
@@ -416,21 +412,17 @@ fn set_up(
     Ok(ring)
 }
 
-/// How frames are to be taken from an interface with this MTU, and why; `merges` says whether it
-/// may give frames that stand for many.
-fn choose(options: &PacketOptions, mtu: u32, merges: bool) -> (Reading, &'static str) {
-    use Reading::{Calls, Ring};
+/// How frames are to be taken from an interface with this MTU, and why.
+fn choose(options: &PacketOptions, mtu: u32) -> (Reading, &'static str) {
     if !PacketRing::suits(mtu) {
-        return (Calls, "few frames of this MTU would fit into a ring");
+        let why = "few frames of this MTU would fit into a ring";
+        return (Reading::Calls, why);
     }
     match options.reading {
         Some(reading) => (reading, "as was asked for"),
-        None if merges && options.super_segments => {
-            (Calls, "super-segments come, which are too long for a ring")
-        }
         None => (
-            Ring,
-            "frames are small, and a system call for each costs more",
+            Reading::Ring,
+            "a ring spares a system call for each small frame",
         ),
     }
 }

@@ -46,6 +46,7 @@ impl SharedMemory {
     }
 
     /// Length in bytes.
+    #[cfg(feature = "xdp")]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

@@ -181,26 +181,6 @@ pub(crate) fn interface_info(socket: BorrowedFd<'_>, name: &CStr) -> io::Result<
     })
 }
 
-/// Whether the interface `name` may hand out frames that stand for many: it merges what comes
-/// (GRO), or it is of a kind that passes super-segments on (TSO). Yes when it does not say.
-pub(crate) fn merges_frames(socket: BorrowedFd<'_>, name: &CStr) -> bool {
-    /// `ETHTOOL_GTSO` and `ETHTOOL_GGRO` (`include/uapi/linux/ethtool.h`).
-    const QUESTIONS: [u32; 2] = [0x1E, 0x2B];
-    /// `SIOCETHTOOL` (`include/uapi/linux/sockios.h`).
-    const ETHTOOL: libc::Ioctl = 0x8946;
-    let Ok(mut request) = interface_request(name) else {
-        return true;
-    };
-    let mut ask = |question| {
-        // `struct ethtool_value`: the question, and place for the answer.
-        let mut value = [question, 0_u32];
-        request.ifr_ifru.ifru_data = value.as_mut_ptr().cast();
-        let asked = interface_ioctl(socket, ETHTOOL, &mut request);
-        asked.is_err() || value[1] != 0
-    };
-    QUESTIONS.into_iter().any(&mut ask)
-}
-
 /// Brings the interface `name` up.
 pub(crate) fn bring_up(socket: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     let mut request = interface_request(name)?;
@@ -273,7 +253,7 @@ fn interface_ioctl(
     request: &mut libc::ifreq,
 ) -> io::Result<()> {
     // SAFETY: every operation used in this file reads or writes one ifreq through the pointer, and
-    // `request` is one that lives across the call; where it points to more, its maker holds that.
+    // `request` is one that lives across the call.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), operation, &raw mut *request) })
 }
 
