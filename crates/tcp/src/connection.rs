@@ -32,7 +32,7 @@ use crate::segment::Segment;
 use crate::sender::Sender;
 use crate::seq::Offset;
 use crate::soft_error::SoftError;
-use crate::tally::Tally;
+use crate::tally::{Limit, Tally};
 use crate::time_wait::{TimeWait, TimeWaitVerdict};
 use crate::timer::{Timer, TimerTable};
 use crate::timestamps::TimestampState;
@@ -94,6 +94,8 @@ pub struct Connection {
     pub(crate) user_timeout: UserTimeoutState,
     /// The last error that did not end the connection and that nobody has asked for.
     pub(crate) soft_error: Option<SoftError>,
+    /// What holds the sender back; for `tally`.
+    pub(crate) limit: Limit,
     pub(crate) tally: Tally,
 }
 
@@ -156,6 +158,7 @@ impl Connection {
             advises_against_path: false,
             user_timeout: UserTimeoutState::new(&config),
             soft_error: None,
+            limit: Limit::default(),
             tally: Tally::default(),
             snd,
             config: cx.pool.share(&config),

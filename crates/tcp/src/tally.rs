@@ -49,7 +49,6 @@ pub(crate) struct Tally {
     pub(crate) ack_received_at: Option<Instant>,
     /// There once something went wrong; many a connection lives without.
     mishaps: Option<Box<Mishaps>>,
-    limit: Limit,
     busy_since: Option<Instant>,
     busy_for: Span,
 }
@@ -93,16 +92,15 @@ impl Mishaps {
 }
 
 impl Tally {
-    /// What holds the sender back from now on, and whether it is busy: something is out or waits.
-    pub(crate) fn limit(&mut self, now: Instant, limit: Limit, busy: bool) {
-        if limit != self.limit {
+    /// What has held the sender back and what does from now on, and whether it is busy: something is out or waits.
+    pub(crate) fn limit(&mut self, now: Instant, (before, limit): (Limit, Limit), busy: bool) {
+        if limit != before {
             if let Some(mishaps) = &mut self.mishaps {
-                mishaps.limit_ends(self.limit, now);
+                mishaps.limit_ends(before, now);
             }
             if matches!(limit, Limit::ReceiveWindow | Limit::SendBuffer) {
                 self.mishaps_mut().limited_since = Some(now);
             }
-            self.limit = limit;
         }
         if busy != self.busy_since.is_some() {
             self.busy_for = self.busy(now).into();
@@ -110,16 +108,12 @@ impl Tally {
         }
     }
 
-    /// What holds the sender back.
-    pub(crate) fn present_limit(&self) -> Limit {
-        self.limit
-    }
-
     /// How long `limit` held it back so far, where that is the peer's window or the send buffer:
     /// nobody asks for the others, and they are not counted.
-    pub(crate) fn limited(&self, limit: Limit, now: Instant) -> Duration {
+    /// `present` is what holds it back now.
+    pub(crate) fn limited(&self, limit: Limit, present: Limit, now: Instant) -> Duration {
         let mut mishaps = self.mishaps();
-        mishaps.limit_ends(self.limit, now);
+        mishaps.limit_ends(present, now);
         match limit {
             Limit::ReceiveWindow => mishaps.by_window,
             Limit::SendBuffer => mishaps.by_buffer,
@@ -206,13 +200,14 @@ mod tests {
     fn times_add_up_by_their_cause() {
         let mut tally = Tally::default();
         let at = Instant::from_secs;
-        tally.limit(at(1), Limit::SendBuffer, true);
-        tally.limit(at(3), Limit::ReceiveWindow, true);
-        tally.limit(at(4), Limit::SendBuffer, true);
-        assert_eq!(tally.limited(Limit::SendBuffer, at(9)).as_secs(), 7);
-        assert_eq!(tally.limited(Limit::ReceiveWindow, at(9)).as_secs(), 1);
-        tally.limit(at(9), Limit::Application, false);
-        assert_eq!(tally.present_limit(), Limit::Application);
+        let [none, buffer, window] = [Limit::Application, Limit::SendBuffer, Limit::ReceiveWindow];
+        tally.limit(at(1), (none, buffer), true);
+        tally.limit(at(3), (buffer, window), true);
+        tally.limit(at(4), (window, buffer), true);
+        assert_eq!(tally.limited(buffer, buffer, at(9)).as_secs(), 7);
+        assert_eq!(tally.limited(window, buffer, at(9)).as_secs(), 1);
+        tally.limit(at(9), (buffer, none), false);
+        assert_eq!(tally.limited(buffer, none, at(20)).as_secs(), 7);
         assert_eq!(tally.busy(at(20)).as_secs(), 8);
     }
 

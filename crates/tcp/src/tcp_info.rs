@@ -166,7 +166,7 @@ impl Connection {
             received_ce_bytes: info.ecn.received.ce,
             received_e0_bytes: info.ecn.received.ect0,
             received_e1_bytes: info.ecn.received.ect1,
-            limited_by: tally.present_limit(),
+            limited_by: self.limit,
             ..self.sizes_and_rates(now)
         }
     }
@@ -189,8 +189,8 @@ impl Connection {
             max_pacing_rate: u64::MAX,
             notsent_bytes: self.snd.queued(),
             busy_time: micros(tally.busy(now)),
-            rwnd_limited: micros(tally.limited(Limit::ReceiveWindow, now)),
-            sndbuf_limited: micros(tally.limited(Limit::SendBuffer, now)),
+            rwnd_limited: micros(tally.limited(Limit::ReceiveWindow, self.limit, now)),
+            sndbuf_limited: micros(tally.limited(Limit::SendBuffer, self.limit, now)),
             snd_wnd: self.snd.window(),
             rcv_wnd: self.rcv.window(),
             ..TcpInfo::default()

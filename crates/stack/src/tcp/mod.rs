@@ -164,7 +164,7 @@ struct Opening {
 /// A connection that is opening has nothing allocated behind it, so this is what it costs; times
 /// [`BACKLOG_MAX`] that makes 4 MiB for each listener at the very most.
 const _: () = assert!(
-    size_of::<Slot>() <= 960,
+    size_of::<Slot>() <= 952,
     "what a half-open connection may cost"
 );
 

@@ -32,7 +32,9 @@ impl Connection {
         } else {
             Limit::Nagle
         };
-        self.tally.limit(now, limit, out > 0 || queued > 0);
+        let before = core::mem::replace(&mut self.limit, limit);
+        self.tally
+            .limit(now, (before, limit), out > 0 || queued > 0);
     }
 }
 
