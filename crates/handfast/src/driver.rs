@@ -155,7 +155,10 @@ impl<D: Device> Driver<D> {
         self.device.send(now, &mut self.tx)?;
         let device_at = self.device.next_ready();
         let all_sent = !more && self.tx.is_empty() && device_at.is_none();
-        if left.end.is_some_and(|end| all_sent || end <= now) {
+        if left
+            .end
+            .is_some_and(|end| end <= now || all_sent && self.may_leave())
+        {
             self.host.go_down(Down::OnRequest);
             return Ok(Wait::Over);
         }
@@ -167,6 +170,22 @@ impl<D: Device> Driver<D> {
             true => Wait::Readable { until },
             false => Wait::ReadableOrWritable { until },
         })
+    }
+
+    /// All is sent: whether no other shard on its way down may still need the frames that come to
+    /// our queue. The last one tells the others, which wait for it.
+    fn may_leave(&self) -> bool {
+        let Some(strays) = &self.strays else {
+            return true;
+        };
+        let news = self.host.0.lock().note_sent();
+        let last = !strays.others().any(|other| other.lock().is_ending());
+        if news && last {
+            for other in strays.others() {
+                other.call(|shard, _| shard.called = true);
+            }
+        }
+        last
     }
 
     /// Whether there was something to do in the last turn.

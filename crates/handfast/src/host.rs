@@ -210,8 +210,17 @@ impl Host {
 
     /// Begins the end of this host, and is ready when the driver has ended: listeners are closed,
     /// the closing handshakes of connections are waited for ([`SHUTDOWN_MAX`] at most), and
-    /// connections that are open even then are reset.
+    /// connections that are open even then are reset. Shards of one host end together, as what is
+    /// for one may come by the queue of another.
     pub fn poll_shutdown(&self, cx: &Context<'_>) -> Poll<()> {
+        let family = self.0.family.iter();
+        for shared in family.flat_map(|family| &family.shards) {
+            shared.call(|shard, now| {
+                if shard.driven && !shard.is_down() {
+                    shard.begin_ending(now, SHUTDOWN_MAX);
+                }
+            });
+        }
         self.call(|shard, now| {
             if shard.is_down() || !shard.driven {
                 shard.go_down(Down::OnRequest);

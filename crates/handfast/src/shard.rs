@@ -55,6 +55,8 @@ struct Ending {
     by: Instant,
     /// The connections that were still open have been reset.
     cut: bool,
+    /// After that, all was sent that could be.
+    sent: bool,
 }
 
 /// What a turn of the shard leaves to the driver.
@@ -125,12 +127,30 @@ impl Shard {
         let by = now + limit;
         match &mut self.ending {
             Some(ending) => ending.by = ending.by.min(by),
-            None => self.ending = Some(Ending { by, cut: false }),
+            None => {
+                self.ending = Some(Ending {
+                    by,
+                    cut: false,
+                    sent: false,
+                });
+            }
         }
         for (id, mut waiters) in std::mem::take(&mut self.listeners) {
             waiters.wake_all(&mut self.due);
             self.stack.close_listener(now, id);
         }
+    }
+
+    /// All is sent that could be, on the way down. Returns whether that is news.
+    pub(crate) fn note_sent(&mut self) -> bool {
+        let ending = self.ending.as_mut();
+        ending.is_some_and(|ending| !std::mem::replace(&mut ending.sent, true))
+    }
+
+    /// Whether it is on its way down and not done.
+    pub(crate) fn is_ending(&self) -> bool {
+        let ending = self.ending.as_ref();
+        self.down.is_none() && ending.is_some_and(|ending| !ending.sent)
     }
 
     /// Waits for the end.

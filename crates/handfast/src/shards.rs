@@ -23,7 +23,8 @@ use crate::strays::Strays;
 /// Addresses, claims, routes and releases given to any of them are for all. A seed of 0 becomes a
 /// random one, the same for all, and the hardware address is that of the first queue.
 ///
-/// A shard that is over reads its queue no more, and what comes for it is dropped: end all together.
+/// They end together: who shuts one down does so to all, and each goes on reading its queue until the
+/// others are done.
 ///
 /// # Errors
 /// `InvalidInput` when there is not one queue for each shard of `steering`; when the system gives

@@ -139,6 +139,15 @@ impl Strays {
         }
     }
 
+    /// The other shards of the host.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &Shared> {
+        let me = usize::from(self.share.index());
+        let others = self.all.iter().enumerate();
+        others
+            .filter(move |(index, _)| *index != me)
+            .map(|(_, other)| &*other.shared)
+    }
+
     fn next(&mut self) -> Option<RxFrame> {
         self.first.take().or_else(|| self.ring.try_recv().ok())
     }

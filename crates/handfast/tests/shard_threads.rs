@@ -18,8 +18,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const HOSTS: Steering = Steering::new(2, 0x5EED);
 const OTHERWISE: Steering = Steering::new(2, 0x0DD);
 /// Connections of each shard.
-const EACH: usize = 4;
-const TEXT: usize = 200_000;
+const EACH: usize = 16;
+const TEXT: usize = 100_000;
 
 type Shard = (Host, Driver<SoftwareOffload<MemoryDevice>>);
 
