@@ -85,11 +85,7 @@ pub(crate) fn attach_filter(
     socket: BorrowedFd<'_>,
     program: &mut [libc::sock_filter],
 ) -> io::Result<()> {
-    let filter = libc::sock_fprog {
-        len: u16::try_from(program.len()).expect("filters here have a few instructions"),
-        filter: program.as_mut_ptr(),
-    };
-    set_option(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &filter)
+    set_program(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, program)
 }
 
 /// Lets the kernel run `program` on every frame for the group of packet sockets that this one belongs
@@ -98,11 +94,20 @@ pub(crate) fn set_fanout_program(
     socket: BorrowedFd<'_>,
     program: &mut [libc::sock_filter],
 ) -> io::Result<()> {
+    set_program(socket, libc::SOL_PACKET, libc::PACKET_FANOUT_DATA, program)
+}
+
+fn set_program(
+    socket: BorrowedFd<'_>,
+    level: i32,
+    name: i32,
+    program: &mut [libc::sock_filter],
+) -> io::Result<()> {
     let filter = libc::sock_fprog {
         len: u16::try_from(program.len()).expect("filters here have a few instructions"),
         filter: program.as_mut_ptr(),
     };
-    set_option(socket, libc::SOL_PACKET, libc::PACKET_FANOUT_DATA, &filter)
+    set_option(socket, level, name, &filter)
 }
 
 /// An option of a packet socket that is a number.

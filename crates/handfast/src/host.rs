@@ -65,7 +65,7 @@ impl Host {
     /// `InvalidInput` when no single host can have it, `AddrInUse` when it is ours already,
     /// `QuotaExceeded` when there are too many.
     pub fn add_address(&self, address: Cidr) -> io::Result<()> {
-        self.everywhere(|shard| shard.stack.add_address(address).map_err(error::address))
+        self.everywhere(|shard, _| shard.stack.add_address(address).map_err(error::address))
     }
 
     /// Begins to claim an address (RFC 5227, RFC 4862 5.4); [`Host::poll_claim`] tells the
@@ -125,7 +125,7 @@ impl Host {
     /// Gives an address up, claimed or still being claimed. Its connections end at once, without a
     /// word to their peers.
     pub fn release(&self, address: IpAddr) {
-        let released: io::Result<()> = self.everywhere(|shard| {
+        let released: io::Result<()> = self.everywhere(|shard, _| {
             shard.stack.release(address);
             shard.claims.forget(address, &mut shard.due);
             shard.called = true;
@@ -143,7 +143,7 @@ impl Host {
     /// `InvalidInput` when the gateway does not fit, `QuotaExceeded` when there are too many
     /// routes.
     pub fn add_route(&self, destination: Cidr, gateway: Option<IpAddr>) -> io::Result<()> {
-        self.everywhere(|shard| {
+        self.everywhere(|shard, _| {
             let added = shard.stack.add_route(destination, gateway);
             added.map_err(error::route)
         })
@@ -213,20 +213,18 @@ impl Host {
     /// connections that are open even then are reset. Shards of one host end together, as what is
     /// for one may come by the queue of another.
     pub fn poll_shutdown(&self, cx: &Context<'_>) -> Poll<()> {
-        let family = self.0.family.iter();
-        for shared in family.flat_map(|family| &family.shards) {
-            shared.call(|shard, now| {
-                if shard.driven && !shard.is_down() {
-                    shard.begin_ending(now, SHUTDOWN_MAX);
-                }
-            });
-        }
-        self.call(|shard, now| {
+        let begun: io::Result<()> = self.everywhere(|shard, now| {
+            if shard.driven && !shard.is_down() {
+                shard.begin_ending(now, SHUTDOWN_MAX);
+            }
+            Ok(())
+        });
+        begun.expect("ending cannot fail");
+        self.call(|shard, _| {
             if shard.is_down() || !shard.driven {
                 shard.go_down(Down::OnRequest);
                 return Poll::Ready(());
             }
-            shard.begin_ending(now, SHUTDOWN_MAX);
             shard.wait_for_end(cx.waker());
             Poll::Pending
         })
@@ -281,13 +279,13 @@ impl Host {
     }
 
     /// Runs `verb` for each shard of the host, or its one; until it fails somewhere.
-    fn everywhere(&self, verb: impl Fn(&mut Shard) -> io::Result<()>) -> io::Result<()> {
+    fn everywhere(&self, verb: impl Fn(&mut Shard, Instant) -> io::Result<()>) -> io::Result<()> {
         match &self.0.family {
-            None => self.call(|shard, _| verb(shard)),
+            None => self.call(verb),
             Some(family) => family
                 .shards
                 .iter()
-                .try_for_each(|shared| shared.call(|shard, _| verb(shard))),
+                .try_for_each(|shared| shared.call(&verb)),
         }
     }
 
