@@ -87,6 +87,9 @@ struct Ours {
     cookie: bool,
     /// It went by them.
     by_cookie: bool,
+    /// A segment that could bring the cookie back came while nothing had left: one without text,
+    /// one with text.
+    brought: [bool; 2],
     /// Perhaps nothing began, and text of the connection before, which was open, leaves late.
     unsure: bool,
     /// The furthest ACK and right edge that the host has sent.
@@ -242,16 +245,25 @@ impl Flow {
         }
     }
 
-    /// Whether a host that has sent by its cookie could take this segment for the first one behind
-    /// the cookie: it stands behind the peer's SYN and acknowledges only ours.
-    fn brings_cookie_again(&self, seen: &Seen<'_>) -> bool {
-        let (Some(ours), Some(theirs), Some(ack)) = (&self.ours, &self.theirs, seen.ack()) else {
+    /// Whether a host could have gone by its cookie already and could take this segment for the first
+    /// one behind the cookie: it stands behind the peer's SYN and acknowledges only ours.
+    ///
+    /// What the host has sent tells that it went by the cookie. While nothing has left, as when a
+    /// device is slow, an ACK and the text behind it are one handshake, and a second one of either
+    /// kind may be the next.
+    fn brings_cookie_again(&mut self, seen: &Seen<'_>) -> bool {
+        let (Some(ours), Some(theirs), Some(ack)) = (&mut self.ours, &self.theirs, seen.ack())
+        else {
             return false;
         };
-        ours.by_cookie
-            && !seen.has(TcpFlags::SYN)
+        let first = !seen.has(TcpFlags::SYN)
             && seen.header.seq.0 == theirs.initial.wrapping_add(1)
-            && ack == ours.initial.wrapping_add(1)
+            && ack == ours.initial.wrapping_add(1);
+        if !first || !ours.cookie {
+            return first && ours.by_cookie;
+        }
+        let kind = usize::from(!seen.text.is_empty());
+        core::mem::replace(&mut ours.brought[kind], true)
     }
 
     /// What a received segment acknowledges and allows.
@@ -345,6 +357,7 @@ impl Flow {
             urgent: 0,
             cookie: false,
             by_cookie: false,
+            brought: [false; 2],
             unsure: false,
             told: None,
         });

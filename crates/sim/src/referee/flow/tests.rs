@@ -465,6 +465,32 @@ fn a_cookie_that_comes_back_once_more_is_seen() {
     }
 }
 
+/// What the host has to say may wait in a slow device while the client sends its first text again.
+#[test]
+fn a_cookie_may_come_back_before_the_host_has_spoken() {
+    let handshake = || {
+        let mut trace = Trace(Flow::new(536));
+        trace.take(syn());
+        trace.ok(Line {
+            ack: Some(1),
+            cause: Cause::SynCookie,
+            ..syn()
+        });
+        trace.take(line(1, 1));
+        trace.take(text(1, 1, 10));
+        assert!(!trace.0.has_cookie_again(), "an ACK and its text");
+        trace
+    };
+    for again in [line(1, 1), text(1, 1, 10)] {
+        let mut trace = handshake();
+        trace.take(again);
+        assert!(trace.0.has_cookie_again());
+    }
+    let mut trace = handshake();
+    trace.take(text(11, 1, 10));
+    assert!(!trace.0.has_cookie_again());
+}
+
 #[test]
 fn a_server_may_begin_again_with_the_same_number_after_its_reset() {
     let answer = |ack| Line {
