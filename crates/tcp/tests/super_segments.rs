@@ -178,6 +178,55 @@ fn a_merged_run_behind_a_hole_gives_enough_duplicates() {
     }
 }
 
+/// To a peer without SACK a run gets the ACKs that its segments would have got one by one, where
+/// text is missing or was a moment ago (ADR 0026, 0028).
+#[test]
+fn a_merged_run_near_a_hole_gets_the_acks_of_its_segments() {
+    // Each hole begins where the one before ends: (what lies behind it, runs that come then).
+    let shapes: [(&str, &[(i64, i64)]); 5] = [
+        ("the run fills it", &[(9_001, 3), (1, 8)]),
+        (
+            "in order before it",
+            &[(9_001, 3), (1, 5), (5_001, 2), (7_001, 1)],
+        ),
+        (
+            "fills it and stands behind it",
+            &[(3_001, 2), (1, 2), (2_001, 1), (5_001, 7)],
+        ),
+        (
+            "begins with what is here",
+            &[(9_001, 3), (1, 4), (2_001, 6)],
+        ),
+        ("more than may wait", &[(90_001, 3), (1, 80)]),
+    ];
+    for (name, runs) in shapes {
+        let acks = |merged: bool| {
+            let mut script = Script::established(&Setup::default());
+            let mut numbers = Vec::new();
+            for &(from, count) in runs {
+                let lines: Vec<String> = if merged {
+                    let (to, len) = (from + 1_000 * count, 1_000 * count);
+                    vec![format!(". {from}:{to}({len}) ack 1 wire {count}")]
+                } else {
+                    let starts = (0..count).map(|index| from + 1_000 * index);
+                    let line = |from| format!(". {from}:{}(1000) ack 1", from + 1_000);
+                    starts.map(line).collect()
+                };
+                script.inject_batch(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+                numbers.push(
+                    script
+                        .sent()
+                        .iter()
+                        .map(|sent| sent.ack)
+                        .collect::<Vec<_>>(),
+                );
+            }
+            numbers
+        };
+        assert_eq!(acks(true), acks(false), "{name}");
+    }
+}
+
 /// The same bytes in one run or in many segments: the same stream, the same end.
 #[test]
 fn cutting_makes_no_difference() {

@@ -57,12 +57,19 @@ impl Connection {
         if self.rcv.data.next() > before {
             self.events.add(Event::Readable);
         }
-        self.acknowledge_text(cx, (seq, wire_segments), &inserted);
+        self.acknowledge_text(cx, (seq, wire_segments, share), (before, &inserted));
     }
 
     /// Notes which ACK the text asks for (RFC 5681 4.2) and starts the timer when it may wait.
-    fn acknowledge_text(&mut self, cx: &Cx<'_>, text: (Offset, u16), inserted: &Inserted) {
-        let (seq, wire_segments) = text;
+    /// `text` is where it began, how many wire segments it stands for, and the bytes of each; before
+    /// it RCV.NXT was `before`.
+    fn acknowledge_text(
+        &mut self,
+        cx: &Cx<'_>,
+        text: (Offset, u16, u16),
+        (before, inserted): (Offset, &Inserted),
+    ) {
+        let (seq, wire_segments, share) = text;
         if inserted.out_of_order {
             self.tally.mishaps_mut().out_of_order += u64::from(wire_segments);
         }
@@ -70,6 +77,8 @@ impl Connection {
         let waits = self.acks.on_text(&Arrival {
             seq,
             wire_segments,
+            share,
+            before,
             next: self.rcv.nxt(),
             new_bytes: inserted.new_bytes,
             out_of_order: inserted.out_of_order,

@@ -112,7 +112,10 @@ pub(crate) struct Arrival {
     pub(crate) seq: Offset,
     /// Wire segments it stands for.
     pub(crate) wire_segments: u16,
-    /// RCV.NXT behind it.
+    /// Bytes in each of those, but perhaps the last.
+    pub(crate) share: u16,
+    /// RCV.NXT before it and behind it.
+    pub(crate) before: Offset,
     pub(crate) next: Offset,
     /// Bytes of it that were new.
     pub(crate) new_bytes: u64,
@@ -128,6 +131,23 @@ pub(crate) struct Arrival {
     pub(crate) sack: bool,
     /// The ACK shall not wait for more text.
     pub(crate) quick: bool,
+}
+
+impl Arrival {
+    /// RCV.NXT behind each of its wire segments, had they come one by one, and of text that fills a
+    /// hole behind the last.
+    fn steps(&self) -> impl Iterator<Item = Offset> + use<> {
+        let (seq, share, before, next) = (self.seq, self.share, self.before, self.next);
+        let last = self.wire_segments.max(1);
+        (1..=last).map(move |count| {
+            let end = seq + u64::from(count) * u64::from(share);
+            if count < last {
+                end.max(before).min(next)
+            } else {
+                next
+            }
+        })
+    }
 }
 
 impl AckPolicy {
@@ -228,17 +248,20 @@ impl AckPolicy {
             }
             return false;
         }
-        let alone = arrival.closes_hole || self.quick.is_alone(self.singles().len());
-        if alone && !arrival.sack && self.owe_single(arrival.next, Cause::Ack) {
-            // It stands for what waited, too.
-            self.bytes = 0;
+        let rest = if arrival.sack {
+            Some(arrival.before)
+        } else {
+            self.owe_alone(arrival)
+        };
+        let Some(rest) = rest else {
             return false;
-        }
+        };
         if arrival.closes_hole {
             self.owe(Cause::Ack);
             return false;
         }
-        let new_bytes = u32::try_from(arrival.new_bytes).unwrap_or(u32::MAX);
+        let new_bytes = arrival.new_bytes.min(arrival.next - rest);
+        let new_bytes = u32::try_from(new_bytes).unwrap_or(u32::MAX);
         self.bytes = self.bytes.saturating_add(new_bytes);
         // MUST-59 of RFC 9293 allows one ACK for two full segments; a super-segment is more.
         // A second segment counts even when it is small: a sender whose probe timer runs would
@@ -247,6 +270,21 @@ impl AckPolicy {
             self.owe(Cause::Ack);
         }
         self.owed.is_none()
+    }
+
+    /// Text in order where some is missing, or was a moment ago: to a peer without SACK an ACK for
+    /// each segment, and each stands for what waited, too. Returns where the rest begins.
+    fn owe_alone(&mut self, arrival: &Arrival) -> Option<Offset> {
+        let mut rest = arrival.before;
+        for next in arrival.steps() {
+            let alone = arrival.closes_hole || self.quick.is_alone(self.singles().len());
+            if !alone || !self.owe_single(next, Cause::Ack) {
+                return Some(rest);
+            }
+            self.bytes = 0;
+            rest = next;
+        }
+        None
     }
 
     /// Why an ACK must go now, if one must.
