@@ -199,8 +199,11 @@ impl<D: Device> Device for Impair<D> {
     fn recv(&mut self, now: Instant, batch: &mut RxBatch) -> io::Result<usize> {
         self.again_at = None;
         self.begin(now);
-        self.flush(now)?;
+        // What a kernel answers to what is handed to it comes after `now`: fetched behind that, it
+        // would be dated back by as long as it takes, and the round trip would be shorter than the
+        // link is long.
         self.fetch(now)?;
+        self.flush(now)?;
         let before = batch.len();
         while batch.room() > 0 {
             let Some((arrival, frame)) = self.inbound.pop_ready(now) else {

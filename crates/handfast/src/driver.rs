@@ -142,6 +142,8 @@ impl<D: Device> Driver<D> {
             return Ok(self.wait);
         }
         let left = shard.turn(now, &mut self.rx, &mut self.tx);
+        // By this time the stack has dated what it sends.
+        let now = left.now;
         let mut more = left.more;
         if let Some(strays) = &mut self.strays {
             more |= strays.is_due();

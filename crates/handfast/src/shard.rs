@@ -62,6 +62,8 @@ struct Ending {
 /// What a turn of the shard leaves to the driver.
 #[derive(Debug)]
 pub(crate) struct Left {
+    /// The time of the turn: later than the driver's clock has shown when a call was quicker.
+    pub(crate) now: Instant,
     /// More waits to be sent than the batch had room for.
     pub(crate) more: bool,
     /// When to come again at the latest.
@@ -115,6 +117,7 @@ impl Shard {
         let ending = self.ending.as_ref();
         let by = ending.map(|ending| ending.by);
         Left {
+            now,
             more,
             until: [self.stack.next_timeout(), by].into_iter().flatten().min(),
             end: ending.filter(|ending| ending.cut).map(|ending| ending.by),

@@ -30,6 +30,8 @@ struct Narrow {
     broken: bool,
     /// How many times it was asked for frames.
     asked: usize,
+    /// When it was last offered some.
+    offered_at: Instant,
 }
 
 impl Device for Narrow {
@@ -50,6 +52,7 @@ impl Device for Narrow {
     }
 
     fn send(&mut self, now: Instant, batch: &mut TxBatch) -> io::Result<usize> {
+        self.offered_at = now;
         let mut taken = TxBatch::new();
         while taken.len() < self.takes
             && let Some(frame) = batch.pop()
@@ -95,6 +98,7 @@ impl Two {
                 takes: usize::MAX,
                 broken: false,
                 asked: 0,
+                offered_at: Instant::ZERO,
             };
             let driver = Driver::new(&host, device);
             (host, driver)
@@ -158,6 +162,21 @@ impl Two {
         });
         assert!(received == bytes);
     }
+}
+
+/// A call may come between a driver's look at its clock and its turn, and the stack dates by the
+/// later time. A device that keeps times of its own, as a bad link does, must not take what leaves
+/// then for older.
+#[test]
+fn frames_leave_at_the_time_by_which_they_are_dated() {
+    let mut two = Two::new();
+    let (_listener, ours, _theirs) = two.connect();
+    let looked = two.clock.now();
+    two.clock.advance_to(looked + Duration::from_millis(5));
+    let written = ours.poll_write(&Context::from_waker(Waker::noop()), b"x");
+    assert!(matches!(written, Poll::Ready(Ok(1))));
+    two.drivers[0].turn(looked).unwrap();
+    assert_eq!(two.drivers[0].device().offered_at, two.clock.now());
 }
 
 #[test]

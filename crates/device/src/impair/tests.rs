@@ -149,3 +149,52 @@ fn packets_that_are_too_large_are_answered_by_the_other_direction() {
         assert_eq!((link.segments, link.too_big, link.answered), (3, 1, 1));
     }
 }
+
+/// A device that answers at once what it is sent, as a kernel does.
+struct Echo([MemoryDevice; 2]);
+
+impl Device for Echo {
+    fn capabilities(&self) -> Capabilities {
+        self.0[0].capabilities()
+    }
+
+    fn hardware_address(&self) -> EthernetAddress {
+        self.0[0].hardware_address()
+    }
+
+    fn recv(&mut self, now: Instant, batch: &mut RxBatch) -> io::Result<usize> {
+        self.0[0].recv(now, batch)
+    }
+
+    fn send(&mut self, now: Instant, batch: &mut TxBatch) -> io::Result<usize> {
+        let [near, far] = &mut self.0;
+        let count = near.send(now, batch)?;
+        let (mut heard, mut answers) = (RxBatch::new(), TxBatch::new());
+        far.recv(now, &mut heard)?;
+        while let Some(frame) = heard.pop() {
+            answers.push(TxFrame::raw(frame.data, Cause::Unstated));
+        }
+        far.send(now, &mut answers)?;
+        Ok(count)
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+/// What a call hands to the device below is answered behind the time of that call, so the answer is
+/// not dated by it: a round trip is never shorter than the link is long.
+#[test]
+fn an_answer_is_not_older_than_the_call_that_fetches_it() {
+    let (near, far) = memory_pair_polled(capable(), [EthernetAddress::ZERO; 2]);
+    let spec = "delay=10ms".parse().expect("a good text");
+    let mut link = Impair::new(Echo([near, far]), spec, 1);
+    let at = Instant::from_millis;
+    link.send(at(0), &mut batch(TcpFrame::default().tx())).unwrap();
+    assert!(receive_all(&mut link, at(10)).is_empty());
+    assert_eq!(link.next_ready(), None, "it is with the device");
+    assert!(receive_all(&mut link, at(13)).is_empty());
+    assert_eq!(link.next_ready(), Some(at(23)));
+    assert_eq!(receive_all(&mut link, at(23)).len(), 1);
+}

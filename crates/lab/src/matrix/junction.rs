@@ -23,8 +23,6 @@ use handfast_packet::ethernet::EthernetAddress;
 use handfast_packet::time::Instant;
 use rustix::event::epoll;
 
-/// Most batches moved in one direction by one call.
-const ROUNDS_MAX: usize = 16;
 /// How long after a kernel refused frames it is asked again.
 const RETRY_AFTER: Duration = Duration::from_micros(200);
 const PROTOCOL_TCP: u8 = 6;
@@ -35,6 +33,8 @@ const PROTOCOL_TCP: u8 = 6;
 pub(crate) struct Junction {
     link: Impair<Tap>,
     near: Option<Near>,
+    /// What comes from the near kernel.
+    leaving: TxBatch,
     fetched: RxBatch,
     again_at: Option<Instant>,
     ready: OwnedFd,
@@ -57,6 +57,7 @@ impl Junction {
         Ok(Self {
             link,
             near: None,
+            leaving: TxBatch::new(),
             fetched: RxBatch::new(),
             again_at: None,
             ready,
@@ -74,54 +75,40 @@ impl Junction {
         Ok(self)
     }
 
-    /// From the near kernel onto the link.
-    fn move_out(&mut self, now: Instant) -> io::Result<()> {
+    /// What the near kernel has for the link.
+    fn collect(&mut self, now: Instant) -> io::Result<()> {
         let Some(near) = &mut self.near else {
             return Ok(());
         };
-        let (mut frames, mut out) = (RxBatch::new(), TxBatch::new());
-        for _ in 0..ROUNDS_MAX {
-            let room = frames.room();
-            let count = near.tun.recv(now, &mut frames)?;
-            while let Some(frame) = frames.pop() {
-                out.push(onward(frame));
-            }
-            // The link takes all that it is offered.
-            self.link.send(now, &mut out)?;
-            if count < room {
-                return Ok(());
-            }
+        let (mut frames, room) = (RxBatch::new(), self.leaving.room());
+        if near.tun.recv(now, &mut frames)? == room {
+            self.again_at = Some(now);
         }
-        self.again_at = Some(now);
+        while let Some(frame) = frames.pop() {
+            self.leaving.push(onward(frame));
+        }
         Ok(())
     }
 
     /// From the link to the near kernel, and into `batch` what is for nobody there.
     fn move_in(&mut self, now: Instant, batch: &mut RxBatch) -> io::Result<()> {
-        for _ in 0..ROUNDS_MAX {
-            let room = self.fetched.room();
-            if batch.room() < room || !self.flush_near(now)? {
-                self.again_at = Some(now + RETRY_AFTER);
-                return Ok(());
-            }
-            let count = self.link.recv(now, &mut self.fetched)?;
-            while let Some(frame) = self.fetched.pop() {
-                match &mut self.near {
-                    Some(near) if is_for(&frame, near.address) => {
-                        near.waiting.push(onward(frame));
-                    }
-                    _ => batch.push(frame),
+        let room = self.fetched.room();
+        if batch.room() < room || !self.flush_near(now)? {
+            self.again_at = Some(now + RETRY_AFTER);
+            return Ok(());
+        }
+        if self.link.recv(now, &mut self.fetched)? == room {
+            self.again_at = Some(now);
+        }
+        while let Some(frame) = self.fetched.pop() {
+            match &mut self.near {
+                Some(near) if is_for(&frame, near.address) => {
+                    near.waiting.push(onward(frame));
                 }
-            }
-            self.flush_near(now)?;
-            if count < room {
-                return Ok(());
-            }
-            if !batch.is_empty() {
-                break;
+                _ => batch.push(frame),
             }
         }
-        self.again_at = Some(now);
+        self.flush_near(now)?;
         Ok(())
     }
 
@@ -149,8 +136,12 @@ impl Device for Junction {
     fn recv(&mut self, now: Instant, batch: &mut RxBatch) -> io::Result<usize> {
         self.again_at = None;
         let before = batch.len();
-        self.move_out(now)?;
+        // Kernels answer at once what they are handed, and that is later than `now`: so first is
+        // read, then written, and once in a call.
+        self.collect(now)?;
         self.move_in(now, batch)?;
+        // The link takes all that it is offered.
+        self.link.send(now, &mut self.leaving)?;
         Ok(batch.len() - before)
     }
 
