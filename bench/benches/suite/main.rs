@@ -45,6 +45,10 @@ const GROUPS: &[Group] = &[
     #[cfg(target_os = "linux")]
     ("bulk", Works::Contests(bulk::contests)),
     #[cfg(target_os = "linux")]
+    ("bulk.streams", Works::Contests(bulk::contests_of_streams)),
+    #[cfg(target_os = "linux")]
+    ("bulk.mtu", Works::Contests(bulk::contests_of_mtu)),
+    #[cfg(target_os = "linux")]
     ("bulk.xdp", Works::Contests(bulk::contests_of_xdp)),
     #[cfg(target_os = "linux")]
     ("requests", Works::Contests(requests::contests)),

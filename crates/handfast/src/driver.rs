@@ -34,6 +34,8 @@ pub struct Driver<D> {
     many: bool,
     /// The last turn did not ask the device.
     unasked: bool,
+    /// It asked for one frame and got it.
+    stopped: bool,
     /// What the last turn said.
     wait: Wait,
     worked: bool,
@@ -79,6 +81,7 @@ impl<D: Device> Driver<D> {
             strays: None,
             many: false,
             unasked: false,
+            stopped: false,
             wait: Wait::Now,
             worked: false,
         }
@@ -125,12 +128,14 @@ impl<D: Device> Driver<D> {
         let taken = self.strays.as_mut();
         let taken = taken.map_or(0, |strays| strays.take_in(&mut self.rx));
         let received = match ask {
-            true => self.device.recv(now, &mut self.rx)?,
+            true => self.ask(now)?,
             false => 0,
         };
+        // Whoever stopped at the first frame has not seen the last one before he asks again.
+        let drained = self.rx.room() > 0 && (ask || !self.stopped);
+        self.rx.limit(BATCH_MAX);
         self.unasked = !ask;
         self.many = received > 1;
-        let drained = self.rx.room() > 0;
         if received > 0
             && let Some(strays) = &mut self.strays
         {
@@ -172,6 +177,22 @@ impl<D: Device> Driver<D> {
             true => Wait::Readable { until },
             false => Wait::ReadableOrWritable { until },
         })
+    }
+
+    /// Takes frames from the device.
+    ///
+    /// Who spins asks again in a moment. Where frames come one by one, the question whether there is
+    /// another one is mostly in vain, and costs as much as a frame, for which the application waits;
+    /// so it is put off until that had its turn. A full batch, as this one is, says that more may be
+    /// there.
+    fn ask(&mut self, now: Instant) -> io::Result<usize> {
+        let one = !self.busy_poll().is_zero() && !self.many && !self.stopped && self.rx.is_empty();
+        if one {
+            self.rx.limit(1);
+        }
+        let received = self.device.recv(now, &mut self.rx)?;
+        self.stopped = one && received == 1;
+        Ok(received)
     }
 
     /// All is sent: whether no other shard on its way down may still need the frames that come to

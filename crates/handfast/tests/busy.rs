@@ -11,6 +11,7 @@ use std::time::Duration;
 use common::{address, config, devices, pattern, server};
 use handfast::{Config, Connect, Driver, Host, Instant, ManualClock, Wait, blocking};
 use handfast_device::Device;
+use handfast_packet::buf::{TxBatch, TxFrame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Longer than any test: who spins never sleeps.
@@ -129,4 +130,40 @@ fn a_turn_without_frames_calls_or_timers_is_no_work() {
     assert!(!driver.has_worked());
     driver.turn(until).unwrap();
     assert!(driver.has_worked());
+}
+
+/// The question whether there is another frame waits until the application had its turn.
+#[test]
+fn who_spins_takes_the_first_frame_alone() {
+    let now = Instant::from_millis(1);
+    for (busy_poll, alone) in [(ALWAYS, true), (Duration::ZERO, false)] {
+        let (a, mut b) = devices();
+        let host = Host::new(
+            busy(1, busy_poll),
+            a.capabilities(),
+            ManualClock::new().clock(),
+        );
+        let mut driver = Driver::new(&host, a);
+        let idle = Wait::Readable { until: None };
+        assert_eq!(driver.turn(now).unwrap(), idle);
+        let mut arrive = |count| {
+            let mut batch = TxBatch::new();
+            for _ in 0..count {
+                let mut frame = TxFrame::default();
+                frame.head.prepend(20).fill(0);
+                batch.push(frame);
+            }
+            assert_eq!(b.send(now, &mut batch).unwrap(), count);
+        };
+        let first = if alone { Wait::Now } else { idle };
+        for count in [1, 3] {
+            arrive(count);
+            assert_eq!(driver.turn(now).unwrap(), first, "{count}");
+            assert_eq!(driver.turn_for_call(now).unwrap(), first, "{count}");
+            assert_eq!(driver.turn(now).unwrap(), idle, "{count}");
+        }
+        // Many came when all were asked for, so they do again.
+        arrive(2);
+        assert_eq!(driver.turn(now).unwrap(), idle);
+    }
 }

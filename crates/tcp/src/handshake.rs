@@ -4,7 +4,7 @@ use handfast_packet::Instant;
 use handfast_packet::cause::Cause;
 use handfast_packet::tcp::{TcpOptions, Timestamps};
 
-use crate::config::Cx;
+use crate::config::{Config, Cx, Initial, Path};
 use crate::congestion::Start;
 use crate::connection::{Connection, Phase};
 use crate::event::{CloseReason, Event};
@@ -13,6 +13,54 @@ use crate::segment::{Control, Segment, Transmit};
 use crate::seq::{Offset, SeqSpace};
 use crate::timer::Timer;
 use crate::timestamps::{self, TimestampState};
+use crate::user_timeout;
+
+/// What the SYN of a peer and our choices agree on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Agreed {
+    pub(crate) sack: bool,
+    /// Snd.Wind.Shift, where both sides scale.
+    pub(crate) window_shift: Option<u8>,
+    pub(crate) timestamps: Option<TimestampState>,
+}
+
+impl Agreed {
+    pub(crate) fn on(syn: &Segment, config: &Config, initial: Initial) -> Self {
+        let theirs = &syn.options;
+        let shift = theirs.window_scale.map(|shift| shift.min(WINDOW_SHIFT_MAX));
+        let offset = initial.timestamp_offset;
+        let clocks = |first| TimestampState::new(offset, first, syn.received_at);
+        Self {
+            sack: config.sack && theirs.sack_permitted,
+            window_shift: shift.filter(|_| config.window_scaling),
+            timestamps: theirs.timestamps.filter(|_| config.timestamps).map(clocks),
+        }
+    }
+}
+
+/// What a SYN of ours says of options that need both sides.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    pub(crate) sack: bool,
+    pub(crate) window_scale: Option<u8>,
+    pub(crate) timestamps: Option<Timestamps>,
+}
+
+impl Said {
+    /// All options of the SYN but those of Fast Open and ECN.
+    pub(crate) fn options(self, config: &Config, path: &Path) -> TcpOptions {
+        let clamp = config.mss_clamp.unwrap_or(u16::MAX);
+        let mss = path.receive_mss.min(clamp);
+        TcpOptions {
+            mss: config.announce_mss.then_some(mss),
+            user_timeout: user_timeout::advertised(config),
+            sack_permitted: self.sack,
+            window_scale: self.window_scale,
+            timestamps: self.timestamps,
+            ..TcpOptions::default()
+        }
+    }
+}
 
 impl Connection {
     /// A segment arrived in SYN-SENT; the steps are numbered as in RFC 9293 3.10.7.3.
@@ -110,18 +158,14 @@ impl Connection {
 
     /// Learns from the peer's SYN: its numbers, its options, its window.
     pub(crate) fn take_syn(&mut self, syn: &Segment) {
-        let (options, config) = (&syn.options, &self.config);
+        let agreed = Agreed::on(syn, &self.config, self.initial);
         self.rcv.space = SeqSpace { initial: syn.seq };
-        self.snd.peer_mss = options.mss.unwrap_or(self.path.default_mss);
-        self.sack = config.sack && options.sack_permitted;
-        if let (true, Some(shift)) = (config.window_scaling, options.window_scale) {
+        self.snd.peer_mss = syn.options.mss.unwrap_or(self.path.default_mss);
+        (self.sack, self.timestamps) = (agreed.sack, agreed.timestamps);
+        if let Some(shift) = agreed.window_shift {
             self.window_scaling = true;
-            self.snd.window_shift = shift.min(WINDOW_SHIFT_MAX);
+            self.snd.window_shift = shift;
             self.rcv.scale();
-        }
-        if let (true, Some(first)) = (config.timestamps, options.timestamps) {
-            let offset = self.initial.timestamp_offset;
-            self.timestamps = Some(TimestampState::new(offset, first, syn.received_at));
         }
         self.user_timeout_arrives(&syn.options);
         // The window of a SYN is never scaled (RFC 7323 2.2).
@@ -179,31 +223,26 @@ impl Connection {
 
     /// The options of our SYN or SYN-ACK. A SYN-ACK repeats only what the SYN offered.
     pub(crate) fn syn_options(&self, now: Instant) -> TcpOptions {
-        let (config, answering) = (&self.config, !matches!(self.phase, Phase::SynSent));
-        let mut options = TcpOptions {
-            mss: config.announce_mss.then(|| {
-                let clamp = config.mss_clamp.unwrap_or(u16::MAX);
-                self.path.receive_mss.min(clamp)
-            }),
-            ..Default::default()
+        let config = &self.config;
+        let clock = || Timestamps {
+            value: timestamps::clock(now, self.initial.timestamp_offset),
+            echo: 0,
         };
-        options.fast_open = self.fast_open_option();
-        options.user_timeout = self.user_timeout_option();
-        options.sack_permitted = if answering { self.sack } else { config.sack };
-        let scales = if answering {
-            self.window_scaling
+        let (sack, scales, timestamps) = if matches!(self.phase, Phase::SynSent) {
+            let clocks = config.timestamps.then(clock);
+            (config.sack, config.window_scaling, clocks)
         } else {
-            config.window_scaling
+            let clocks = self.timestamps.map(|state| state.option(now));
+            (self.sack, self.window_scaling, clocks)
         };
-        options.window_scale = scales.then(|| self.rcv.wanted_shift());
-        options.timestamps = match self.timestamps {
-            Some(state) => Some(state.option(now)),
-            None if answering || !config.timestamps => None,
-            None => {
-                let value = timestamps::clock(now, self.initial.timestamp_offset);
-                Some(Timestamps { value, echo: 0 })
-            }
+        let said = Said {
+            sack,
+            window_scale: scales.then(|| self.rcv.wanted_shift()),
+            timestamps,
         };
-        options
+        TcpOptions {
+            fast_open: self.fast_open_option(),
+            ..said.options(config, &self.path)
+        }
     }
 }

@@ -6,26 +6,12 @@ use handfast_packet::Instant;
 use crate::config::{Config, Cx, Initial, Path};
 use crate::connection::{Connection, Phase};
 use crate::event::CloseReason;
-use crate::segment::{Control, Segment, Transmit};
+use crate::segment::{Control, Segment};
 use crate::seq::Offset;
 use crate::timer::Timer;
 
 impl Connection {
-    /// The SYN-ACK that answers `syn`, from a connection that is forgotten at once. `initial` has
-    /// the cookie as sequence number, and what the connection shall remember must be in it.
-    pub fn stateless_syn_ack(
-        cx: &mut Cx<'_>,
-        config: Config,
-        path: Path,
-        initial: Initial,
-        syn: &Segment,
-    ) -> Transmit {
-        Self::accept(cx, config, path, initial, syn)
-            .poll_transmit(cx)
-            .expect("a passive open begins with its SYN-ACK")
-    }
-
-    /// The connection whose SYN-ACK was [`Self::stateless_syn_ack`], now that `ack` has proved
+    /// The connection whose SYN-ACK was [`crate::stateless::syn_ack`], now that `ack` has proved
     /// that the peer received it. `syn` is the peer's SYN as far as it is remembered.
     ///
     /// The handshake gives no RTT sample: nobody knows which of several SYN-ACKs is meant.

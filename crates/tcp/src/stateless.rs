@@ -1,9 +1,15 @@
-//! Segments that reach no connection: the rules of CLOSED and LISTEN (RFC 9293 3.10.7.1, 3.10.7.2).
+//! Segments that reach no connection: the rules of CLOSED and LISTEN (RFC 9293 3.10.7.1, 3.10.7.2),
+//! and SYN cookies (RFC 4987 3.6).
 
+use handfast_packet::Instant;
 use handfast_packet::cause::Cause;
-use handfast_packet::ip::Ecn;
+use handfast_packet::ip::Ecn as Field;
 use handfast_packet::tcp::{Ace, SeqNumber, TcpOptions};
 
+use crate::config::{Config, Initial, Path};
+use crate::ecn::Ecn;
+use crate::handshake::{Agreed, Said};
+use crate::receiver::Receiver;
 use crate::segment::{Control, Segment, Transmit};
 use crate::seq;
 use crate::text::Text;
@@ -49,6 +55,40 @@ pub fn on_listen(segment: &Segment) -> ListenVerdict {
     }
 }
 
+/// The SYN-ACK with a cookie: what the connection of [`crate::Connection::accept`] would answer to
+/// `syn`, without the connection. `initial` has the cookie as sequence number, and what the
+/// connection shall remember must be in it and in the timestamp.
+pub fn syn_ack(
+    now: Instant,
+    (config, path): (&Config, &Path),
+    initial: Initial,
+    syn: &Segment,
+) -> Transmit {
+    let agreed = Agreed::on(syn, config, initial);
+    let mut rcv = Receiver::new(config);
+    if agreed.window_shift.is_some() {
+        rcv.scale();
+    }
+    let said = Said {
+        sack: agreed.sack,
+        window_scale: agreed.window_shift.map(|_| rcv.wanted_shift()),
+        timestamps: agreed.timestamps.map(|state| state.option(now)),
+    };
+    let (ace, accecn) = Ecn::answer(config, syn);
+    let (ack, window) = (seq::advance(syn.seq, 1), rcv.announce(true));
+    Transmit {
+        control: Control::Syn,
+        options: TcpOptions {
+            accecn,
+            ..said.options(config, path)
+        },
+        dscp: config.dscp,
+        hop_limit: config.hop_limit,
+        ace,
+        ..Transmit::bare(initial.seq, Some(ack), window, Cause::SynCookie)
+    }
+}
+
 /// The two SYNs that a segment with ACK, the first of its connection, lets us know: the peer's,
 /// without the options that it had, and the number of ours. `None` when it cannot be such a
 /// segment.
@@ -65,7 +105,7 @@ pub fn syns_before(segment: &Segment) -> Option<(Segment, SeqNumber)> {
         urgent: None,
         options: TcpOptions::default(),
         payload: Text::default(),
-        ecn: Ecn::NotEct,
+        ecn: Field::NotEct,
         ace: Ace::ZERO,
         ..segment.clone()
     };

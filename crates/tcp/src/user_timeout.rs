@@ -39,6 +39,13 @@ impl UserTimeoutState {
     }
 }
 
+/// The option as every SYN has it: ADV_UTO. One who never gives up tells the longest time that
+/// there is.
+pub(crate) fn advertised(config: &Config) -> Option<UserTimeout> {
+    let enabled = config.user_timeout_option;
+    UserTimeout::new(config.user_timeout.unwrap_or(Duration::MAX)).filter(|_| enabled)
+}
+
 /// USER_TIMEOUT by RFC 5482 3.1: the longer of both sides' wishes, between our limits.
 fn in_force(config: &Config, peer: Option<Duration>) -> Duration {
     let upper = config.user_timeout_max.max(UPPER_LIMIT_LEAST);
@@ -109,11 +116,9 @@ impl Connection {
 
     // ---- out ----
 
-    /// The option as every SYN has it: ADV_UTO. One who never gives up tells the longest time that
-    /// there is.
+    /// See [`advertised`].
     pub(crate) fn user_timeout_option(&self) -> Option<UserTimeout> {
-        let enabled = self.config.user_timeout_option;
-        UserTimeout::new(self.config.user_timeout.unwrap_or(Duration::MAX)).filter(|_| enabled)
+        advertised(&self.config)
     }
 
     /// Why a pure ACK goes before new text: the option is due, and full segments would keep it

@@ -10,7 +10,7 @@ use handfast_lab::Namespace;
 use super::{Direction, PIECE, Work};
 use crate::kernel;
 
-/// It takes one connection and does its part of the work.
+/// It takes the connections and does its part of the work.
 pub(super) struct Far {
     pub(super) address: SocketAddr,
     thread: JoinHandle<io::Result<u64>>,
@@ -19,16 +19,20 @@ pub(super) struct Far {
 impl Far {
     pub(super) fn start(namespace: &Namespace, work: &Work) -> Result<Self, Failure> {
         let (listener, address) = kernel::listen(namespace, "cubic")?;
-        let Work {
-            direction, text, ..
-        } = *work;
+        let work = *work;
         let serve = move || -> io::Result<u64> {
-            let (stream, _) = listener.accept()?;
-            kernel::limit_silence(&stream)?;
-            match direction {
-                Direction::Send => read_all(&stream),
-                Direction::Receive => write_all(&stream, text).map(|()| text),
+            let mut threads = Vec::new();
+            for _ in 1..work.streams {
+                let (stream, _) = listener.accept()?;
+                threads.push(thread::spawn(move || pass(&stream, &work)));
             }
+            // The last one, and often the only one, needs no thread of its own.
+            let (stream, _) = listener.accept()?;
+            let mut passed = pass(&stream, &work)?;
+            for thread in threads {
+                passed += thread.join().expect("a stream does not panic")?;
+            }
+            Ok(passed)
         };
         let thread = thread::Builder::new().name("far".into()).spawn(serve)?;
         Ok(Self { address, thread })
@@ -40,6 +44,15 @@ impl Far {
             passed if passed == work.text => Ok(()),
             passed => Err(format!("{passed} bytes of {} passed", work.text).into()),
         }
+    }
+}
+
+/// One stream; how much passed.
+fn pass(stream: &TcpStream, work: &Work) -> io::Result<u64> {
+    kernel::limit_silence(stream)?;
+    match work.direction {
+        Direction::Send => read_all(stream),
+        Direction::Receive => write_all(stream, work.share()).map(|()| work.share()),
     }
 }
 

@@ -1,7 +1,8 @@
-//! One stream to or from the kernel's TCP, over a device: ours against the kernel in our place.
+//! Streams to or from the kernel's TCP, over a device: ours against the kernel in our place.
 //!
-//! Each turn lays a cable between fresh namespaces, connects, and moves the text. The clock runs
-//! from the open connection until the receiving application has seen the end of the stream. The
+//! Each turn lays a cable between fresh namespaces, connects, and moves the text, in equal parts
+//! where there is more than one stream. The clock runs from the open connections until the receiving
+//! applications have seen the ends of the streams. The
 //! processor time is that of both ends: what the kernel does for one end in its soft interrupts is
 //! charged to whichever thread runs there, which may be that of the other end, so that a thread
 //! alone says little. The far end is the same in both turns.
@@ -44,14 +45,25 @@ struct Work {
     device: Device,
     direction: Direction,
     cable: CableOptions,
-    /// Text in bytes.
+    /// Text of all streams in bytes, a multiple of their number.
     text: u64,
+    streams: usize,
 }
 
 const GIB: u64 = 1 << 30;
 /// Offloads on.
 const SUPER: CableOptions = CableOptions {
     mtu: 1_500,
+    offloads: true,
+};
+/// Frames of ten thousand bytes, with offloads.
+const JUMBO: CableOptions = CableOptions {
+    mtu: 9_000,
+    offloads: true,
+};
+/// The largest packets that a TAP carries: what is left of 65,535 bytes beside a link header.
+const LARGEST: CableOptions = CableOptions {
+    mtu: 65_521,
     offloads: true,
 };
 /// Offloads off.
@@ -82,6 +94,51 @@ pub(crate) fn contests() -> Vec<Contest<'static>> {
     ]
 }
 
+/// With more than one stream.
+pub(crate) fn contests_of_streams() -> Vec<Contest<'static>> {
+    use Device::{Packet, Tap};
+    use Direction::{Receive, Send};
+    let contest = |name, device, direction, streams| {
+        let work = Work {
+            streams,
+            ..Work::new(device, direction, SUPER)
+        };
+        work.contest(name, None)
+    };
+    vec![
+        contest("bulk.streams.tap.send.8", Tap, Send, 8),
+        contest("bulk.streams.tap.send.64", Tap, Send, 64),
+        contest("bulk.streams.tap.receive.8", Tap, Receive, 8),
+        contest("bulk.streams.tap.receive.64", Tap, Receive, 64),
+        contest("bulk.streams.packet.send.8", Packet, Send, 8),
+        contest("bulk.streams.packet.send.64", Packet, Send, 64),
+        contest("bulk.streams.packet.receive.8", Packet, Receive, 8),
+        contest("bulk.streams.packet.receive.64", Packet, Receive, 64),
+    ]
+}
+
+/// With larger packets.
+pub(crate) fn contests_of_mtu() -> Vec<Contest<'static>> {
+    use Device::{Packet, Tap};
+    use Direction::{Receive, Send};
+    vec![
+        contest("bulk.mtu.tap.send.9000", Tap, Send, JUMBO, None),
+        contest("bulk.mtu.tap.send.65521", Tap, Send, LARGEST, None),
+        contest("bulk.mtu.tap.receive.9000", Tap, Receive, JUMBO, None),
+        contest("bulk.mtu.tap.receive.65521", Tap, Receive, LARGEST, None),
+        contest("bulk.mtu.packet.send.9000", Packet, Send, JUMBO, None),
+        contest("bulk.mtu.packet.send.65521", Packet, Send, LARGEST, None),
+        contest("bulk.mtu.packet.receive.9000", Packet, Receive, JUMBO, None),
+        contest(
+            "bulk.mtu.packet.receive.65521",
+            Packet,
+            Receive,
+            LARGEST,
+            None,
+        ),
+    ]
+}
+
 /// Those over XDP sockets, which want a process that is root in no namespace of its own.
 pub(crate) fn contests_of_xdp() -> Vec<Contest<'static>> {
     if !is_machine_root() {
@@ -101,21 +158,7 @@ fn contest(
     cable: CableOptions,
     reach: Option<f64>,
 ) -> Contest<'static> {
-    let work = Work {
-        device,
-        direction,
-        cable,
-        text: if cable.offloads { 4 * GIB } else { GIB / 2 },
-    };
-    Contest {
-        name,
-        what: work.describe(),
-        peer: "the kernel, over veth",
-        unit: Unit::Bytes,
-        reach: reach.map(Reach::Rate),
-        ours: Box::new(move || ours::turn(&work)),
-        theirs: Box::new(move || theirs::turn(&work)),
-    }
+    Work::new(device, direction, cable).contest(name, reach)
 }
 
 /// Whether this process may load programs for the kernel: root, and not in a user namespace.
@@ -126,6 +169,34 @@ fn is_machine_root() -> bool {
 }
 
 impl Work {
+    /// One stream.
+    fn new(device: Device, direction: Direction, cable: CableOptions) -> Self {
+        Self {
+            device,
+            direction,
+            cable,
+            text: if cable.offloads { 4 * GIB } else { GIB / 2 },
+            streams: 1,
+        }
+    }
+
+    fn contest(self, name: &'static str, reach: Option<f64>) -> Contest<'static> {
+        Contest {
+            name,
+            what: self.describe(),
+            peer: "the kernel, over veth",
+            unit: Unit::Bytes,
+            reach: reach.map(Reach::Rate),
+            ours: Box::new(move || ours::turn(&self)),
+            theirs: Box::new(move || theirs::turn(&self)),
+        }
+    }
+
+    /// The text of one stream.
+    fn share(&self) -> u64 {
+        self.text / self.streams as u64
+    }
+
     /// The text, as a sample has it.
     fn amount(&self) -> f64 {
         self.text as f64
@@ -147,8 +218,12 @@ impl Work {
         } else {
             "no offloads"
         };
+        let streams = match self.streams {
+            1 => String::new(),
+            many => format!(", {many} streams"),
+        };
         format!(
-            "{direction} over {device}, MTU {}, {offloads}",
+            "{direction} over {device}, MTU {}, {offloads}{streams}",
             self.cable.mtu
         )
     }

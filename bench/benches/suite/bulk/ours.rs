@@ -58,29 +58,42 @@ fn transfer(
 ) -> Result<Sample, Failure> {
     let far = Far::start(namespace, work)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let (net, mut stream) = runtime.block_on(async {
+    let (net, streams) = runtime.block_on(async {
         let net = Net::start(device, Config::default())?;
         let address = Cidr::new(IpAddr::V4(OURS_V4), CABLE_PREFIX_LEN);
         net.host()
             .add_address(address.expect("24 bits fit into an IPv4 address"))?;
-        let stream = net.connect(far.address).await?;
-        Ok::<_, Failure>((net, stream))
+        let mut streams = Vec::with_capacity(work.streams);
+        for _ in 0..work.streams {
+            streams.push(net.connect(far.address).await?);
+        }
+        Ok::<_, Failure>((net, streams))
     })?;
+    let (direction, share) = (work.direction, work.share());
     let sample = measure(|| {
         runtime.block_on(async {
-            if work.direction == Direction::Send {
-                write_all(&mut stream, work.text).await?;
+            let pass = |stream| tokio::spawn(pass(stream, direction, share));
+            let tasks: Vec<_> = streams.into_iter().map(pass).collect();
+            for task in tasks {
+                task.await??;
             }
-            // The far end closes when it has everything, or has said everything.
-            let mut buffer = vec![0; PIECE];
-            while stream.read(&mut buffer).await? > 0 {}
             Ok(work.amount())
         })
     })?;
-    drop(stream);
     runtime.block_on(net.shutdown());
     far.finish(work)?;
     Ok(sample)
+}
+
+/// One stream.
+async fn pass(mut stream: TcpStream, direction: Direction, text: u64) -> std::io::Result<()> {
+    if direction == Direction::Send {
+        write_all(&mut stream, text).await?;
+    }
+    // The far end closes when it has everything, or has said everything.
+    let mut buffer = vec![0; PIECE];
+    while stream.read(&mut buffer).await? > 0 {}
+    Ok(())
 }
 
 /// Writes `text` bytes and the end of the stream.

@@ -7,8 +7,6 @@ use handfast::tcp::Algorithm;
 use handfast_bench::{Contest, Failure, Reach, Sample, Unit, measure};
 use handfast_lab::matrix::{self, Cell, Direction, Plan, Reordering, Who};
 
-/// How long is sent.
-const SPAN: Duration = Duration::from_secs(2);
 /// In parts of a million.
 const LOSS: u32 = 10_000;
 
@@ -45,6 +43,8 @@ pub(super) fn contests() -> Vec<Contest<'static>> {
 struct Lossy {
     cell: Cell,
     direction: Direction,
+    /// How long is sent.
+    span: Duration,
 }
 
 /// Unbound but by the loss, with all that both stacks have by default.
@@ -59,7 +59,16 @@ fn plan(controller: Algorithm, direction: Direction, loss_ppm: u32) -> Lossy {
         controller,
         rate_mbit: 0,
     };
-    Lossy { cell, direction }
+    // With CUBIC each loss counts, and in a few seconds there are few.
+    let seconds = match controller {
+        Algorithm::Cubic => 8,
+        _ => 2,
+    };
+    Lossy {
+        cell,
+        direction,
+        span: Duration::from_secs(seconds),
+    }
 }
 
 fn contest(
@@ -83,7 +92,8 @@ fn contest(
     Contest {
         name,
         what: format!(
-            "{direction} for 2 s, {controller}, 1 % loss both ways, MTU 1500, no offloads"
+            "{direction} for {} s, {controller}, 1 % loss both ways, MTU 1500, no offloads",
+            ours.span.as_secs()
         ),
         peer,
         unit: Unit::Bytes,
@@ -99,7 +109,7 @@ fn turn(lossy: Lossy, who: Who, seed: u64) -> Result<Sample, Failure> {
         who,
         direction: lossy.direction,
         seed,
-        span: SPAN,
+        span: lossy.span,
         capture: None,
     };
     let mut in_time = 0;
@@ -112,6 +122,6 @@ fn turn(lossy: Lossy, who: Who, seed: u64) -> Result<Sample, Failure> {
         }
     })?;
     // The rate is that of the time in which was sent, the processor's share that of all.
-    let wall = SPAN.mul_f64(sample.work / in_time as f64);
+    let wall = lossy.span.mul_f64(sample.work / in_time as f64);
     Ok(Sample { wall, ..sample })
 }

@@ -191,7 +191,8 @@ fn an_answer_is_not_older_than_the_call_that_fetches_it() {
     let spec = "delay=10ms".parse().expect("a good text");
     let mut link = Impair::new(Echo([near, far]), spec, 1);
     let at = Instant::from_millis;
-    link.send(at(0), &mut batch(TcpFrame::default().tx())).unwrap();
+    link.send(at(0), &mut batch(TcpFrame::default().tx()))
+        .unwrap();
     assert!(receive_all(&mut link, at(10)).is_empty());
     assert_eq!(link.next_ready(), None, "it is with the device");
     assert!(receive_all(&mut link, at(13)).is_empty());

@@ -52,7 +52,7 @@ pub(super) fn run<D: Device>(mut driver: Driver<D>, bell: &Arc<Bell>) {
         let (until, interest) = match wait {
             Wait::Over => return,
             Wait::Now => {
-                ready = true;
+                ready = !driver.is_called();
                 continue;
             }
             Wait::Readable { until } => (until, PollFlags::IN),

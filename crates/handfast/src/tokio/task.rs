@@ -33,7 +33,8 @@ pub(super) async fn run<D: Device>(mut driver: Driver<D>, fd: AsyncFd<OwnedFd>, 
             Wait::Over => return,
             Wait::Now => {
                 yield_once().await;
-                ready = true;
+                // What the application answers at once goes first.
+                ready = !driver.is_called();
                 continue;
             }
             Wait::Readable { until } => (until, false),

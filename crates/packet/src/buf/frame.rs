@@ -213,12 +213,16 @@ impl TxFrame {
 #[derive(Debug, Default)]
 pub struct RxBatch {
     frames: VecDeque<RxFrame>,
+    /// How much less than [`BATCH_MAX`] it holds for now.
+    closed: usize,
 }
 
 /// Frames to send, oldest first; at most [`BATCH_MAX`].
 #[derive(Debug, Default)]
 pub struct TxBatch {
     frames: VecDeque<TxFrame>,
+    /// How much less than [`BATCH_MAX`] it holds for now.
+    closed: usize,
 }
 
 macro_rules! batch {
@@ -228,6 +232,7 @@ macro_rules! batch {
             pub fn new() -> Self {
                 Self {
                     frames: VecDeque::with_capacity(BATCH_MAX),
+                    closed: 0,
                 }
             }
 
@@ -236,7 +241,7 @@ macro_rules! batch {
             /// # Panics
             /// When the batch is full; ask [`Self::room`] first.
             pub fn push(&mut self, frame: $frame) {
-                assert!(self.room() > 0, "a batch holds at most BATCH_MAX frames");
+                assert!(self.room() > 0, "a batch holds no more than its limit");
                 self.frames.push_back(frame);
             }
 
@@ -257,7 +262,13 @@ macro_rules! batch {
 
             /// How many frames still fit.
             pub fn room(&self) -> usize {
-                BATCH_MAX - self.frames.len()
+                (BATCH_MAX - self.closed).saturating_sub(self.frames.len())
+            }
+
+            /// From now on it holds at most `most` frames, or [`BATCH_MAX`] if that is fewer. What
+            /// is in it stays.
+            pub fn limit(&mut self, most: usize) {
+                self.closed = BATCH_MAX - most.min(BATCH_MAX);
             }
 
             /// How many frames there are.

@@ -55,12 +55,10 @@ impl Demux {
 
     /// From now on `flow` leads to the connection at `index`.
     pub(crate) fn insert(&mut self, flow: &Flow, index: u32, slots: &Slab<Slot>) {
-        let double = self.get(flow, slots);
+        let hash = self.hash(flow);
+        let double = self.find(flow, hash, slots);
         assert!(double.is_none(), "two connections never share a 4-tuple");
-        let place = Place {
-            hash: self.hash(flow),
-            index,
-        };
+        let place = Place { hash, index };
         self.places
             .insert_unique(place.spread(), place, Place::spread);
     }
@@ -80,7 +78,10 @@ impl Demux {
     }
 
     pub(crate) fn get(&self, flow: &Flow, slots: &Slab<Slot>) -> Option<Key> {
-        let hash = self.hash(flow);
+        self.find(flow, self.hash(flow), slots)
+    }
+
+    fn find(&self, flow: &Flow, hash: u32, slots: &Slab<Slot>) -> Option<Key> {
         let wanted = Place { hash, index: 0 };
         let mut found = None;
         let is_it = |place: &Place| {

@@ -30,21 +30,24 @@ impl Secrets {
         }
     }
 
+    /// What is added to the timestamp clock for this flow. Of its bytes only the addresses count:
+    /// successive connections of two hosts stay on one clock, which RFC 6191 and PAWS rely on.
+    pub(crate) fn timestamp_offset(&self, flow: &Flow) -> u32 {
+        match self.known {
+            Some(known) => known.timestamp_offset,
+            None => low_half(keyed_hash(&self.timestamp, &flow.bytes()[..32])),
+        }
+    }
+
     /// RFC 6528 section 3: a clock of 4 microseconds plus a keyed hash of the 4-tuple, so that
     /// numbers of one tuple grow with time and those of another tell nothing about them.
     ///
     /// `after` is the last number of an incarnation whose TIME-WAIT is cut short.
     pub(crate) fn initial(&self, now: Instant, flow: &Flow, after: Option<SeqNumber>) -> Initial {
-        let bytes = flow.bytes();
-        let Initial {
-            seq: SeqNumber(base),
-            timestamp_offset,
-        } = self.known.unwrap_or_else(|| Initial {
-            seq: SeqNumber(low_half(keyed_hash(&self.sequence, &bytes))),
-            // Addresses only: successive connections of two hosts stay on one timestamp clock,
-            // which RFC 6191 and PAWS rely on.
-            timestamp_offset: low_half(keyed_hash(&self.timestamp, &bytes[..32])),
-        });
+        let SeqNumber(base) = match self.known {
+            Some(known) => known.seq,
+            None => SeqNumber(low_half(keyed_hash(&self.sequence, &flow.bytes()))),
+        };
         let mut seq = low_half(now.as_micros() / 4).wrapping_add(base);
         if let Some(SeqNumber(last)) = after
             && !(REUSE_GAP..=u32::MAX / 2).contains(&seq.wrapping_sub(last))
@@ -53,7 +56,7 @@ impl Secrets {
         }
         Initial {
             seq: SeqNumber(seq),
-            timestamp_offset,
+            timestamp_offset: self.timestamp_offset(flow),
         }
     }
 }

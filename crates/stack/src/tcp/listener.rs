@@ -6,17 +6,15 @@
 //! and behind which SYN cookies (RFC 4987 3.6) stand, and that of connections which wait to be
 //! accepted.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
-
-use hashbrown::HashMap;
 
 use handfast_packet::Instant;
 use handfast_tcp as tcp;
 
 use super::ListenerId;
-use super::demux::{Endpoint, Keyed};
+use super::demux::Endpoint;
 use super::fast_open::FastOpenListen;
 use super::index_queue::IndexQueue;
 use super::slab::{Key, Slab};
@@ -108,7 +106,8 @@ pub(crate) enum Admission {
 #[derive(Debug)]
 pub(crate) struct Listeners {
     listeners: Slab<Listener>,
-    by_local: HashMap<Endpoint, Key, Keyed>,
+    /// A tree, since nobody outside chooses what is in it, and few servers have more than a few.
+    by_local: BTreeMap<Endpoint, Key>,
     /// Listeners with connections that the application was not told about.
     telling: IndexQueue,
 }
@@ -135,10 +134,10 @@ struct Listener {
 }
 
 impl Listeners {
-    pub(crate) fn new(key: [u8; 16]) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             listeners: Slab::new(),
-            by_local: HashMap::with_hasher(Keyed(key)),
+            by_local: BTreeMap::new(),
             telling: IndexQueue::new(),
         }
     }

@@ -194,7 +194,7 @@ impl Tcp {
             latest: None,
             sender: None,
             time_waits: TimeWaits::new(config.time_wait_max, random.key()),
-            listeners: Listeners::new(random.key()),
+            listeners: Listeners::new(),
             ports: Ports::new(config.ephemeral_ports.clone(), random),
             secrets: Secrets::new(random, config.known_initial),
             cookies: CookieJar::new(random),

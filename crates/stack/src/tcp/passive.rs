@@ -4,9 +4,8 @@
 use core::net::IpAddr;
 
 use handfast_packet::Instant;
-use handfast_packet::cause::Cause;
 use handfast_packet::tcp::{Ace, FastOpen};
-use handfast_tcp::{self as tcp, Connection, Cx, Path, Segment, Transmit, stateless};
+use handfast_tcp::{self as tcp, Connection, Cx, Initial, Path, Segment, Transmit, stateless};
 
 use super::demux::{Endpoint, Flow};
 use super::fast_open::Answer;
@@ -108,20 +107,24 @@ impl Tcp {
 
     /// The SYN-ACK with a cookie.
     fn syn_cookie(
-        &mut self,
+        &self,
         now: Instant,
         flow: &Flow,
         (config, path): (tcp::Config, Path),
         syn: &Segment,
     ) -> Transmit {
         let mss = syn.options.mss.unwrap_or(path.default_mss);
-        let mut initial = self.secrets.initial(now, flow, None);
         let options = syn_cookie::kept(&syn.options, config.timestamps);
         // One bit is kept of ECN, enough for that of RFC 3168.
         let ecn = options.timestamps.is_some() && syn.ace.contains(Ace::CWR_ECE);
         let ace = if ecn { Ace::CWR_ECE } else { Ace::ZERO };
         let bits = Bits::of(&options, ace);
-        initial.seq = self.cookies.make(now, flow, (syn.seq, bits), mss);
+        let mut initial = Initial {
+            seq: self.cookies.make(now, flow, (syn.seq, bits), mss),
+            timestamp_offset: options
+                .timestamps
+                .map_or(0, |_| self.secrets.timestamp_offset(flow)),
+        };
         let back = bits.set_back(initial.timestamp(now));
         initial.timestamp_offset = initial.timestamp_offset.wrapping_sub(back);
         let syn = Segment {
@@ -129,14 +132,7 @@ impl Tcp {
             ace,
             ..syn.clone()
         };
-        let cx = &mut Cx {
-            now,
-            pool: &mut self.pool,
-        };
-        Transmit {
-            cause: Cause::SynCookie,
-            ..Connection::stateless_syn_ack(cx, config, path, initial, &syn)
-        }
+        stateless::syn_ack(now, (&config, &path), initial, &syn)
     }
 
     /// A listener met an ACK. Returns whether it brought a cookie back, and therefore is no
@@ -176,8 +172,10 @@ impl Tcp {
         }
         syn.options.mss = Some(mss);
         let path = self.path(network, flow.remote.address);
-        let mut initial = self.secrets.initial(now, &flow, None);
-        initial.seq = cookie;
+        let initial = Initial {
+            seq: cookie,
+            timestamp_offset: self.secrets.timestamp_offset(&flow),
+        };
         let cx = &mut Cx {
             now,
             pool: &mut self.pool,

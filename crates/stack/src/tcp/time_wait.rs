@@ -116,6 +116,9 @@ impl TimeWaits {
     }
 
     fn find(&self, flow: &Flow) -> Option<Key> {
+        if self.places.is_empty() {
+            return None;
+        }
         let is_it = |&index: &u32| {
             let entry = self.entries.at(index);
             entry.is_some_and(|entry| entry.flow == *flow)

@@ -218,6 +218,13 @@ impl Ecn {
         }
     }
 
+    /// Bits and option of the SYN-ACK that answers `syn`, of which nothing is kept.
+    pub(crate) fn answer(config: &Config, syn: &Segment) -> (Ace, Option<AccEcn>) {
+        let mut ecn = Self::new(config);
+        ecn.on_syn(syn);
+        ecn.syn_ack_bits(0)
+    }
+
     /// The ACK of our SYN-ACK. Returns whether it tells that the SYN-ACK was marked.
     ///
     /// Only a pure ACK speaks the language of the handshake (RFC 9768 3.2.2.1, table 4). Zero says

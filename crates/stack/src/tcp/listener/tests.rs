@@ -3,7 +3,7 @@
 use super::*;
 
 fn listeners(backlog: usize, half_open: usize, cookies: SynCookies) -> (Listeners, ListenerId) {
-    let mut listeners = Listeners::new([0; 16]);
+    let mut listeners = Listeners::new();
     let local = Endpoint {
         address: [192, 0, 2, 1].into(),
         port: 80,
