@@ -56,7 +56,7 @@ const SUPER: CableOptions = CableOptions {
     mtu: 1_500,
     offloads: true,
 };
-/// Frames of ten thousand bytes, with offloads.
+/// Jumbo frames, with offloads.
 const JUMBO: CableOptions = CableOptions {
     mtu: 9_000,
     offloads: true,
