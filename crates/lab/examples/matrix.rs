@@ -7,8 +7,8 @@
 //! cargo run --release -p handfast-lab --example matrix -- --cells 0..10 --seconds 4 --repeats 2 --jobs 2
 //! cargo run --release -p handfast-lab --example matrix -- --fairness --seconds 30
 //! ```
-//! `--repeats N` runs each pair N times as often as its speed asks for. `--captures FOLDER` keeps
-//! what our TCP sent and received, with its causes, as pcapng.
+//! `--up` and `--down` run one way only. `--repeats N` runs each pair N times as often as its speed
+//! asks for. `--captures FOLDER` keeps what our TCP sent and received, with its causes, as pcapng.
 //! With `--fairness`: two flows at once through one bottleneck, ours and the kernel's, both CUBIC.
 
 #[cfg(target_os = "linux")]
@@ -31,14 +31,16 @@ fn main() {
 mod linux {
     use std::error::Error;
     use std::ops::Range;
+    use std::path::PathBuf;
     use std::time::Duration;
 
-    use handfast_lab::matrix;
+    use handfast_lab::matrix::{self, Direction};
     use rustix::time::{ClockId, clock_gettime};
 
     pub(super) fn main() -> Result<(), Box<dyn Error>> {
         let mut choice = matrix::Choice {
             cells: matrix::cells().into_iter().enumerate().collect(),
+            directions: vec![Direction::Up, Direction::Down],
             span: Duration::from_secs(8),
             repeats: 1,
             jobs: 1,
@@ -59,10 +61,12 @@ mod linux {
                     let chosen = |number: &usize| wanted.iter().any(|range| range.contains(number));
                     choice.cells.retain(|(number, _)| chosen(number));
                 }
+                "--down" => choice.directions = vec![Direction::Down],
+                "--up" => choice.directions = vec![Direction::Up],
                 "--seconds" => choice.span = Duration::from_secs_f64(value()?.parse()?),
                 "--repeats" => choice.repeats = value()?.parse()?,
                 "--jobs" => choice.jobs = value()?.parse()?,
-                "--captures" => choice.captures = Some(value()?.into()),
+                "--captures" => choice.captures = Some(folder(value()?)?),
                 _ => return Err(format!("{word} is no option").into()),
             }
         }
@@ -116,6 +120,11 @@ mod linux {
             }
         }
         Ok(())
+    }
+
+    fn folder(name: String) -> Result<PathBuf, Box<dyn Error>> {
+        std::fs::create_dir_all(&name).map_err(|error| format!("--captures {name}: {error}"))?;
+        Ok(name.into())
     }
 
     /// Numbers of cells: `3`, `0..10`, `1,5,20..30`.

@@ -29,7 +29,7 @@ pub struct Config {
     /// no such limit.
     pub unsent_low_water: Option<usize>,
     /// Bytes that may wait unread, at first: the largest window of the first round trips. Default
-    /// 256 KiB, at least a step of the window scale (RFC 7323 2.3) where there is one, at most
+    /// 64 KiB, what a queue of a slow path holds, at least a step of the window scale (RFC 7323 2.3) where there is one, at most
     /// [`RECEIVE_BUFFER_MAX`].
     pub receive_buffer: usize,
     /// How far the receive buffer may grow with what the application reads in a round trip, with the
@@ -165,7 +165,7 @@ impl Default for Config {
             send_buffer: 256 << 10,
             send_buffer_max: 16 << 20,
             unsent_low_water: None,
-            receive_buffer: 256 << 10,
+            receive_buffer: 64 << 10,
             receive_buffer_max: 15 << 20,
             timestamps: true,
             sack: true,

@@ -2,18 +2,9 @@
 
 mod common;
 
-use common::{Script, Setup, secs};
+use common::{ECN_MODES, Script, Setup, secs};
 use handfast_tcp::EcnFeedback::{self, Accurate, Classic, None as NoEcn};
 use handfast_tcp::{EcnMode, State};
-
-const MODES: [EcnMode; 6] = [
-    EcnMode::Off,
-    EcnMode::Passive,
-    EcnMode::Classic,
-    EcnMode::AccuratePassive,
-    EcnMode::AccurateIncoming,
-    EcnMode::Accurate,
-];
 
 /// The bits as letters, from 0 to 7.
 const BITS: [&str; 8] = ["", "E", "W", "EW", "A", "EA", "WA", "EWA"];
@@ -31,7 +22,7 @@ fn agreed(script: &Script) -> EcnFeedback {
 #[test]
 fn syns_offer_what_the_mode_says() {
     let offers = ["", "", "EW", "", "EW", "EWA"];
-    for (mode, bits) in MODES.into_iter().zip(offers) {
+    for (mode, bits) in ECN_MODES.into_iter().zip(offers) {
         let mut script = Script::connect(&setup(mode));
         script.expect(&format!("[noecn] S{bits} 0:0(0)"));
     }
@@ -44,7 +35,7 @@ fn every_syn_gets_the_answer_of_rfc_9768_table_2_and_3_1_3() {
     let accurate = [
         NoEcn, Accurate, Accurate, Classic, Accurate, Accurate, Accurate, Accurate,
     ];
-    for (mode, answers) in MODES
+    for (mode, answers) in ECN_MODES
         .into_iter()
         .zip([[NoEcn; 8], classic, classic, accurate, accurate, accurate])
     {
@@ -73,7 +64,7 @@ fn every_syn_ack_leads_to_the_feedback_of_rfc_9768_table_2_and_3_1_3() {
     let accurate = [
         NoEcn, Classic, Accurate, Accurate, Accurate, Accurate, Accurate, NoEcn,
     ];
-    for (mode, (offer, outcomes)) in MODES.into_iter().zip([
+    for (mode, (offer, outcomes)) in ECN_MODES.into_iter().zip([
         ("", [NoEcn; 8]),
         ("", [NoEcn; 8]),
         ("EW", classic),

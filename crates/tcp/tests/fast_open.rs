@@ -465,6 +465,7 @@ fn an_early_server_sends_no_window_update() {
     let setup = Setup {
         config: handfast_tcp::Config {
             window_scaling: true,
+            receive_buffer: 256 << 10,
             ..handfast_tcp::Config::default()
         },
         passive: true,

@@ -1,14 +1,16 @@
 //! The SYN-ACK of a SYN cookie says what that of a connection would have said.
 
+mod common;
+
 use core::time::Duration;
 
+use common::ECN_MODES;
 use handfast_packet::Instant;
 use handfast_packet::cause::Cause;
 use handfast_packet::ip::Ecn;
 use handfast_packet::tcp::{Ace, SeqNumber, TcpOptions, Timestamps};
 use handfast_tcp::{
-    Config, Connection, Control, Cx, EcnMode, Initial, Path, Pool, Segment, Text, Transmit,
-    stateless,
+    Config, Connection, Control, Cx, Initial, Path, Pool, Segment, Text, Transmit, stateless,
 };
 use proptest::prelude::*;
 
@@ -21,17 +23,9 @@ const PATH: Path = Path {
 };
 
 fn configs() -> impl Strategy<Value = Config> {
-    let modes = [
-        EcnMode::Off,
-        EcnMode::Passive,
-        EcnMode::Classic,
-        EcnMode::AccuratePassive,
-        EcnMode::AccurateIncoming,
-        EcnMode::Accurate,
-    ];
     let choices = (
         any::<[bool; 6]>(),
-        proptest::sample::select(modes.to_vec()),
+        proptest::sample::select(ECN_MODES.to_vec()),
         proptest::option::of(any::<u16>()),
         (1..3_000_000_usize, 1..3_000_000_usize),
         (0..64_u8, 1..=255_u8),

@@ -2,7 +2,8 @@
 //! on two cores and none of them waits for a processor.
 //!
 //! A run of a lossy cell moves a few megabits a second, so many of them go side by side, ours and
-//! the kernel's at the same time. A run that fills a gigabit takes about a core, so those go one
+//! the kernel's at the same time; each fills its link for a moment when it begins, so they begin
+//! one after the other. A run that fills a gigabit takes about a core, so those go one
 //! after the other, ours and the kernel's in turn. Each cell is run once to see which kind it is;
 //! what does not fill its link depends on few events and is repeated, the more the slower it was,
 //! and again while its runs cannot tell on which side of the wanted ratio it lies.
@@ -36,12 +37,16 @@ const FULL_SHARE: f64 = 0.7;
 const COST_MIN: f64 = 0.02;
 /// Most pairs at the same time, however light they are.
 const PAIRS_MAX: usize = 48;
+/// From the begin of a pair to the next, if it is light: its slow start is over.
+const BEGIN_APART: Duration = Duration::from_millis(100);
 
 /// What is to be measured.
 #[derive(Clone, Debug)]
 pub struct Choice {
     /// The cells, with their numbers.
     pub cells: Vec<(usize, Cell)>,
+    /// Which ways the bytes go in each.
+    pub directions: Vec<Direction>,
     /// How long each run writes.
     pub span: Duration,
     /// How often, times what the lightness of the cell demands.
@@ -113,6 +118,7 @@ fn run_all(choice: &Choice, mut tasks: Vec<Task>, news: &(impl Fn(&Pair) + Sync)
             busy.0 += task.cost();
             busy.1 += 1;
             drop(busy);
+            let light = task.is_light();
             let (state, changed, done) = (&state, &changed, &done);
             scope.spawn(move || {
                 let pair = task.run(choice.span, choice.captures.as_deref());
@@ -125,14 +131,24 @@ fn run_all(choice: &Choice, mut tasks: Vec<Task>, news: &(impl Fn(&Pair) + Sync)
                 busy.1 -= 1;
                 changed.notify_one();
             });
+            if light {
+                pause_between_begins();
+            }
         }
     });
     done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Each cell both ways, once.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is measured runs in real time, and nothing tells when its slow start is over"
+)]
+fn pause_between_begins() {
+    thread::sleep(BEGIN_APART);
+}
+
+/// Each cell once, each way.
 fn first_runs(choice: &Choice) -> Vec<Task> {
-    let both = [Direction::Up, Direction::Down];
     let task = |&(number, cell): &(usize, Cell), direction| Task {
         number,
         cell,
@@ -141,9 +157,11 @@ fn first_runs(choice: &Choice) -> Vec<Task> {
         speed: cell.expected_mbit(),
     };
     let cells = choice.cells.iter();
-    cells
-        .flat_map(|cell| both.map(|direction| task(cell, direction)))
-        .collect()
+    let ways = |cell| {
+        let directions = choice.directions.iter();
+        directions.map(move |&direction| task(cell, direction))
+    };
+    cells.flat_map(ways).collect()
 }
 
 /// What the first runs, with their speeds, ask to be repeated.
