@@ -194,7 +194,7 @@ impl<A: Adjustment> Classic<A> {
 
     /// Without SACK nobody knew what was out while it was resent, and it may be little: of a window
     /// that opens at once no more leaves in a burst than on a new connection, and slow start fills
-    /// the rest (RFC 6582 3.2, full acknowledgments, 1).
+    /// the rest (RFC 6582 3.2, full acknowledgments, 1). What left in the recovery may leave again.
     fn open_gently(&mut self, in_flight: u64) {
         let gentle = in_flight.saturating_add(self.first.bytes());
         if !self.sack && gentle < self.window {

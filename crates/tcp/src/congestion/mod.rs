@@ -58,7 +58,8 @@ pub trait CongestionController: fmt::Debug + Send {
     /// [`Self::uses_prr`], the sender gets there step by step (RFC 9937).
     fn on_congestion(&mut self, congestion: &Congestion);
 
-    /// The recovery from loss or ECN echo is over with `in_flight` bytes still out.
+    /// The recovery from loss or ECN echo is over. `in_flight` bytes are still out, or were when the
+    /// first ACK of a batch ended it.
     fn on_recovered(&mut self, now: Instant, in_flight: u64);
 
     /// The last `on_congestion` was a mistake: nothing was lost (RFC 4015, RFC 3708), and `in_flight`

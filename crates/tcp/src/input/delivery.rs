@@ -63,7 +63,10 @@ impl Connection {
         self.obey(cx.now, &verdict, (flight_size, delivery.prior_in_flight));
         self.tell_congestion(cx.now, &delivery, (rtt, news.ce_bytes));
         if verdict.recovered {
-            let in_flight = self.in_flight();
+            // ACKs of one batch arrive as one: what left in the recovery was still out when the
+            // first of them ended it.
+            let behind = nxt.saturating_sub(self.recovery.recovery_point());
+            let in_flight = self.in_flight().max(behind);
             self.congestion.on_recovered(cx.now, in_flight);
         }
         self.watch_what_is_out(cx.now, &delivery, &verdict);

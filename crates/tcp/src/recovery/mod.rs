@@ -417,6 +417,11 @@ impl Recovery {
         self.ledger.mark_ambiguous(at);
     }
 
+    /// SND.NXT when the present phase, or the last one, began (recover of RFC 6582).
+    pub(crate) fn recovery_point(&self) -> Offset {
+        self.recover
+    }
+
     /// The window of a reduction that goes on (RFC 9937).
     pub(crate) fn reduced_window(&self) -> Option<u64> {
         self.repair.get().prr.as_ref().map(Prr::window)
