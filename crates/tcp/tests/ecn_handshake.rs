@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{ECN_MODES, Script, Setup, secs};
+use common::setup::ECN_MODES;
+use common::{Script, Setup, secs};
 use handfast_tcp::EcnFeedback::{self, Accurate, Classic, None as NoEcn};
 use handfast_tcp::{EcnMode, State};
 

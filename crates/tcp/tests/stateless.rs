@@ -4,7 +4,7 @@ mod common;
 
 use core::time::Duration;
 
-use common::ECN_MODES;
+use common::setup::ECN_MODES;
 use handfast_packet::Instant;
 use handfast_packet::cause::Cause;
 use handfast_packet::ip::Ecn;

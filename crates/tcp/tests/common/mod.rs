@@ -9,7 +9,7 @@
     reason = "each test file uses its own part"
 )]
 
-mod setup;
+pub mod setup;
 mod text;
 
 use std::collections::VecDeque;
@@ -19,8 +19,7 @@ use handfast_packet::Instant;
 use handfast_packet::cause::Cause;
 use handfast_packet::tcp::SeqNumber;
 use handfast_tcp::{
-    CloseReason, Connection, Control, Cx, EcnMode, Event, Initial, Pool, ReadError, Segment, State,
-    Transmit,
+    CloseReason, Connection, Control, Cx, Event, Initial, Pool, ReadError, Segment, State, Transmit,
 };
 pub use setup::Setup;
 pub use text::Names;
@@ -33,16 +32,6 @@ const LOG_MAX: usize = 60;
 
 /// A full segment in most scripts.
 pub const MSS: usize = 1_000;
-
-/// What a side may do about ECN, from the least to the most.
-pub const ECN_MODES: [EcnMode; 6] = [
-    EcnMode::Off,
-    EcnMode::Passive,
-    EcnMode::Classic,
-    EcnMode::AccuratePassive,
-    EcnMode::AccurateIncoming,
-    EcnMode::Accurate,
-];
 
 pub const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)

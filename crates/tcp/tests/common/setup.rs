@@ -2,9 +2,19 @@
 
 use std::time::Duration;
 
-use handfast_tcp::{Algorithm, Config, MtuProbing, Path};
+use handfast_tcp::{Algorithm, Config, EcnMode, MtuProbing, Path};
 
 use super::ms;
+
+/// What a side may do about ECN, from the least to the most.
+pub const ECN_MODES: [EcnMode; 6] = [
+    EcnMode::Off,
+    EcnMode::Passive,
+    EcnMode::Classic,
+    EcnMode::AccuratePassive,
+    EcnMode::AccurateIncoming,
+    EcnMode::Accurate,
+];
 
 /// How a script begins.
 #[derive(Clone, Debug)]
