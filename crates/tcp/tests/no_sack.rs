@@ -302,12 +302,12 @@ fn recovered_at_once(early: usize) -> (u64, u64, u64) {
     let setup =
         Setup::default().config(|config| config.congestion = handfast_tcp::Algorithm::Cubic);
     let mut script = Script::established(&setup.rtt(ms(100)));
-    let mut acknowledged = 1_u64;
-    for segments in [10_u64, 20] {
-        script.write(1_000 * usize::try_from(segments).unwrap());
+    let mut acknowledged = 1;
+    for bytes in [10_000, 20_000] {
+        script.write(bytes);
         script.sent();
         script.after(ms(100));
-        acknowledged += 1_000 * segments;
+        acknowledged += bytes as u64;
         script.inject(&format!(". 1:1(0) ack {acknowledged}"));
     }
     script.write(60_000);
