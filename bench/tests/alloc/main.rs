@@ -83,6 +83,7 @@ fn transfer_with(path: Path, config: tcp::Config, piece: usize) {
 fn limited(config: tcp::Config) -> tcp::Config {
     tcp::Config {
         send_buffer_max: config.send_buffer_max.min(256 << 10),
+        receive_buffer: 256 << 10,
         ..config
     }
 }
