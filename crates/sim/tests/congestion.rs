@@ -167,7 +167,6 @@ fn the_first_window_does_not_hold_back_slow_start() {
             let (time, _) = upload_to(tcp::Config::default(), sender, spec, len);
             let (least, _) = upload_to(open, sender, spec, len);
             let what = format!("{congestion:?} {timestamps} {len}: {time:?}, {least:?}");
-
             assert!(time < least + ROUND_TRIP / 10, "{what}");
         }
     }

@@ -29,8 +29,8 @@ pub struct Config {
     /// no such limit.
     pub unsent_low_water: Option<usize>,
     /// Bytes that may wait unread, at first: the largest window of the first round trips. Default
-    /// 64 KiB, what a queue of a slow path holds, at least a step of the window scale (RFC 7323 2.3) where there is one, at most
-    /// [`RECEIVE_BUFFER_MAX`].
+    /// 64 KiB, what a queue of a slow path holds, at least a step of the window scale (RFC 7323 2.3)
+    /// where there is one, at most [`RECEIVE_BUFFER_MAX`].
     pub receive_buffer: usize,
     /// How far the receive buffer may grow with what the application reads in a round trip, with the
     /// same bound where they are short; sets the window scale. One that is not larger than

@@ -282,23 +282,23 @@ fn an_ack_that_is_repeated_for_ever_pulls_one_flight() {
 /// out when the first of them ended it.
 #[test]
 fn after_a_recovery_the_window_opens_gently() {
-    for (early, least) in [(0, 20_000), (20, 10_000)] {
-        let (threshold, new, burst) = recovered_at_once(early);
+    for (unheard, least) in [(0, 20_000), (20, 10_000)] {
+        let (threshold, new, burst) = recovered_at_once(unheard);
         // Two of the new segments left before the recovery (RFC 3042).
         let gentle = (new - 2_000 + 10_000).min(threshold);
-        let what = format!("{early}: {threshold} {new} {burst}");
+        let what = format!("{unheard}: {threshold} {new} {burst}");
         assert!((gentle..=gentle + 1_000).contains(&burst), "{what}");
         assert!(
-            burst >= least && (early == 0 || burst < threshold),
+            burst >= least && (unheard == 0 || burst < threshold),
             "{what}"
         );
     }
 }
 
-/// A segment of a flight of 40 is lost, `early` behind it arrive, and then the copy and all that
-/// left meanwhile are acknowledged by one ACK. The threshold, what new text left in the recovery, and
-/// what leaves at once behind it; bytes.
-fn recovered_at_once(early: usize) -> (u64, u64, u64) {
+/// The first segment of a flight of 40 is lost, and so are `unheard` of the 39 duplicate ACKs; then
+/// the copy and all that left meanwhile are acknowledged by one ACK. The threshold, what new text left
+/// until then, and what leaves at once behind it; bytes.
+fn recovered_at_once(unheard: usize) -> (u64, u64, u64) {
     let setup =
         Setup::default().config(|config| config.congestion = handfast_tcp::Algorithm::Cubic);
     let mut script = Script::established(&setup.rtt(ms(100)));
@@ -314,9 +314,10 @@ fn recovered_at_once(early: usize) -> (u64, u64, u64) {
     let flight = bytes_sent(&mut script);
     assert_eq!(flight, 40_000);
     script.after(ms(100));
-    duplicates(&mut script, 39 - early, acknowledged);
+    duplicates(&mut script, 39 - unheard, acknowledged);
     let new = bytes_sent(&mut script) - 1_000;
     let threshold = script.connection.info().slow_start_threshold;
+    assert!(threshold > 20_000 && new > 5_000, "{threshold} {new}");
     script.after(ms(100));
     script.inject(&format!(". 1:1(0) ack {}", acknowledged + flight + new));
     script.write(60_000);
