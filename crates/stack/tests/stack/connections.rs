@@ -323,9 +323,10 @@ fn the_time_wait_table_is_bounded() {
 
 #[test]
 fn what_was_written_before_the_release_still_arrives() {
-    let mut wire = Wire::new(PLAIN);
+    // All of it fits into the first window.
+    let mut wire = Wire::with(PLAIN, |_, config| config.tcp.receive_buffer = 256 << 10);
     let (client, server) = wire.establish(Family::V4);
-    let bytes = pattern(60_000);
+    let bytes = pattern(200_000);
     let written = wire.stacks[0].tcp(wire.now, client).unwrap().write(&bytes);
     assert_eq!(written, Ok(bytes.len()));
     wire.stacks[0].release_tcp(wire.now, client);
