@@ -6,7 +6,7 @@ use std::time::Duration;
 use handfast_bench::Failure;
 use handfast_packet::buf::RxFrame;
 use handfast_packet::checksum::checksum;
-use handfast_stack::TcpId;
+use handfast_stack::{BACKLOG, TcpId};
 
 use super::counted;
 use super::pair::{CLIENT, Pair, SERVER, Wire};
@@ -31,7 +31,7 @@ const MESSAGE: usize = 64;
 /// After that all delayed ACKs are due.
 const DELAYED_ACK: Duration = Duration::from_millis(45);
 
-pub(super) const PATHS: [Path; 18] = [
+pub(super) const PATHS: [Path; 19] = [
     path("ack", "receive: an ACK of two segments", ack),
     path(
         "ack.batch",
@@ -98,6 +98,11 @@ pub(super) const PATHS: [Path; 18] = [
         "connection",
         "handshake, and close from both sides: all of both stacks",
         connection,
+    ),
+    path(
+        "syn.cookie",
+        "receive and poll_transmit: 44 SYNs in one batch, each answered with a cookie",
+        syn_cookie,
     ),
     path(
         "timers",
@@ -359,6 +364,30 @@ fn perhaps(count: bool, work: &mut dyn FnMut()) {
     } else {
         work();
     }
+}
+
+/// SYNs of strangers whom nobody answers any more: the first ones fill the listener's table.
+fn syn_cookie() -> Result<u64, Failure> {
+    let mut pair = Pair::new(Wire::SEGMENTS)?;
+    for _ in 0..=BACKLOG {
+        pair.connect()?;
+        let syn = pair.frames(CLIENT);
+        pair.deliver(SERVER, syn);
+        pair.frames(SERVER);
+    }
+    for _ in 0..20 {
+        for _ in 0..44 {
+            pair.connect()?;
+        }
+        let syns = pair.frames(CLIENT);
+        let half_open = pair.stacks[SERVER].tcp_count();
+        pair.receive(SERVER, syns);
+        let answers = pair.transmit(SERVER).len();
+        if (answers, pair.stacks[SERVER].tcp_count()) != (44, half_open) {
+            return Err(format!("{answers} of 44 SYNs were answered with a cookie").into());
+        }
+    }
+    Ok(20)
 }
 
 /// 100 timers are due at the same time, of 200 connections.

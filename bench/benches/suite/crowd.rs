@@ -200,7 +200,8 @@ impl Crowd {
     }
 
     fn frame(&mut self, source: Ipv4Addr, header: &TcpHeader, text: &[u8]) -> RxFrame {
-        let payload_len = header.header_len() + text.len();
+        let header_len = header.header_len();
+        let payload_len = header_len + text.len();
         let len = Ipv4Header::LEN + payload_len;
         let ip = Ipv4Header {
             source,
@@ -212,7 +213,7 @@ impl Crowd {
         let mut block = self.pool.take(len);
         let bytes = &mut block.bytes_mut()[..len];
         ip.write(bytes);
-        header.write(&mut bytes[Ipv4Header::LEN..]);
+        header.write(&mut bytes[Ipv4Header::LEN..][..header_len]);
         bytes[len - text.len()..].copy_from_slice(text);
         RxFrame {
             data: self.pool.freeze(block, 0..len),

@@ -66,6 +66,19 @@ pub fn checksum(bytes: &[u8]) -> u16 {
     Sum::new().add(bytes).finish()
 }
 
+/// The checksum of an IPv4 header without options: its words are few enough to need no carries.
+pub(crate) fn of_ipv4_header(header: &[u8; 20]) -> u16 {
+    let (words, _) = header.as_chunks::<4>();
+    let words = words
+        .iter()
+        .map(|word| u64::from(u32::from_ne_bytes(*word)));
+    let sum = Sum {
+        words: words.sum(),
+        odd: false,
+    };
+    sum.finish()
+}
+
 /// The checksum after one 16-bit word of what it covers changed from `old` to `new`
 /// (RFC 1624 equation 3).
 pub fn update(checksum: u16, old: u16, new: u16) -> u16 {

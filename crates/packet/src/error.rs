@@ -36,6 +36,14 @@ impl ParseError {
         }
         Ok(())
     }
+
+    /// The first `N` bytes; fails when there are fewer.
+    pub(crate) fn first<const N: usize>(bytes: &[u8]) -> Result<&[u8; N], Self> {
+        bytes.first_chunk().ok_or(Self::Truncated {
+            needed: N,
+            have: bytes.len(),
+        })
+    }
 }
 
 impl fmt::Display for ParseError {

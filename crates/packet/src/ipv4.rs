@@ -61,39 +61,39 @@ impl Ipv4Header {
     /// # Errors
     /// When the bytes are not IPv4, are cut short, or the header's checksum is wrong.
     pub fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), ParseError> {
-        ParseError::check_len(bytes, Self::LEN)?;
-        if bytes[0] >> 4 != 4 {
-            return Err(ParseError::Version(bytes[0] >> 4));
+        let fixed = ParseError::first::<{ Self::LEN }>(bytes)?;
+        if fixed[0] >> 4 != 4 {
+            return Err(ParseError::Version(fixed[0] >> 4));
         }
-        let header_len = usize::from(bytes[0] & 0xf) * 4;
-        let word = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
+        let header_len = usize::from(fixed[0] & 0xf) * 4;
+        let word = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
         let total_len = usize::from(word(2));
         if header_len < Self::LEN || total_len < header_len {
             return Err(ParseError::Length);
         }
         ParseError::check_len(bytes, total_len)?;
-        if checksum::checksum(&bytes[..header_len]) != 0 {
+        let checksum = match header_len {
+            Self::LEN => checksum::of_ipv4_header(fixed),
+            _ => checksum::checksum(&bytes[..header_len]),
+        };
+        if checksum != 0 {
             return Err(ParseError::Checksum);
         }
-        let address = |at: usize| {
-            let octets: [u8; 4] = bytes[at..at + 4]
-                .try_into()
-                .expect("the length was checked");
-            Ipv4Addr::from(octets)
-        };
+        let address =
+            |at: usize| Ipv4Addr::from([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
         let fragment = word(6);
         let header = Self {
             source: address(12),
             destination: address(16),
-            protocol: Protocol(bytes[9]),
-            ttl: bytes[8],
-            dscp: bytes[1] >> 2,
-            ecn: Ecn::from_bits(bytes[1]),
+            protocol: Protocol(fixed[9]),
+            ttl: fixed[8],
+            dscp: fixed[1] >> 2,
+            ecn: Ecn::from_bits(fixed[1]),
             identification: word(4),
             dont_fragment: fragment & 0x4000 != 0,
             more_fragments: fragment & 0x2000 != 0,
             fragment_offset: (fragment & 0x1fff) << 3,
-            payload_len: word(2) - u16::from(bytes[0] & 0xf) * 4,
+            payload_len: word(2) - u16::from(fixed[0] & 0xf) * 4,
         };
         Ok((header, &bytes[header_len..total_len]))
     }
@@ -103,7 +103,9 @@ impl Ipv4Header {
     /// # Panics
     /// When `out` is shorter than [`Self::LEN`].
     pub fn write(&self, out: &mut [u8]) {
-        let out = &mut out[..Self::LEN];
+        let out = out
+            .first_chunk_mut::<{ Self::LEN }>()
+            .expect("there is room for a header");
         let total_len = self.payload_len.saturating_add(20);
         let mut fragment = self.fragment_offset >> 3;
         fragment |= u16::from(self.dont_fragment) << 14 | u16::from(self.more_fragments) << 13;
@@ -117,7 +119,7 @@ impl Ipv4Header {
         out[10..12].fill(0);
         out[12..16].copy_from_slice(&self.source.octets());
         out[16..20].copy_from_slice(&self.destination.octets());
-        let sum = checksum::checksum(out);
+        let sum = checksum::of_ipv4_header(out);
         out[10..12].copy_from_slice(&sum.to_be_bytes());
     }
 

@@ -117,9 +117,10 @@ pub(crate) struct IcmpReport {
     pub(crate) quoted: [u8; QUOTED_TRANSPORT],
 }
 
-/// A packet to send.
-#[derive(Debug)]
-pub(crate) struct OutPacket {
+/// What the IP header of a packet to send says. The rest of the packet is a frame that begins with
+/// the transport header, from which the field of its checksum counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heading {
     /// An address of ours.
     pub(crate) source: IpAddr,
     /// Of the same family.
@@ -132,9 +133,6 @@ pub(crate) struct OutPacket {
     pub(crate) dscp: u8,
     /// TTL or hop limit.
     pub(crate) hop_limit: u8,
-    /// The transport header, what stands behind it and what the device must do with it; the field of
-    /// the checksum counts from the transport header.
-    pub(crate) frame: TxFrame,
 }
 
 /// Something that the layers above must know.

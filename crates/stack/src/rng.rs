@@ -3,8 +3,6 @@
 //! SipHash in counter mode: small, without state beyond a counter, and not to be predicted by
 //! somebody who sees its output but not the seed. Not for cryptographic keys that protect data.
 
-use core::hash::Hasher;
-
 use siphasher::sip::SipHasher24;
 
 /// A deterministic generator: the same seed gives the same numbers on every machine.
@@ -44,9 +42,7 @@ impl SeedRng {
 
 /// SipHash-2-4 of `bytes`: nobody without the key can predict or collide it.
 pub(crate) fn keyed_hash(key: &[u8; 16], bytes: &[u8]) -> u64 {
-    let mut hasher = SipHasher24::new_with_key(key);
-    hasher.write(bytes);
-    hasher.finish()
+    SipHasher24::new_with_key(key).hash(bytes)
 }
 
 /// The odd fraction of the golden ratio: spreads a small seed over the second half of the key.

@@ -166,9 +166,10 @@ impl Connection {
     }
 
     /// A segment of this connection arrived (RFC 9293 3.10.7). Changes state only; answers leave
-    /// by `poll_transmit`.
-    pub fn on_segment(&mut self, cx: &mut Cx<'_>, segment: Segment) {
-        self.tally.on_received(&segment);
+    /// by `poll_transmit`. Text that is kept is taken out of the segment, which is too large to be
+    /// handed on from room to room.
+    pub fn on_segment(&mut self, cx: &mut Cx<'_>, segment: &mut Segment) {
+        self.tally.on_received(segment);
         match self.phase {
             Phase::Closed(_) => {}
             Phase::SynSent => self.on_syn_sent(cx, segment),
@@ -180,7 +181,7 @@ impl Connection {
             }
             Phase::TimeWait => {
                 let entry = self.aside.put().time_wait.as_mut();
-                let verdict = entry.map(|entry| entry.on_segment(cx.now, &segment));
+                let verdict = entry.map(|entry| entry.on_segment(cx.now, segment));
                 if let Some(TimeWaitVerdict::Reply(reply)) = verdict {
                     self.answer(cx.pool, reply);
                 }

@@ -167,7 +167,7 @@ impl Connection {
             // What a SYN-ACK can say; the text has to fit into it.
             let window = self.rcv.offered_window().min(u64::from(u16::MAX));
             self.rcv.right_edge = Offset::FIRST + window;
-            self.text_arrives(cx, Offset::FIRST, syn.clone());
+            self.text_arrives(cx, Offset::FIRST, &mut syn.clone());
             let end = Offset::FIRST + syn.payload.len() as u64;
             let state = &mut self.aside.put().fast_open;
             state.taken_until = self.rcv.data.next();

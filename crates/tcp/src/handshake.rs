@@ -64,7 +64,7 @@ impl Said {
 
 impl Connection {
     /// A segment arrived in SYN-SENT; the steps are numbered as in RFC 9293 3.10.7.3.
-    pub(crate) fn on_syn_sent(&mut self, cx: &mut Cx<'_>, segment: Segment) {
+    pub(crate) fn on_syn_sent(&mut self, cx: &mut Cx<'_>, segment: &mut Segment) {
         // First: the ACK bit.
         let acknowledged = match segment.ack {
             None => None,
@@ -88,14 +88,14 @@ impl Connection {
             (Control::Rst, None) => {}
             // Fourth: SYN, with an ACK of ours: the connection is open.
             (Control::Syn, Some(ack)) => {
-                if !self.echoes_our_clock(&segment) {
+                if !self.echoes_our_clock(segment) {
                     let wire = self.snd.space.wire(ack);
                     self.answer(cx.pool, Transmit::reset(wire, None, Cause::ProtocolError));
                     return;
                 }
-                let marked = self.ecn.on_syn_ack(&segment);
-                self.take_syn(&segment);
-                self.sample_handshake(&segment);
+                let marked = self.ecn.on_syn_ack(segment);
+                self.take_syn(segment);
+                self.sample_handshake(segment);
                 self.establish(cx);
                 if marked {
                     // A mark on our SYN counts like its loss.
@@ -104,13 +104,13 @@ impl Connection {
                 self.snd
                     .set_window(u64::from(segment.window), Offset::ZERO, ack);
                 self.acks.owe(Cause::HandshakeAck);
-                self.syn_text_acknowledged(cx, ack, &segment);
+                self.syn_text_acknowledged(cx, ack, segment);
                 self.text_arrives(cx, Offset::FIRST, segment);
             }
             // Fourth: SYN alone: simultaneous open.
             (Control::Syn, None) => {
-                self.ecn.on_syn(&segment);
-                self.take_syn(&segment);
+                self.ecn.on_syn(segment);
+                self.take_syn(segment);
                 self.phase = Phase::SynReceived { passive: false };
                 self.recovery.set_syn_lost(true);
             }

@@ -20,7 +20,7 @@ impl Connection {
         setting: (Config, Path),
         initial: Initial,
         syn: &Segment,
-        ack: Segment,
+        mut ack: Segment,
     ) -> Self {
         let (config, path) = setting;
         let mut connection = Self::accept(cx, config, path, initial, syn);
@@ -30,7 +30,7 @@ impl Connection {
         let window = u64::from(ack.window) << connection.snd.window_shift;
         let (at, una) = (Offset::FIRST, connection.snd.una);
         connection.snd.set_window(window, at, una);
-        connection.on_segment(cx, ack);
+        connection.on_segment(cx, &mut ack);
         connection
     }
 

@@ -152,9 +152,9 @@ impl Receiver {
     /// may ever be.
     pub(crate) fn wanted_shift(&self) -> u8 {
         let largest = self.capacity.max(self.tuning.most());
-        (0..WINDOW_SHIFT_MAX)
-            .find(|&shift| largest >> shift <= u64::from(u16::MAX))
-            .unwrap_or(WINDOW_SHIFT_MAX)
+        let bits = u64::BITS - largest.leading_zeros();
+        let beyond = bits.saturating_sub(u16::BITS);
+        u8::try_from(beyond).map_or(WINDOW_SHIFT_MAX, |shift| shift.min(WINDOW_SHIFT_MAX))
     }
 
     /// Both sides scale their windows: no buffer is smaller than a step of the scale, or its window,

@@ -124,12 +124,12 @@ impl Pair {
         for _ in 0..100_000 {
             self.send(0);
             self.send(1);
-            if let Some((to, segment)) = self.wire.pop_front() {
+            if let Some((to, mut segment)) = self.wire.pop_front() {
                 let mut cx = Cx {
                     now: self.now,
                     pool: &mut self.pool,
                 };
-                self.sides[to].on_segment(&mut cx, segment);
+                self.sides[to].on_segment(&mut cx, &mut segment);
                 let mut buffer = [0; 4_096];
                 while self.sides[to]
                     .read(&mut cx, &mut buffer)
@@ -228,7 +228,7 @@ proptest! {
             let [a, b, c] = counters;
             let mut options = last.options;
             options.accecn = (len < 4).then(|| AccEcn::new(order, a, b, c).truncated(len));
-            let arriving = Segment {
+            let mut arriving = Segment {
                 seq: last.ack.expect("all behind the handshake have one"),
                 ack: Some(SeqNumber(last.seq.0.wrapping_add(acked))),
                 control: Control::None,
@@ -239,7 +239,7 @@ proptest! {
                 ..segment(&last, pair.now)
             };
             let mut cx = Cx { now: pair.now, pool: &mut pair.pool };
-            pair.sides[0].on_segment(&mut cx, arriving);
+            pair.sides[0].on_segment(&mut cx, &mut arriving);
             while let Some(next) = pair.sides[0].poll_transmit(&mut cx) {
                 prop_assert!(next.options.len() <= 40);
                 last = next;

@@ -102,6 +102,7 @@ pub struct ChecksumField {
 /// Up to [`HEAD_MAX`] bytes of headers, filled from the innermost header outwards.
 #[derive(Clone, Copy)]
 pub struct Head {
+    /// What lies before `start` was never written.
     bytes: [u8; HEAD_MAX],
     start: u8,
 }
@@ -124,7 +125,6 @@ impl Head {
         assert!(len <= end, "headers fit into HEAD_MAX bytes");
         let start = end - len;
         self.start = u8::try_from(start).expect("HEAD_MAX fits into a byte");
-        self.bytes[start..end].fill(0);
         &mut self.bytes[start..end]
     }
 
@@ -291,3 +291,20 @@ macro_rules! batch {
 
 batch!(RxBatch, RxFrame);
 batch!(TxBatch, TxFrame);
+
+impl TxBatch {
+    /// Adds an empty frame at the end, to be filled where it stands: a frame is some hundred bytes
+    /// large.
+    ///
+    /// # Panics
+    /// When the batch is full; ask [`Self::room`] first.
+    pub fn push_empty(&mut self) -> &mut TxFrame {
+        self.push(TxFrame::default());
+        self.frames.back_mut().expect("one was added just now")
+    }
+
+    /// Takes the newest frame out.
+    pub fn pop_back(&mut self) -> Option<TxFrame> {
+        self.frames.pop_back()
+    }
+}

@@ -98,12 +98,12 @@ impl TcpHeader {
     /// # Errors
     /// When the bytes are cut short or the data offset is impossible.
     pub fn parse(bytes: &[u8]) -> Result<(Self, usize), ParseError> {
-        ParseError::check_len(bytes, Self::LEN)?;
-        let word = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
+        let fixed = ParseError::first::<{ Self::LEN }>(bytes)?;
+        let word = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
         let long = |at: usize| {
-            u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+            u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
         };
-        let header_len = usize::from(bytes[12] >> 4) * 4;
+        let header_len = usize::from(fixed[12] >> 4) * 4;
         if header_len < Self::LEN {
             return Err(ParseError::Length);
         }
@@ -126,23 +126,24 @@ impl TcpHeader {
         Self::LEN + self.options.len()
     }
 
-    /// Writes the header at the start of `out`, with a checksum of 0.
+    /// Writes the header into `out`, which is as long as it, with a checksum of 0.
     ///
     /// # Panics
-    /// When `out` is shorter than [`Self::header_len`].
+    /// When `out` does not have [`Self::header_len`] bytes.
     pub fn write(&self, out: &mut [u8]) {
-        let header_len = self.header_len();
-        let out = &mut out[..header_len];
-        let words = u16::try_from(header_len / 4).expect("at most 15 words");
-        out[..2].copy_from_slice(&self.source.to_be_bytes());
-        out[2..4].copy_from_slice(&self.destination.to_be_bytes());
-        out[4..8].copy_from_slice(&self.seq.0.to_be_bytes());
-        out[8..12].copy_from_slice(&self.ack.0.to_be_bytes());
-        out[12..14].copy_from_slice(&(words << 12 | self.flags.0 & 0x1ff).to_be_bytes());
-        out[14..16].copy_from_slice(&self.window.to_be_bytes());
-        out[16..18].fill(0);
-        out[18..20].copy_from_slice(&self.urgent.to_be_bytes());
-        self.options.write(&mut out[Self::LEN..]);
+        let words = u16::try_from(out.len() / 4).expect("at most 15 words");
+        let (fixed, options) = out
+            .split_first_chunk_mut::<{ Self::LEN }>()
+            .expect("there is room for a header");
+        fixed[..2].copy_from_slice(&self.source.to_be_bytes());
+        fixed[2..4].copy_from_slice(&self.destination.to_be_bytes());
+        fixed[4..8].copy_from_slice(&self.seq.0.to_be_bytes());
+        fixed[8..12].copy_from_slice(&self.ack.0.to_be_bytes());
+        fixed[12..14].copy_from_slice(&(words << 12 | self.flags.0 & 0x1ff).to_be_bytes());
+        fixed[14..16].copy_from_slice(&self.window.to_be_bytes());
+        fixed[16..18].fill(0);
+        fixed[18..20].copy_from_slice(&self.urgent.to_be_bytes());
+        self.options.write(options);
     }
 }
 

@@ -150,6 +150,7 @@ fn put(out: &mut Vec<u8>, kind: u8, parts: &[&[u8]]) {
 
 /// All options of an option field up to its end or the end-of-options mark. A malformed option
 /// gives one error and ends the iteration.
+#[inline]
 pub fn options(bytes: &[u8]) -> impl Iterator<Item = Result<TcpOption<'_>, ParseError>> {
     let mut rest = bytes;
     core::iter::from_fn(move || {
@@ -165,6 +166,7 @@ pub fn options(bytes: &[u8]) -> impl Iterator<Item = Result<TcpOption<'_>, Parse
     })
 }
 
+#[inline]
 fn next_option(bytes: &[u8]) -> Result<(TcpOption<'_>, &[u8]), ParseError> {
     match bytes[0] {
         0 => return Ok((TcpOption::End, &[])),
@@ -182,6 +184,7 @@ fn next_option(bytes: &[u8]) -> Result<(TcpOption<'_>, &[u8]), ParseError> {
 }
 
 /// `None` when the length is impossible for the kind.
+#[inline]
 fn understand(kind: u8, data: &[u8]) -> Option<TcpOption<'_>> {
     Some(match (kind, data) {
         (2, &[a, b]) => TcpOption::Mss(u16::from_be_bytes([a, b])),

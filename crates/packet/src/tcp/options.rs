@@ -233,6 +233,11 @@ impl TcpOptions {
         if let Some(user_timeout) = self.user_timeout_that_fits(writer.at) {
             writer.put(&user_timeout.bytes());
         }
+        assert_eq!(
+            writer.at,
+            writer.out.len(),
+            "the header is as long as the options say"
+        );
     }
 }
 
@@ -243,6 +248,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.take(bytes.len()).copy_from_slice(bytes);
     }

@@ -3,14 +3,14 @@
 use core::net::{IpAddr, Ipv6Addr};
 
 use handfast_packet::Instant;
-use handfast_packet::buf::{Chunk, Medium, TxBatch, TxFrame};
+use handfast_packet::buf::{Chunk, Medium, TxFrame};
 use handfast_packet::cause::Cause;
 use handfast_packet::ethernet::{EtherType, EthernetAddress, EthernetHeader};
 use handfast_packet::ip::{Ecn, Protocol};
 use handfast_packet::ipv4::Ipv4Header;
 use handfast_packet::ipv6::Ipv6Header;
 
-use super::{Network, OUTBOX_MAX, OutPacket};
+use super::{Heading, Network, OUTBOX_MAX};
 use crate::link::neighbor::{Lookup, Solicit, Waiting};
 use crate::rng::keyed_hash;
 
@@ -18,22 +18,6 @@ use crate::rng::keyed_hash;
 const HOP_LIMIT: u8 = 64;
 
 impl Network {
-    /// Sends a packet: into `batch` when the way is clear, else it waits for the neighbour or in
-    /// the outbox. False when it was dropped instead: no route, no answer, no room.
-    ///
-    /// A frame is some hundred bytes large, so it is finished where it stands and moved once.
-    pub(crate) fn send(&mut self, now: Instant, packet: OutPacket, batch: &mut TxBatch) -> bool {
-        let mut packet = packet;
-        match self.route(now, &mut packet) {
-            Ok(()) if batch.room() > 0 => {
-                batch.push(packet.frame);
-                true
-            }
-            Ok(()) => self.enqueue(packet.frame),
-            Err(unsent) => unsent == Unsent::Waits,
-        }
-    }
-
     /// Sends a message of our own on the ordinary way, by the outbox. A message that would need
     /// fragmenting is dropped: we never fragment.
     pub(super) fn send_message(&mut self, now: Instant, message: Message) -> bool {
@@ -46,9 +30,9 @@ impl Network {
             self.counters.too_large += 1;
             return false;
         }
-        let mut packet = message.into_packet();
-        match self.route(now, &mut packet) {
-            Ok(()) => self.enqueue(packet.frame),
+        let (heading, mut frame) = message.into_packet();
+        match self.route(now, &heading, &mut frame) {
+            Ok(()) => self.enqueue(frame),
             Err(unsent) => unsent == Unsent::Waits,
         }
     }
@@ -56,12 +40,10 @@ impl Network {
     /// Sends a message that shall not leave the link straight to `link`, by the outbox.
     pub(super) fn send_on_link(&mut self, link: EthernetAddress, hop_limit: u8, message: Message) {
         let destination = message.destination;
-        let mut packet = OutPacket {
-            hop_limit,
-            ..message.into_packet()
-        };
-        self.encapsulate(&mut packet);
-        self.send_frame(link, ether_type(destination), packet.frame);
+        let (mut heading, mut frame) = message.into_packet();
+        heading.hop_limit = hop_limit;
+        self.encapsulate(&heading, &mut frame);
+        self.send_frame(link, ether_type(destination), frame);
     }
 
     /// Sends what needs no route straight to `link`, by the outbox.
@@ -122,28 +104,37 @@ impl Network {
         }
     }
 
-    /// Adds the headers and finds the way.
-    fn route(&mut self, now: Instant, packet: &mut OutPacket) -> Result<(), Unsent> {
-        let (source, destination) = (packet.source, packet.destination);
+    /// Adds the headers of IP and of the link to a frame that may leave then. One that waits for its
+    /// neighbour is taken out of `frame`.
+    ///
+    /// # Errors
+    /// When it cannot leave now.
+    pub(crate) fn route(
+        &mut self,
+        now: Instant,
+        heading: &Heading,
+        frame: &mut TxFrame,
+    ) -> Result<(), Unsent> {
+        let (source, destination) = (heading.source, heading.destination);
         let Some(next_hop) = self.next_hop(destination) else {
             self.counters.no_route += 1;
             self.report_unreachable(destination);
             return Err(Unsent::Dropped);
         };
         if self.medium == Medium::Ip {
-            self.encapsulate(packet);
+            self.encapsulate(heading, frame);
             return Ok(());
         }
         match self.neighbors.lookup(now, next_hop, source) {
             Lookup::Known(link) => {
-                self.encapsulate(packet);
-                self.put_link_header(&mut packet.frame, link, ether_type(destination));
+                self.encapsulate(heading, frame);
+                self.put_link_header(frame, link, ether_type(destination));
                 Ok(())
             }
             Lookup::Unknown => {
-                self.encapsulate(packet);
+                self.encapsulate(heading, frame);
                 let waiting = Waiting {
-                    packet: core::mem::take(&mut packet.frame),
+                    packet: core::mem::take(frame),
                     destination,
                 };
                 if let Some(solicit) = self.neighbors.hold(now, next_hop, source, waiting) {
@@ -159,18 +150,24 @@ impl Network {
     }
 
     /// Puts an IP header in front.
-    fn encapsulate(&self, packet: &mut OutPacket) {
-        let (protocol, dscp, ecn) = (packet.protocol, packet.dscp, packet.ecn);
-        let len = u16::try_from(packet.frame.len())
+    fn encapsulate(&self, heading: &Heading, frame: &mut TxFrame) {
+        let &Heading {
+            protocol,
+            dscp,
+            ecn,
+            hop_limit,
+            ..
+        } = heading;
+        let len = u16::try_from(frame.len())
             .expect("a transport header and PAYLOAD_MAX bytes fit into 16 bits");
-        let head = &mut packet.frame.head;
-        let header_len = match (packet.source, packet.destination) {
+        let head = &mut frame.head;
+        let header_len = match (heading.source, heading.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 let header = Ipv4Header {
                     source,
                     destination,
                     protocol,
-                    ttl: packet.hop_limit,
+                    ttl: hop_limit,
                     dscp,
                     ecn,
                     // With DF the identification means nothing and may be zero (RFC 6864 4.1).
@@ -186,7 +183,7 @@ impl Network {
                     source,
                     destination,
                     next_header: protocol,
-                    hop_limit: packet.hop_limit,
+                    hop_limit,
                     dscp,
                     ecn,
                     flow_label: self.flow_label((source, destination), protocol, head.bytes()),
@@ -197,7 +194,7 @@ impl Network {
             }
             _ => unreachable!("both ends of a packet are of one family"),
         };
-        move_checksum(&mut packet.frame, header_len);
+        move_checksum(frame, header_len);
     }
 
     /// Puts a link header in front, where the medium has one.
@@ -263,22 +260,22 @@ pub(super) struct Message {
 }
 
 impl Message {
-    fn into_packet(self) -> OutPacket {
-        OutPacket {
+    fn into_packet(self) -> (Heading, TxFrame) {
+        let heading = Heading {
             source: self.source,
             destination: self.destination,
             protocol: self.protocol,
             ecn: Ecn::NotEct,
             dscp: 0,
             hop_limit: HOP_LIMIT,
-            frame: TxFrame::raw(self.bytes, self.cause),
-        }
+        };
+        (heading, TxFrame::raw(self.bytes, self.cause))
     }
 }
 
 /// What became of a packet that did not get ready to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unsent {
+pub(crate) enum Unsent {
     /// It waits for its neighbour's link address.
     Waits,
     /// Nobody can take it.

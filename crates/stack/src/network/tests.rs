@@ -27,6 +27,7 @@ use handfast_packet::ipv4::Ipv4Header;
 use handfast_packet::ipv6::Ipv6Header;
 use handfast_packet::ndp::Ndp;
 
+use super::egress::Unsent;
 use super::*;
 
 const MTU: u16 = 1_500;
@@ -133,14 +134,19 @@ impl Host {
     fn send(&mut self, to: &str) -> bool {
         let destination = ip(to);
         let source = ip(OURS[usize::from(destination.is_ipv6())]);
-        let packet = packet(source, destination, &[7; 100]);
-        let mut batch = TxBatch::new();
-        let sent = self.network.send(self.now, packet, &mut batch);
-        // What is ready leaves before the rest, as in a stack.
-        while let Some(frame) = batch.pop() {
+        let (heading, mut frame) = packet(source, destination, &[7; 100]);
+        let sent = self.network.route(self.now, &heading, &mut frame);
+        if sent.is_ok() {
             self.network.outbox.push_back(frame);
         }
-        sent
+        sent != Err(Unsent::Dropped)
+    }
+
+    /// Sends a packet that need not wait, as it leaves.
+    fn send_at_once(&mut self, heading: &Heading, mut frame: TxFrame) -> TxFrame {
+        let sent = self.network.route(self.now, heading, &mut frame);
+        assert_eq!(sent, Ok(()));
+        frame
     }
 
     /// Everything that wants to leave now.
@@ -246,16 +252,17 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn packet(source: IpAddr, destination: IpAddr, payload: &[u8]) -> OutPacket {
-    OutPacket {
+fn packet(source: IpAddr, destination: IpAddr, payload: &[u8]) -> (Heading, TxFrame) {
+    let heading = Heading {
         source,
         destination,
         protocol: Protocol::TCP,
         ecn: Ecn::NotEct,
         dscp: 0,
         hop_limit: 64,
-        frame: TxFrame::raw(Chunk::copy_from(payload), Cause::NewData),
-    }
+    };
+    let frame = TxFrame::raw(Chunk::copy_from(payload), Cause::NewData);
+    (heading, frame)
 }
 
 fn ethernet(

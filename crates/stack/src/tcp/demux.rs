@@ -1,6 +1,6 @@
 //! Which connection a segment belongs to: the 4-tuple and a table of them.
 
-use core::hash::{BuildHasher, Hash, Hasher};
+use core::hash::BuildHasher;
 use core::net::{IpAddr, SocketAddr};
 
 use handfast_packet::steer::Share;
@@ -39,6 +39,16 @@ pub(crate) struct Demux {
 struct Place {
     hash: u32,
     index: u32,
+}
+
+/// Most bytes of a 4-tuple.
+pub(crate) const FLOW_LEN: usize = 36;
+
+/// A 4-tuple as bytes; those of the two families differ in length.
+pub(crate) struct FlowBytes {
+    bytes: [u8; FLOW_LEN],
+    /// How many are addresses.
+    addresses: usize,
 }
 
 /// Makes SipHash-1-3 with a secret key.
@@ -96,7 +106,7 @@ impl Demux {
     }
 
     fn hash(&self, flow: &Flow) -> u32 {
-        let [a, b, c, d, ..] = self.hasher.hash_one(flow).to_le_bytes();
+        let [a, b, c, d, ..] = self.hasher.hash(flow).to_le_bytes();
         u32::from_le_bytes([a, b, c, d])
     }
 }
@@ -133,19 +143,10 @@ impl BuildHasher for Keyed {
     }
 }
 
-impl Hash for Flow {
-    /// In one piece: a hash of each part costs more than that of all bytes.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let (IpAddr::V4(local), IpAddr::V4(remote)) = (self.local.address, self.remote.address)
-        else {
-            return state.write(&self.bytes());
-        };
-        let mut bytes = [0; 12];
-        bytes[..4].copy_from_slice(&local.octets());
-        bytes[4..8].copy_from_slice(&remote.octets());
-        bytes[8..10].copy_from_slice(&self.local.port.to_be_bytes());
-        bytes[10..].copy_from_slice(&self.remote.port.to_be_bytes());
-        state.write(&bytes);
+impl Keyed {
+    /// The hash of a 4-tuple. In one piece: a hash of each part costs more than that of all bytes.
+    pub(crate) fn hash(&self, flow: &Flow) -> u64 {
+        SipHasher13::new_with_key(&self.0).hash(flow.bytes().all())
     }
 }
 
@@ -155,14 +156,35 @@ impl Flow {
         share.owns(self.local.into(), self.remote.into())
     }
 
-    /// Addresses and ports as bytes, for keyed hashes: both families have the same layout.
-    pub(crate) fn bytes(&self) -> [u8; 36] {
-        let mut bytes = [0; 36];
-        bytes[..16].copy_from_slice(&address_bytes(self.local.address));
-        bytes[16..32].copy_from_slice(&address_bytes(self.remote.address));
-        bytes[32..34].copy_from_slice(&self.local.port.to_be_bytes());
-        bytes[34..].copy_from_slice(&self.remote.port.to_be_bytes());
-        bytes
+    /// Addresses and ports as bytes, for keyed hashes.
+    pub(crate) fn bytes(&self) -> FlowBytes {
+        let mut bytes = [0; FLOW_LEN];
+        let addresses = match (self.local.address, self.remote.address) {
+            (IpAddr::V4(local), IpAddr::V4(remote)) => {
+                bytes[..4].copy_from_slice(&local.octets());
+                bytes[4..8].copy_from_slice(&remote.octets());
+                8
+            }
+            (local, remote) => {
+                bytes[..16].copy_from_slice(&address_bytes(local));
+                bytes[16..32].copy_from_slice(&address_bytes(remote));
+                32
+            }
+        };
+        bytes[addresses..addresses + 2].copy_from_slice(&self.local.port.to_be_bytes());
+        bytes[addresses + 2..addresses + 4].copy_from_slice(&self.remote.port.to_be_bytes());
+        FlowBytes { bytes, addresses }
+    }
+}
+
+impl FlowBytes {
+    pub(crate) fn addresses(&self) -> &[u8] {
+        &self.bytes[..self.addresses]
+    }
+
+    /// The addresses, and the ports behind them.
+    pub(crate) fn all(&self) -> &[u8] {
+        &self.bytes[..self.addresses + 4]
     }
 }
 

@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 
 use handfast_packet::Instant;
-use handfast_packet::buf::{BATCH_MAX, ChecksumField, Gso, Head, TxBatch, TxFrame};
+use handfast_packet::buf::{BATCH_MAX, ChecksumField, Gso, Head, TxBatch};
 use handfast_packet::cause::Cause;
 use handfast_packet::checksum::pseudo_header;
 use handfast_packet::ip::Protocol;
@@ -13,7 +13,7 @@ use handfast_tcp::{Control, Cx, Transmit};
 use super::Tcp;
 use super::demux::Flow;
 use super::slab::Key;
-use crate::network::{Network, OutPacket};
+use crate::network::{Heading, Network};
 
 /// Most answers to segments without a connection that wait to be sent; more are dropped. One
 /// batch of strangers' segments fits four times over, and a flood costs no more than this.
@@ -70,33 +70,40 @@ impl Tcp {
         batch: &mut TxBatch,
     ) -> bool {
         for _ in 0..TURNS_MAX {
-            if batch.room() == 0 {
+            if batch.room() == 0 || !self.take_turn(now, network, batch) {
                 break;
             }
-            let Some((flow, transmit)) = self.next_transmit(now) else {
-                break;
-            };
-            self.send(now, network, (flow, transmit), batch);
         }
         self.file_sender(None);
         !self.replies.is_empty() || !self.senders.is_empty()
     }
 
-    /// The next thing to send, and between which ends.
-    fn next_transmit(&mut self, now: Instant) -> Option<(Flow, Transmit)> {
+    /// Sends the next thing; false when there is nothing.
+    fn take_turn(&mut self, now: Instant, network: &mut Network, batch: &mut TxBatch) -> bool {
         // Nothing but what is sent decides whose turn it is, not how often somebody asked.
-        if core::mem::replace(&mut self.replies.turn, true)
-            && let Some(reply) = self.replies.queue.pop_front()
+        if core::mem::replace(&mut self.replies.turn, true) && self.send_reply(now, network, batch)
         {
             self.replies.turn = false;
-            return Some(reply);
+            return true;
         }
-        self.next_of_senders(now)
-            .or_else(|| self.replies.queue.pop_front())
+        self.send_of_senders(now, network, batch) || self.send_reply(now, network, batch)
     }
 
-    /// The next thing that a connection sends; connections that have nothing leave the list.
-    fn next_of_senders(&mut self, now: Instant) -> Option<(Flow, Transmit)> {
+    fn send_reply(&mut self, now: Instant, network: &mut Network, batch: &mut TxBatch) -> bool {
+        let mut next = self.replies.queue.pop_front();
+        if let Some((flow, reply)) = &mut next {
+            self.send(now, network, (flow, reply), batch);
+        }
+        next.is_some()
+    }
+
+    /// Sends the next thing that a connection has; connections that have nothing leave the list.
+    fn send_of_senders(
+        &mut self,
+        now: Instant,
+        network: &mut Network,
+        batch: &mut TxBatch,
+    ) -> bool {
         self.now = now;
         while let Some(index) = self.senders.pop() {
             let key = self
@@ -105,24 +112,26 @@ impl Tcp {
                 .expect("a slot leaves the lists when it goes");
             self.file_sender(Some(key));
             let slot = self.slots.get_mut(key).expect("the key was found just now");
-            let transmit = slot.connection.poll_transmit(&mut Cx {
+            let mut next = slot.connection.poll_transmit(&mut Cx {
                 now,
                 pool: &mut self.pool,
             });
-            let Some(transmit) = transmit else {
+            // A segment is some hundred bytes large, so it stays where it is.
+            let Some(transmit) = &mut next else {
                 self.file(key);
                 self.free_if_done(key);
                 continue;
             };
-            if takes_sequence_space(&transmit) {
+            if takes_sequence_space(transmit) {
                 (slot.last_sent, slot.sent) = (transmit.seq, true);
             }
             let flow = slot.flow;
             self.senders.push(index);
             self.sender = Some(key);
-            return Some((flow, transmit));
+            self.send(now, network, (&flow, transmit), batch);
+            return true;
         }
-        None
+        false
     }
 
     /// Files the connection that sent last, unless `next`, whose turn is now, is the same: it often
@@ -139,7 +148,7 @@ impl Tcp {
         &mut self,
         now: Instant,
         network: &mut Network,
-        (flow, transmit): (Flow, Transmit),
+        (flow, transmit): (&Flow, &mut Transmit),
         batch: &mut TxBatch,
     ) {
         // The address may have been lost or released since the segment was decided upon.
@@ -148,28 +157,27 @@ impl Tcp {
             return;
         }
         let gso = Gso::for_payload(transmit.payload.len(), transmit.segment_len);
-        self.count(&transmit, gso);
+        self.count(transmit, gso);
         // Only a device that completes checksums is offered super-segments, since each piece
         // needs a checksum of its own.
         let partial = self.capabilities.tx_checksum || gso.is_some();
-        let head = head(&flow, &transmit, partial);
-        let packet = OutPacket {
+        let frame = batch.push_empty();
+        write_header(&mut frame.head, flow, transmit, partial);
+        frame.body = core::mem::take(&mut transmit.payload);
+        frame.checksum_at = partial.then_some(CHECKSUM_FIELD);
+        frame.gso = gso;
+        frame.cause = transmit.cause;
+        let heading = Heading {
             source: flow.local.address,
             destination: flow.remote.address,
             protocol: Protocol::TCP,
             ecn: transmit.ecn,
             dscp: transmit.dscp,
             hop_limit: transmit.hop_limit,
-            frame: TxFrame {
-                head,
-                body: transmit.payload,
-                checksum_at: partial.then_some(CHECKSUM_FIELD),
-                gso,
-                depart_at: None,
-                cause: transmit.cause,
-            },
         };
-        network.send(now, packet, batch);
+        if network.route(now, &heading, frame).is_err() {
+            batch.pop_back();
+        }
     }
 
     fn count(&mut self, transmit: &Transmit, gso: Option<Gso>) {
@@ -180,8 +188,9 @@ impl Tcp {
     }
 }
 
-/// The TCP header of a segment, with its checksum: complete, or the part of the pseudo-header.
-fn head(flow: &Flow, transmit: &Transmit, partial: bool) -> Head {
+/// Writes the TCP header of a segment, with its checksum: complete, or the part of the
+/// pseudo-header.
+fn write_header(head: &mut Head, flow: &Flow, transmit: &Transmit, partial: bool) {
     let header = TcpHeader {
         source: flow.local.port,
         destination: flow.remote.port,
@@ -192,7 +201,6 @@ fn head(flow: &Flow, transmit: &Transmit, partial: bool) -> Head {
         urgent: transmit.urgent.unwrap_or(0),
         options: transmit.options,
     };
-    let mut head = Head::new();
     let bytes = head.prepend(header.header_len());
     header.write(bytes);
     let len = bytes.len() + transmit.payload.len();
@@ -208,7 +216,6 @@ fn head(flow: &Flow, transmit: &Transmit, partial: bool) -> Head {
             .finish()
     };
     bytes[CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2].copy_from_slice(&checksum.to_be_bytes());
-    head
 }
 
 /// Whether errors about this segment can be matched to the connection's sequence space.

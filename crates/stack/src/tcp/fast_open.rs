@@ -169,7 +169,7 @@ fn bake(key: &[u8; 16], flow: &Flow) -> FastOpen {
             bytes[4..].copy_from_slice(&local.octets());
             keyed_hash(key, &bytes)
         }
-        _ => keyed_hash(key, &flow.bytes()[..32]),
+        _ => keyed_hash(key, flow.bytes().addresses()),
     };
     FastOpen::new(&hash.to_le_bytes()).expect("eight bytes are a cookie")
 }

@@ -50,7 +50,7 @@ impl Tcp {
         } else if !last && segment.may_be_followed() {
             self.run = Some((flow, segment));
         } else {
-            self.dispatch(now, network, flow, segment);
+            self.dispatch(now, network, flow, &mut segment);
         }
     }
 
@@ -61,19 +61,19 @@ impl Tcp {
     }
 
     fn end_run(&mut self, now: Instant, network: &Network) {
-        if let Some((flow, segment)) = self.run.take() {
-            self.dispatch(now, network, flow, segment);
+        if let Some((flow, mut segment)) = self.run.take() {
+            self.dispatch(now, network, flow, &mut segment);
         }
     }
 
     /// Hands a segment to whom it is for.
-    fn dispatch(&mut self, now: Instant, network: &Network, flow: Flow, segment: Segment) {
+    fn dispatch(&mut self, now: Instant, network: &Network, flow: Flow, segment: &mut Segment) {
         if let Some((_, key)) = self.latest.filter(|(latest, _)| *latest == flow) {
             return self.segment_arrives(now, (flow, key), segment);
         }
         self.file_latest();
         if let Some(key) = self.demux.get(&flow, &self.slots) {
-            if !self.is_held_back(now, key, &segment) {
+            if !self.is_held_back(now, key, segment) {
                 self.segment_arrives(now, (flow, key), segment);
             }
             return;
@@ -83,7 +83,7 @@ impl Tcp {
             return;
         }
         let listener = self.listeners.find(flow.local);
-        match self.time_waits.on_segment(now, &flow, &segment) {
+        match self.time_waits.on_segment(now, &flow, segment) {
             None => {}
             Some(TimeWaitVerdict::Ignore) => return,
             Some(TimeWaitVerdict::Reply(reply)) => return self.reply(flow, reply),
@@ -91,27 +91,27 @@ impl Tcp {
             Some(TimeWaitVerdict::Reopen) => {}
         }
         let Some(listener) = listener else {
-            if let Some(reset) = stateless::on_closed(&segment) {
+            if let Some(reset) = stateless::on_closed(segment) {
                 self.reset(now, flow, reset);
             }
             return;
         };
-        match stateless::on_listen(&segment) {
+        match stateless::on_listen(segment) {
             ListenVerdict::Ignore => {}
             ListenVerdict::Reply(reset) => {
-                if !self.accept_cookie(now, network, (listener, flow), &segment) {
+                if !self.accept_cookie(now, network, (listener, flow), segment) {
                     self.reset(now, flow, reset);
                 }
             }
             ListenVerdict::Accept => {
-                self.accept_syn(now, network, (listener, flow), &segment);
+                self.accept_syn(now, network, (listener, flow), segment);
             }
         }
     }
 
     /// A segment for a connection, which is filed anew when the next segment is for another one, or
     /// the batch ends: most segments follow one of the same connection.
-    fn segment_arrives(&mut self, now: Instant, (flow, key): (Flow, Key), segment: Segment) {
+    fn segment_arrives(&mut self, now: Instant, (flow, key): (Flow, Key), segment: &mut Segment) {
         self.now = now;
         let Some(slot) = self.slots.get_mut(key) else {
             return;

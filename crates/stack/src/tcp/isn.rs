@@ -35,7 +35,7 @@ impl Secrets {
     pub(crate) fn timestamp_offset(&self, flow: &Flow) -> u32 {
         match self.known {
             Some(known) => known.timestamp_offset,
-            None => low_half(keyed_hash(&self.timestamp, &flow.bytes()[..32])),
+            None => low_half(keyed_hash(&self.timestamp, flow.bytes().addresses())),
         }
     }
 
@@ -46,7 +46,7 @@ impl Secrets {
     pub(crate) fn initial(&self, now: Instant, flow: &Flow, after: Option<SeqNumber>) -> Initial {
         let SeqNumber(base) = match self.known {
             Some(known) => known.seq,
-            None => SeqNumber(low_half(keyed_hash(&self.sequence, &flow.bytes()))),
+            None => SeqNumber(low_half(keyed_hash(&self.sequence, flow.bytes().all()))),
         };
         let mut seq = low_half(now.as_micros() / 4).wrapping_add(base);
         if let Some(SeqNumber(last)) = after

@@ -93,11 +93,11 @@ impl Default for Listen {
 
 /// What a SYN gets.
 #[derive(Debug)]
-pub(crate) enum Admission {
+pub(crate) enum Admission<'a> {
     /// A connection with these choices.
-    Connection(tcp::Config),
+    Connection(&'a tcp::Config),
     /// A cookie.
-    Cookie(tcp::Config),
+    Cookie(&'a tcp::Config),
     /// Nothing: the peer shall try again.
     Nothing,
 }
@@ -201,7 +201,7 @@ impl Listeners {
     }
 
     /// What a SYN gets. A cookie can be no answer unless `cookie_fits`.
-    pub(crate) fn admit(&self, id: ListenerId, cookie_fits: bool) -> Admission {
+    pub(crate) fn admit(&self, id: ListenerId, cookie_fits: bool) -> Admission<'_> {
         let Some(listener) = self.listeners.get(id.0) else {
             return Admission::Nothing;
         };
@@ -209,9 +209,9 @@ impl Listeners {
         let crowded = listener.opening >= options.half_open;
         match options.cookies {
             _ if listener.waiting.len() >= options.backlog => Admission::Nothing,
-            SynCookies::Always if cookie_fits => Admission::Cookie(listener.config),
-            _ if !crowded => Admission::Connection(listener.config),
-            SynCookies::OnOverflow if cookie_fits => Admission::Cookie(listener.config),
+            SynCookies::Always if cookie_fits => Admission::Cookie(&listener.config),
+            _ if !crowded => Admission::Connection(&listener.config),
+            SynCookies::OnOverflow if cookie_fits => Admission::Cookie(&listener.config),
             _ => Admission::Nothing,
         }
     }

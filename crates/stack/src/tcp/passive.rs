@@ -21,7 +21,7 @@ impl Tcp {
         now: Instant,
         network: &Network,
         (listener, flow): (ListenerId, Flow),
-        syn: &Segment,
+        syn: &mut Segment,
     ) {
         // The number of a cookie cannot be chosen beyond those of an earlier incarnation.
         let path = self.path(network, flow.remote.address);
@@ -32,10 +32,11 @@ impl Tcp {
                 self.counters.connections_refused += 1;
             }
             Admission::Connection(config) => {
+                let config = *config;
                 self.open_half(now, (listener, flow), (config, path), syn);
             }
             Admission::Cookie(config) => {
-                let reply = self.syn_cookie(now, &flow, (config, path), syn);
+                let reply = self.syn_cookie(now, &flow, (config, &path), syn);
                 self.listeners.note_cookie(listener, now + COOKIE_LIFE);
                 self.counters.cookies_sent += 1;
                 self.reply(flow, reply);
@@ -105,13 +106,13 @@ impl Tcp {
         self.baker.cookie(now, &flow)
     }
 
-    /// The SYN-ACK with a cookie.
+    /// The SYN-ACK with a cookie. What a cookie does not keep is as if `syn` had never said it.
     fn syn_cookie(
         &self,
         now: Instant,
         flow: &Flow,
-        (config, path): (tcp::Config, Path),
-        syn: &Segment,
+        (config, path): (&tcp::Config, &Path),
+        syn: &mut Segment,
     ) -> Transmit {
         let mss = syn.options.mss.unwrap_or(path.default_mss);
         let options = syn_cookie::kept(&syn.options, config.timestamps);
@@ -127,12 +128,8 @@ impl Tcp {
         };
         let back = bits.set_back(initial.timestamp(now));
         initial.timestamp_offset = initial.timestamp_offset.wrapping_sub(back);
-        let syn = Segment {
-            options,
-            ace,
-            ..syn.clone()
-        };
-        stateless::syn_ack(now, (&config, &path), initial, &syn)
+        (syn.options, syn.ace) = (options, ace);
+        stateless::syn_ack(now, (config, path), initial, syn)
     }
 
     /// A listener met an ACK. Returns whether it brought a cookie back, and therefore is no

@@ -50,8 +50,8 @@ impl Ports {
             remote,
         }
         .bytes();
-        let offset = keyed_hash(&self.offset_key, &tuple) % count;
-        let which = keyed_hash(&self.counter_key, &tuple) % COUNTERS as u64;
+        let offset = keyed_hash(&self.offset_key, tuple.all()) % count;
+        let which = keyed_hash(&self.counter_key, tuple.all()) % COUNTERS as u64;
         let counter = &mut self.counters[usize::try_from(which).expect("COUNTERS is small")];
         for _ in 0..count {
             let step = (offset + *counter) % count;

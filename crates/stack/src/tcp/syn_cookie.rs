@@ -11,7 +11,7 @@ use core::time::Duration;
 use handfast_packet::Instant;
 use handfast_packet::tcp::{Ace, SeqNumber, TcpOptions};
 
-use super::demux::Flow;
+use super::demux::{FLOW_LEN, Flow};
 use crate::rng::{SeedRng, keyed_hash};
 
 /// Most minutes after which a cookie is still good. The minute is part of the hash, so what was
@@ -112,13 +112,15 @@ impl CookieJar {
     /// The upper 30 bits.
     fn code(&self, minute: u64, flow: &Flow, syn: (SeqNumber, Bits), index: u32) -> u32 {
         let (SeqNumber(irs), Bits(bits)) = syn;
-        let mut bytes = [0; 36 + 4 + 4 + 4 + 8];
-        bytes[..36].copy_from_slice(&flow.bytes());
-        bytes[36..40].copy_from_slice(&irs.to_be_bytes());
-        bytes[40..44].copy_from_slice(&index.to_be_bytes());
-        bytes[44..48].copy_from_slice(&bits.to_be_bytes());
-        bytes[48..].copy_from_slice(&minute.to_be_bytes());
-        let hash = keyed_hash(&self.key, &bytes);
+        let mut bytes = [0; 8 + 4 + 4 + FLOW_LEN];
+        bytes[..8].copy_from_slice(&minute.to_be_bytes());
+        bytes[8..12].copy_from_slice(&irs.to_be_bytes());
+        // An index has two bits, and the options six.
+        bytes[12..16].copy_from_slice(&(bits << 2 | index).to_be_bytes());
+        let flow = flow.bytes();
+        let end = 16 + flow.all().len();
+        bytes[16..end].copy_from_slice(flow.all());
+        let hash = keyed_hash(&self.key, &bytes[..end]);
         u32::try_from(hash >> 32).expect("the high half of a u64") & !3
     }
 }

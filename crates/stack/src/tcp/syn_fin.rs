@@ -10,8 +10,8 @@ use super::demux::Flow;
 impl Tcp {
     /// Hands such a segment to whom it is for; `segment` has SYN as its control.
     pub(super) fn dispatch_syn_fin(&mut self, now: Instant, flow: Flow, segment: &Segment) {
-        let behind = segment.behind_syn();
-        let syn = Segment {
+        let mut behind = segment.behind_syn();
+        let mut syn = Segment {
             payload: Text::default(),
             ..segment.clone()
         };
@@ -25,9 +25,9 @@ impl Tcp {
                 return;
             }
             return self.with(now, key, |connection, cx| {
-                connection.on_segment(cx, syn);
+                connection.on_segment(cx, &mut syn);
                 if ours {
-                    connection.on_segment(cx, behind);
+                    connection.on_segment(cx, &mut behind);
                 }
             });
         }

@@ -1,8 +1,6 @@
 //! The connections in TIME-WAIT: compact entries without buffers, and when they end. Everything
 //! takes constant time, so that a server with many short connections pays for none of them twice.
 
-use core::hash::BuildHasher;
-
 use hashbrown::HashTable;
 
 use handfast_packet::Instant;
@@ -54,7 +52,7 @@ impl TimeWaits {
         let (entries, hasher) = (&self.entries, &self.hasher);
         let hash = |&index: &u32| hash_at(entries, hasher, index);
         self.places
-            .insert_unique(self.hasher.hash_one(flow), key.index, hash);
+            .insert_unique(self.hasher.hash(&flow), key.index, hash);
         self.wheel.set(key.index, state.expires_at);
         self.order.push(key.index);
         let crowded = self.entries.len() > self.max;
@@ -123,7 +121,7 @@ impl TimeWaits {
             let entry = self.entries.at(index);
             entry.is_some_and(|entry| entry.flow == *flow)
         };
-        let index = *self.places.find(self.hasher.hash_one(flow), is_it)?;
+        let index = *self.places.find(self.hasher.hash(flow), is_it)?;
         self.entries.key_at(index)
     }
 
@@ -143,7 +141,7 @@ impl TimeWaits {
 /// The hash of the 4-tuple at a place that is in use.
 fn hash_at(entries: &Slab<Entry>, hasher: &Keyed, index: u32) -> u64 {
     let entry = entries.at(index);
-    hasher.hash_one(entry.expect("the table names places in use").flow)
+    hasher.hash(&entry.expect("the table names places in use").flow)
 }
 
 #[cfg(test)]

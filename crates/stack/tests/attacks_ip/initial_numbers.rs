@@ -145,7 +145,8 @@ fn unguessable(count: usize) {
         let numbers = numbers(&mut host, family, count);
         let (guesses, hits) = attractor(&numbers);
         assert_eq!(hits, 0, "{family:?}: of {guesses}");
-        assert!(guesses + 2 >= count, "{guesses}");
+        // Beyond the ends of what is known, where by chance a few are, there is one guess, not two.
+        assert!(guesses + 16 >= count, "{guesses}");
         let strongest = (0..32).map(|bit| strongest_line(&numbers, bit));
         let strongest = strongest.fold(0.0, f64::max);
         assert!(strongest < noise_limit(count), "{family:?}: {strongest}");

@@ -23,29 +23,29 @@ use acceptable::Acceptability;
 
 impl Connection {
     /// A segment arrived in SYN-RECEIVED or any later state but TIME-WAIT.
-    pub(crate) fn segment_arrives(&mut self, cx: &mut Cx<'_>, mut segment: Segment) {
+    pub(crate) fn segment_arrives(&mut self, cx: &mut Cx<'_>, segment: &mut Segment) {
         let next = self.rcv.nxt();
         let Some(mut seq) = self.rcv.space.offset(segment.seq, next) else {
             // It lies before the peer's SYN: an old duplicate of another incarnation.
-            return self.reject(cx, None, &segment);
+            return self.reject(cx, None, segment);
         };
-        if self.is_syn_again(seq, &segment) {
-            return self.syn_again_arrives(cx, &segment);
+        if self.is_syn_again(seq, segment) {
+            return self.syn_again_arrives(cx, segment);
         }
         let opening = matches!(self.phase, Phase::SynReceived { .. });
-        let answer = self.is_answer_to_simultaneous_open(seq, &segment);
+        let answer = self.is_answer_to_simultaneous_open(seq, segment);
         if answer {
             // RFC 9293 figure 8: the SYN in it is known, the ACK and the window are news.
             segment.control = Control::None;
             self.acks.owe_for_duplicate((seq, Offset::FIRST));
             seq = Offset::FIRST;
         }
-        if !self.passes_paws(cx, &segment) {
+        if !self.passes_paws(cx, segment) {
             return;
         }
         // First: the sequence number.
         match acceptable::judge(seq, segment.len(), next, self.rcv.window()) {
-            Acceptability::No => return self.reject(cx, Some(seq), &segment),
+            Acceptability::No => return self.reject(cx, Some(seq), segment),
             Acceptability::ControlOnly => {
                 self.acks.owe(Cause::Ack);
                 segment.payload.truncate(0);
@@ -55,7 +55,7 @@ impl Connection {
             }
             Acceptability::Yes => {}
         }
-        self.echo_arrives(&segment, opening);
+        self.echo_arrives(segment, opening);
         // Second to fourth: RST, (security), SYN.
         match segment.control {
             Control::Rst => return self.reset_arrives(cx, seq),
@@ -63,14 +63,14 @@ impl Connection {
             Control::None | Control::Fin => {}
         }
         // Fifth: ACK. Sixth: URG. Seventh: text. Eighth: FIN.
-        if !self.ack_arrives(cx, seq, &segment) || !matches!(self.phase, Phase::Synchronized) {
+        if !self.ack_arrives(cx, seq, segment) || !matches!(self.phase, Phase::Synchronized) {
             return;
         }
         // Whose ACK is of nothing that we sent is no peer of ours, though its number may lie in the
         // window: another incarnation, which keep-alive has to find out.
         self.heard_at = cx.now;
         self.keep_alive_probes = 0;
-        self.mark_arrives(&segment, opening && !answer);
+        self.mark_arrives(segment, opening && !answer);
         self.user_timeout_arrives(&segment.options);
         if let Some(pointer) = segment.urgent {
             self.urgent_arrives(seq, pointer);

@@ -1,5 +1,7 @@
 //! Seventh step: the text of a segment goes into the reassembler, and an ACK becomes due.
 
+use core::mem;
+
 use handfast_packet::Instant;
 use handfast_packet::cause::Cause;
 
@@ -14,7 +16,7 @@ use crate::timer::Timer;
 
 impl Connection {
     /// Takes the part of the text that lies in the window and before the peer's FIN, then the FIN.
-    pub(crate) fn text_arrives(&mut self, cx: &mut Cx<'_>, seq: Offset, segment: Segment) {
+    pub(crate) fn text_arrives(&mut self, cx: &mut Cx<'_>, seq: Offset, segment: &mut Segment) {
         if self.rcv.fin_taken {
             return;
         }
@@ -30,14 +32,20 @@ impl Connection {
         self.finish_close(cx);
     }
 
-    fn store_text(&mut self, cx: &mut Cx<'_>, seq: Offset, segment: Segment, wire_segments: u16) {
+    fn store_text(
+        &mut self,
+        cx: &mut Cx<'_>,
+        seq: Offset,
+        segment: &mut Segment,
+        wire_segments: u16,
+    ) {
         let limit = self
             .rcv
             .fin
             .map_or(self.rcv.right_edge, |fin| fin.min(self.rcv.right_edge));
         let len = segment.payload.len() as u64;
         let echo = segment.options.timestamps.map(|theirs| theirs.echo);
-        let mut text = segment.payload;
+        let mut text = mem::take(&mut segment.payload);
         let share = len.div_ceil(u64::from(wire_segments));
         let share = u16::try_from(share).unwrap_or(u16::MAX);
         self.rcv.largest_segment = self.rcv.largest_segment.max(share);

@@ -37,18 +37,23 @@ impl Connection {
     #[must_use]
     pub fn poll_transmit(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
         self.timers.prepare(cx.pool);
-        let Some(mut transmit) = self.next_transmit(cx) else {
-            self.timers.settle(cx.pool);
-            return None;
-        };
-        self.attach_user_timeout(&mut transmit);
+        let mut next = self.next_transmit(cx);
+        match &mut next {
+            Some(transmit) => self.complete(cx.now, transmit),
+            None => self.timers.settle(cx.pool),
+        }
+        next
+    }
+
+    /// What is the same for all that leaves.
+    fn complete(&mut self, now: Instant, transmit: &mut Transmit) {
+        self.attach_user_timeout(transmit);
         (transmit.dscp, transmit.hop_limit) = (self.config.dscp, self.config.hop_limit);
-        let segments = wire_segments(&transmit);
+        let segments = wire_segments(transmit);
         self.tally
-            .on_sent(cx.now, transmit.payload.len() as u64, segments);
-        self.note_size(&transmit);
+            .on_sent(now, transmit.payload.len() as u64, segments);
+        self.note_size(transmit);
         self.tell_writer();
-        Some(transmit)
     }
 
     fn next_transmit(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {

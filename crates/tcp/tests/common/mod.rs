@@ -281,13 +281,13 @@ impl Script {
         self.collect();
     }
 
-    pub fn inject_segment(&mut self, segment: Segment) {
+    pub fn inject_segment(&mut self, mut segment: Segment) {
         self.record(|_| Passed::Received(segment.clone()));
         let mut cx = Cx {
             now: self.now,
             pool: &mut self.pool,
         };
-        self.connection.on_segment(&mut cx, segment);
+        self.connection.on_segment(&mut cx, &mut segment);
     }
 
     /// Time passes; timers run out when they are due.

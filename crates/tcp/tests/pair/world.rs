@@ -331,7 +331,7 @@ impl World {
             pool: &mut side.pool,
         };
         match &mut side.connection {
-            Some(connection) => connection.on_segment(&mut cx, segment),
+            Some(connection) => connection.on_segment(&mut cx, &mut segment),
             None if segment.control == Control::Syn => {
                 let accepted = Connection::accept(&mut cx, config, path, initial, &segment);
                 side.connection = Some(accepted);

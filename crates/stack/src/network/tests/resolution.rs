@@ -171,10 +171,9 @@ fn only_the_newest_wait_and_they_keep_their_order() {
     let mut host = Host::new();
     for n in 0..244 {
         let payload = [n; 4];
-        let mut batch = TxBatch::new();
-        let packet = packet(ip(OURS[0]), ip(PEER[0]), &payload);
-        assert!(host.network.send(host.now, packet, &mut batch));
-        assert!(batch.is_empty());
+        let (heading, mut frame) = packet(ip(OURS[0]), ip(PEER[0]), &payload);
+        let sent = host.network.route(host.now, &heading, &mut frame);
+        assert_eq!(sent, Err(Unsent::Waits));
     }
     host.sent();
     host.receive(arp(ArpOperation::REPLY, PEER_MAC, PEER[0], OURS[0]));
@@ -211,18 +210,6 @@ fn strangers_cannot_fill_the_table_but_may_correct_it() {
 }
 
 #[test]
-fn a_full_batch_is_no_loss() {
-    let mut host = Host::acquainted();
-    let mut batch = TxBatch::new();
-    for _ in 0..100 {
-        let packet = packet(ip(OURS[0]), ip(PEER[0]), &[1]);
-        assert!(host.network.send(host.now, packet, &mut batch));
-    }
-    assert_eq!(batch.room(), 0);
-    assert_eq!(host.sent().len(), 100 - batch.len());
-}
-
-#[test]
 fn super_segments_keep_their_description() {
     for (family, transport_at) in [(0, 14 + 20), (1, 14 + 40)] {
         let mut host = Host::acquainted();
@@ -231,17 +218,15 @@ fn super_segments_keep_their_description() {
             segments: NonZeroU16::new(40).unwrap(),
         };
         let payload = vec![1; 1_400 * 40];
-        let mut packet = packet(ip(OURS[family]), ip(FAR[family]), &payload);
-        packet.frame.head.prepend(20).fill(0xaa);
-        packet.frame.checksum_at = Some(ChecksumField {
+        let (mut heading, mut frame) = packet(ip(OURS[family]), ip(FAR[family]), &payload);
+        frame.head.prepend(20).fill(0xaa);
+        frame.checksum_at = Some(ChecksumField {
             start: 0,
             offset: 16,
         });
-        packet.frame.gso = Some(gso);
-        packet.ecn = Ecn::Ect0;
-        let mut batch = TxBatch::new();
-        assert!(host.network.send(host.now, packet, &mut batch));
-        let frame = batch.pop().unwrap();
+        frame.gso = Some(gso);
+        heading.ecn = Ecn::Ect0;
+        let frame = host.send_at_once(&heading, frame);
         assert_eq!(frame.gso, Some(gso));
         assert_eq!(
             frame.checksum_at,
@@ -265,12 +250,11 @@ fn super_segments_keep_their_description() {
 fn a_flow_has_one_label_and_others_have_others() {
     let mut host = Host::acquainted();
     let mut label = |ports: [u8; 4]| {
-        let mut packet = packet(ip(OURS[1]), ip(FAR[1]), &[]);
-        packet.frame.body = Payload::new();
-        packet.frame.head.prepend(20)[..4].copy_from_slice(&ports);
-        let mut batch = TxBatch::new();
-        host.network.send(host.now, packet, &mut batch);
-        Sent::new(host.now, &batch.pop().unwrap()).v6().0.flow_label
+        let (heading, mut frame) = packet(ip(OURS[1]), ip(FAR[1]), &[]);
+        frame.body = Payload::new();
+        frame.head.prepend(20)[..4].copy_from_slice(&ports);
+        let frame = host.send_at_once(&heading, frame);
+        Sent::new(host.now, &frame).v6().0.flow_label
     };
     assert_eq!(label([1, 2, 0, 80]), label([1, 2, 0, 80]));
     assert_ne!(label([1, 2, 0, 80]), label([1, 3, 0, 80]));
@@ -282,10 +266,8 @@ fn where_the_medium_is_ip_there_is_nobody_to_ask() {
     host.network
         .add_address("192.0.2.1/32".parse().unwrap())
         .unwrap();
-    let packet = packet(ip(OURS[0]), ip(FAR[0]), &[7; 100]);
-    let mut batch = TxBatch::new();
-    assert!(host.network.send(host.now, packet, &mut batch));
-    let bytes = batch.pop().unwrap().to_vec();
+    let (heading, frame) = packet(ip(OURS[0]), ip(FAR[0]), &[7; 100]);
+    let bytes = host.send_at_once(&heading, frame).to_vec();
     let (header, payload) = Ipv4Header::parse(&bytes).unwrap();
     assert_eq!(
         (IpAddr::V4(header.destination), payload),
