@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use handfast_bench::Failure;
-use handfast_packet::buf::RxFrame;
+use handfast_packet::buf::{BATCH_MAX, RxFrame};
 use handfast_packet::checksum::checksum;
 use handfast_stack::{BACKLOG, TcpId};
 
@@ -31,7 +31,7 @@ const MESSAGE: usize = 64;
 /// After that all delayed ACKs are due.
 const DELAYED_ACK: Duration = Duration::from_millis(45);
 
-pub(super) const PATHS: [Path; 19] = [
+pub(super) const PATHS: [Path; 20] = [
     path("ack", "receive: an ACK of two segments", ack),
     path(
         "ack.batch",
@@ -88,6 +88,11 @@ pub(super) const PATHS: [Path; 19] = [
         "demux.10000",
         "receive: 1 byte for one of 10,000 connections",
         demux_10_000,
+    ),
+    path(
+        "demux.batch",
+        "receive: 1 byte for each of 64 of 2,000 connections in one batch",
+        demux_batch,
     ),
     path(
         "request",
@@ -273,6 +278,30 @@ fn demux(connections: usize) -> Result<u64, Failure> {
         pair.settle(ends)?;
     }
     Ok(100)
+}
+
+fn demux_batch() -> Result<u64, Failure> {
+    let mut pair = Pair::new(Wire::SEGMENTS)?;
+    let mut all = Vec::new();
+    for _ in 0..2_000 {
+        all.push(pair.open()?);
+    }
+    for round in 0..20 {
+        let chosen = all.iter().skip(round).step_by(31).take(BATCH_MAX);
+        let chosen: Vec<[TcpId; 2]> = chosen.copied().collect();
+        for ends in &chosen {
+            pair.write(*ends, 1)?;
+        }
+        let frames = pair.frames(CLIENT);
+        if frames.len() != BATCH_MAX {
+            return Err(format!("{} frames, not {BATCH_MAX}", frames.len()).into());
+        }
+        pair.receive(SERVER, frames);
+        for ends in chosen {
+            pair.settle(ends)?;
+        }
+    }
+    Ok(20)
 }
 
 fn request() -> Result<u64, Failure> {

@@ -72,6 +72,7 @@ impl Stack {
     /// [`Stack::poll_transmit`], after the whole batch was taken in.
     pub fn receive(&mut self, now: Instant, batch: &mut RxBatch) {
         self.now = now;
+        self.tcp.fetch_receivers(batch);
         while let Some(frame) = batch.pop() {
             self.frames_received += 1;
             match self.network.receive(now, frame) {

@@ -24,6 +24,7 @@ mod handshake;
 mod hold;
 mod input;
 mod lent;
+mod look;
 mod merge;
 mod metrics;
 mod mtu_probe;

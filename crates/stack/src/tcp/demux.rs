@@ -105,7 +105,17 @@ impl Demux {
         found
     }
 
-    fn hash(&self, flow: &Flow) -> u32 {
+    /// The place of the connection whose 4-tuple has this hash; one of them, where several have.
+    pub(crate) fn first_with(&self, hash: u32) -> Option<u32> {
+        let wanted = Place { hash, index: 0 };
+        let found = self
+            .places
+            .find(wanted.spread(), |place| place.hash == hash);
+        found.map(|place| place.index)
+    }
+
+    /// The part of the hash of a 4-tuple that the table keeps.
+    pub(crate) fn hash(&self, flow: &Flow) -> u32 {
         let [a, b, c, d, ..] = self.hasher.hash(flow).to_le_bytes();
         u32::from_le_bytes([a, b, c, d])
     }

@@ -69,6 +69,7 @@ impl Tcp {
         network: &mut Network,
         batch: &mut TxBatch,
     ) -> bool {
+        self.fetch_senders();
         for _ in 0..TURNS_MAX {
             if batch.room() == 0 || !self.take_turn(now, network, batch) {
                 break;

@@ -77,6 +77,21 @@ impl IndexQueue {
         true
     }
 
+    /// All that are in the queue, first in first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
+        let mut next = self.head;
+        core::iter::from_fn(move || {
+            let index = next;
+            next = self.links.get(index)?.next;
+            Some(index)
+        })
+    }
+
+    /// Reads where `index` stands, so that it is in the processor's caches; it means nothing.
+    pub(crate) fn look(&self, index: u32) -> u32 {
+        self.links.get(index).map_or(0, |link| link.next)
+    }
+
     pub(crate) const fn is_empty(&self) -> bool {
         self.head == NONE
     }
@@ -123,6 +138,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(queue.is_empty(), model.is_empty());
+                prop_assert!(queue.iter().eq(model.iter().copied()));
             }
             while let Some(index) = model.pop_front() {
                 prop_assert_eq!(queue.pop(), Some(index));

@@ -207,6 +207,7 @@ fn quoted(report: &IcmpReport) -> (Flow, SeqNumber) {
 
 /// The values of a segment, between which ends it went, and whether it has a FIN, which may stand
 /// beside a SYN; `None` when its header is cut short.
+#[inline]
 fn parse(datagram: Datagram) -> Option<(Flow, Segment, bool)> {
     let (header, header_len) = TcpHeader::parse(&datagram.payload).ok()?;
     let control = Control::from_flags(header.flags).unwrap_or(Control::Syn);

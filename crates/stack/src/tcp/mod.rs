@@ -17,7 +17,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use handfast_packet::Instant;
-use handfast_packet::buf::{Capabilities, PoolLimits};
+use handfast_packet::buf::{BATCH_MAX, Capabilities, PoolLimits};
 use handfast_packet::steer::Share;
 use handfast_packet::tcp::SeqNumber;
 use handfast_tcp::{self as tcp, Connection, Cx, Pool, State};
@@ -29,6 +29,7 @@ use crate::rng::SeedRng;
 mod demux;
 mod egress;
 mod fast_open;
+mod fetch;
 mod index_queue;
 mod ingress;
 mod isn;
@@ -219,14 +220,28 @@ impl Tcp {
     /// Lets the connections and TIME-WAIT entries act whose time has come.
     pub(crate) fn on_timeout(&mut self, now: Instant) {
         self.time_waits.on_timeout(now);
-        while let Some(index) = self.wheel.expire(now) {
-            let key = self
-                .slots
-                .key_at(index)
-                .expect("a slot leaves the wheel when it goes");
-            // It may be early, when the deadline has moved to later: that does no harm.
-            self.with(now, key, Connection::on_timeout);
-            self.note_advice(key);
+        let mut due = [0; BATCH_MAX];
+        loop {
+            let mut count = 0;
+            while let Some(place) = due.get_mut(count)
+                && let Some(index) = self.wheel.expire(now)
+            {
+                *place = index;
+                count += 1;
+            }
+            if count == 0 {
+                return;
+            }
+            self.fetch(due[..count].iter());
+            for &index in &due[..count] {
+                let key = self
+                    .slots
+                    .key_at(index)
+                    .expect("a slot leaves the wheel when it goes");
+                // It may be early, when the deadline has moved to later: that does no harm.
+                self.with(now, key, Connection::on_timeout);
+                self.note_advice(key);
+            }
         }
     }
 

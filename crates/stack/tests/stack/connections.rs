@@ -505,3 +505,47 @@ fn many_connections_at_once_share_the_wire() {
     assert_eq!(count, 200);
     assert_eq!(wire.stacks.each_ref().map(Stack::tcp_count), [0, 0]);
 }
+
+/// Among so many, those whose turn comes soon are looked at beforehand (`tcp/fetch.rs`): that may
+/// cost time or save it, and changes nothing.
+#[test]
+fn a_crowd_is_served_as_a_few_are() {
+    const CROWD: usize = 17_000;
+    let mut wire = Wire::new(PLAIN);
+    let listeners = FAMILIES.map(|family| wire.listen(1, family.end(1, 80)));
+    let mut ends = Vec::new();
+    while ends.len() < CROWD {
+        // One family has not enough ports.
+        let which = ends.len() / 200 % 2;
+        let (family, listener) = (FAMILIES[which], listeners[which]);
+        let clients: Vec<_> = (0..200)
+            .map(|_| wire.connect(0, family.end(1, 80)))
+            .collect();
+        wire.settle();
+        for client in clients {
+            let server = wire.stacks[1].accept(listener).expect("it is open");
+            ends.push((client, server));
+        }
+        wire.log.clear();
+    }
+    // Several to each batch, near and far ones in turn.
+    for (count, at) in (0..CROWD).map(|n| n * 7_919 % CROWD).enumerate() {
+        let socket = wire.stacks[0].tcp(wire.now, ends[at].0);
+        assert_eq!(socket.unwrap().write(&at.to_be_bytes()), Ok(8));
+        if count % 100 == 99 {
+            wire.settle();
+        }
+    }
+    // The last ACKs are delayed ones.
+    wire.pass(Duration::from_millis(100));
+    for (at, &(_, server)) in ends.iter().enumerate() {
+        assert_eq!(wire.read(1, server), at.to_be_bytes());
+    }
+    let waiting = |stack: &Stack| {
+        stack
+            .tcp_vitals()
+            .filter(|(_, it)| it.outstanding > 0)
+            .count()
+    };
+    assert_eq!(wire.stacks.each_ref().map(waiting), [0, 0]);
+}
