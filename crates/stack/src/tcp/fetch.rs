@@ -156,11 +156,9 @@ fn peek(frame: &[u8], medium: Medium) -> Option<Flow> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
     use alloc::vec::Vec;
 
-    use handfast_packet::ipv4::Ipv4Header;
-    use handfast_packet::tcp::TcpHeader;
+    use handfast_packet::build::{Ipv4, Ipv6, Layer, Tcp, Udp};
 
     use super::*;
 
@@ -169,43 +167,17 @@ mod tests {
         Endpoint { address, port }
     }
 
-    /// A segment without text from `remote` to `local`, from the IP header on.
-    fn packet(remote: Endpoint, local: Endpoint, protocol: Protocol) -> Vec<u8> {
-        let payload_len = 20;
-        let (mut bytes, at) = match (remote.address, local.address) {
+    /// A packet that goes the way of `flow`, from the IP header on.
+    fn packet(flow: &Flow, inner: impl Into<Layer>) -> Vec<u8> {
+        match (flow.remote.address, flow.local.address) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                let header = Ipv4Header {
-                    source,
-                    destination,
-                    protocol,
-                    payload_len,
-                    ..Ipv4Header::default()
-                };
-                let mut bytes = vec![0; Ipv4Header::LEN + TcpHeader::LEN];
-                header.write(&mut bytes);
-                (bytes, Ipv4Header::LEN)
+                (Ipv4::new(source, destination) / inner).to_vec()
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
-                let header = Ipv6Header {
-                    source,
-                    destination,
-                    next_header: protocol,
-                    payload_len,
-                    ..Ipv6Header::default()
-                };
-                let mut bytes = vec![0; Ipv6Header::LEN + TcpHeader::LEN];
-                header.write(&mut bytes);
-                (bytes, Ipv6Header::LEN)
+                (Ipv6::new(source, destination) / inner).to_vec()
             }
             _ => unreachable!("both are of one family"),
-        };
-        let header = TcpHeader {
-            source: remote.port,
-            destination: local.port,
-            ..TcpHeader::default()
-        };
-        header.write(&mut bytes[at..]);
-        bytes
+        }
     }
 
     #[test]
@@ -215,11 +187,11 @@ mod tests {
                 remote: end(remote, 40_000),
                 local: end(local, 80),
             };
-            let bytes = packet(flow.remote, flow.local, Protocol::TCP);
+            let bytes = packet(&flow, Tcp::new(flow.remote.port, flow.local.port));
             assert_eq!(peek(&bytes, Medium::Ip), Some(flow));
             let frame = [&[0; EthernetHeader::LEN][..], &bytes].concat();
             assert_eq!(peek(&frame, Medium::Ethernet), Some(flow));
-            let datagram = packet(flow.remote, flow.local, Protocol::UDP);
+            let datagram = packet(&flow, Udp::new(flow.remote.port, flow.local.port));
             assert_eq!(peek(&datagram, Medium::Ip), None);
             // Whatever is cut short is not read beyond its end.
             for len in 0..bytes.len() {
