@@ -4,7 +4,7 @@ use core::cell::RefCell;
 use core::time::Duration;
 use std::rc::Rc;
 
-use handfast_packet::buf::{Capabilities, Medium};
+use handfast_packet::buf::{Capabilities, Medium, TxBatch};
 use handfast_packet::checksum::pseudo_header;
 use handfast_packet::ip::Protocol;
 use handfast_packet::tcp::{TcpFlags, verify_checksum};
@@ -548,4 +548,23 @@ fn a_crowd_is_served_as_a_few_are() {
             .count()
     };
     assert_eq!(wire.stacks.each_ref().map(waiting), [0, 0]);
+}
+
+#[test]
+fn a_full_batch_is_no_loss() {
+    let mut wire = Wire::new(PLAIN);
+    // The hosts learn each other's hardware addresses.
+    wire.connect(0, Family::V4.end(1, 81));
+    wire.settle();
+    for _ in 0..100 {
+        wire.connect(0, Family::V4.end(1, 80));
+    }
+    let (mut batch, mut syns) = (TxBatch::new(), 0);
+    batch.limit(7);
+    while wire.stacks[0].poll_transmit(wire.now, &mut batch) || !batch.is_empty() {
+        assert!(batch.len() <= 7);
+        syns += batch.len();
+        batch.clear();
+    }
+    assert_eq!(syns, 100);
 }
