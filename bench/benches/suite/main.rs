@@ -42,6 +42,7 @@ enum Works {
 
 const GROUPS: &[Group] = &[
     ("memory", Works::Contests(memory::contests)),
+    ("journal", Works::Contests(memory::contests_of_journal)),
     #[cfg(target_os = "linux")]
     ("bulk", Works::Contests(bulk::contests)),
     #[cfg(target_os = "linux")]

@@ -95,6 +95,8 @@ impl Pair {
                 seed: u64::from(index),
                 hardware: EthernetAddress([2, 0, 0, 0, 0, index]),
                 tcp: config,
+                // Nobody reads it: it is full, and the oldest facts give way.
+                journal: 1_024,
                 ..Config::default()
             };
             let mut stack = Stack::new(config, capabilities);

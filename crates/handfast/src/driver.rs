@@ -14,6 +14,7 @@ use handfast_packet::buf::{BATCH_MAX, RxBatch, TxBatch};
 
 use crate::error::Down;
 use crate::host::{Host, Shared};
+use crate::observer::Watch;
 use crate::strays::Strays;
 use crate::wakers;
 
@@ -28,6 +29,8 @@ pub struct Driver<D> {
     /// What the device has not taken yet goes first.
     tx: TxBatch,
     due: Vec<Waker>,
+    /// Who is told what connections do.
+    watch: Option<Watch>,
     /// What is between us and the other shards of the host.
     strays: Option<Box<Strays>>,
     /// The device gave more than one frame when it was last asked.
@@ -78,6 +81,7 @@ impl<D: Device> Driver<D> {
             rx: RxBatch::new(),
             tx: TxBatch::new(),
             due: Vec::with_capacity(BATCH_MAX),
+            watch: None,
             strays: None,
             many: false,
             unasked: false,
@@ -156,10 +160,20 @@ impl<D: Device> Driver<D> {
             strays.hush(&mut self.tx);
         }
         std::mem::swap(&mut shard.due, &mut self.due);
+        if let Some(watch) = shard.watch.take() {
+            self.watch = Some(watch);
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.collect(&mut shard.stack);
+        }
         drop(shard);
         // Before the device may fail, and while it works the tasks can work too.
         self.due.drain(..).for_each(Waker::wake);
-        self.device.send(now, &mut self.tx)?;
+        let sent = self.device.send(now, &mut self.tx);
+        if let Some(watch) = &mut self.watch {
+            watch.tell();
+        }
+        sent?;
         let device_at = self.device.next_ready();
         let all_sent = !more && self.tx.is_empty() && device_at.is_none();
         if left

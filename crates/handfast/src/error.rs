@@ -189,6 +189,15 @@ pub(crate) fn not_claimed(address: IpAddr) -> io::Error {
     )
 }
 
+/// Somebody wants to be told what connections do, and it is not written down.
+pub(crate) fn no_journal() -> io::Error {
+    io::Error::new(
+        ErrorKind::InvalidInput,
+        "this host keeps no journal of what its connections do; set Config::journal to the number \
+         of facts that it may hold before it is started",
+    )
+}
+
 /// Too many claims whose outcome nobody has asked for.
 pub(crate) fn too_many_claims(max: usize) -> io::Error {
     io::Error::new(

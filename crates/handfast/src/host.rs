@@ -17,6 +17,7 @@ use handfast_stack::{AddressEvent, Config, Connect, Counters, Listen, Stack};
 use crate::clock::Clock;
 use crate::error::{self, Down};
 use crate::listener::TcpListener;
+use crate::observer::{Observer, Watch};
 use crate::random_seed;
 use crate::shard::{LINGER_MAX, SHUTDOWN_MAX, Shard};
 use crate::shards::Family;
@@ -135,6 +136,23 @@ impl Host {
         if let Some(family) = &self.0.family {
             family.take_claim(address);
         }
+    }
+
+    /// From its driver's next turn on, `observer` is told what connections did and why, what is
+    /// still in the journal first; it replaces the one before. Of several shards each has a journal
+    /// of its own, and this is that of the shard whose handle this is.
+    ///
+    /// # Errors
+    /// `InvalidInput` when no journal is kept ([`Config::journal`]).
+    pub fn observe(&self, observer: Box<dyn Observer>) -> io::Result<()> {
+        self.shared().call(|shard, _| {
+            if !shard.stack.keeps_journal() {
+                return Err(error::no_journal());
+            }
+            shard.watch = Some(Watch::new(observer, &mut shard.stack));
+            shard.called = true;
+            Ok(())
+        })
     }
 
     /// Adds a route; without a gateway the destinations are on our link.

@@ -19,6 +19,7 @@ mod driver;
 mod error;
 mod host;
 mod listener;
+mod observer;
 mod seed;
 mod shard;
 mod shards;
@@ -45,6 +46,7 @@ pub use handfast_stack::{
 pub use handfast_tcp as tcp;
 pub use host::Host;
 pub use listener::TcpListener;
+pub use observer::Observer;
 pub use seed::random_seed;
 pub use shard::{LINGER_MAX, SHUTDOWN_MAX};
 pub use shards::shards;

@@ -12,6 +12,7 @@ use handfast_tcp::{self as tcp, State};
 
 use crate::claims::Claims;
 use crate::error::{self, Down};
+use crate::observer::Watch;
 use crate::strays::StrayCounters;
 use crate::wakers::{StreamWakers, Waiters};
 
@@ -46,6 +47,8 @@ pub(crate) struct Shard {
     pub(crate) calls: u64,
     /// What the driver has handed on and taken in.
     pub(crate) strays: StrayCounters,
+    /// Who is to be told from the next turn on what connections do.
+    pub(crate) watch: Option<Watch>,
 }
 
 /// A host on its way down.
@@ -89,6 +92,7 @@ impl Shard {
             now: Instant::ZERO,
             calls: 0,
             strays: StrayCounters::default(),
+            watch: None,
         }
     }
 

@@ -26,6 +26,7 @@ pub mod ipv6_ext;
 pub mod ndp;
 pub mod pretty;
 pub mod record;
+pub mod rule;
 pub mod steer;
 pub mod tcp;
 pub mod time;

@@ -50,6 +50,10 @@ pub struct Config {
     /// chooses ports of its own for new ones, and says nothing to segments of the others'. Default
     /// `None`: all are.
     pub share: Option<Share>,
+    /// How many facts are kept about what connections did and why ([`tcp::Journal`], 64 bytes each,
+    /// at most [`tcp::JOURNAL_MAX`]), until they are taken ([`crate::Stack::take_fact`]). Default 0:
+    /// nothing is written down.
+    pub journal: usize,
     /// How long whoever drives the host goes on asking the device, after there was something to
     /// do, before it sleeps; a stack that drives itself by the four verbs does not know of it. A
     /// round trip of what is waited for, twice over, is a good window: a core that sleeps takes tens
@@ -73,6 +77,7 @@ impl Default for Config {
             share_metrics: true,
             known_initial: None,
             share: None,
+            journal: 0,
             busy_poll: Duration::ZERO,
         }
     }

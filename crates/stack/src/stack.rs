@@ -11,7 +11,7 @@ use handfast_packet::Instant;
 use handfast_packet::buf::{Capabilities, RxBatch, TxBatch};
 use handfast_packet::ip::Cidr;
 use handfast_packet::tcp::FastOpen;
-use handfast_tcp::{IcmpError, State, Vitals};
+use handfast_tcp::{Entry, IcmpError, State, Vitals};
 
 use crate::config::Config;
 use crate::counters::Counters;
@@ -126,6 +126,22 @@ impl Stack {
         self.frames_sent += (batch.len() - before) as u64;
         self.take_network_events(now);
         more
+    }
+
+    /// Whether facts are written down at all ([`Config::journal`]).
+    pub fn keeps_journal(&mut self) -> bool {
+        self.tcp.journal().is_some()
+    }
+
+    /// The oldest fact about what a connection did and why that was not taken yet; none without
+    /// [`Config::journal`]. When nobody takes them, the oldest give way.
+    pub fn take_fact(&mut self) -> Option<Entry> {
+        self.tcp.journal()?.take()
+    }
+
+    /// How many facts have given way so far without having been taken.
+    pub fn facts_lost(&mut self) -> u64 {
+        self.tcp.journal().map_or(0, |journal| journal.lost())
     }
 
     /// What happened, one event at a time. Events are kept once per kind and connection, so they

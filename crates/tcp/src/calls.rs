@@ -13,6 +13,7 @@ use crate::congestion::{CongestionController, Controller};
 use crate::connection::{Connection, Phase};
 use crate::error::{ReadError, WriteError};
 use crate::event::{CloseReason, State};
+use crate::journal::WindowCause;
 use crate::segment::Transmit;
 
 impl Connection {
@@ -86,10 +87,11 @@ impl Connection {
 
     /// CLOSE of our direction only: a FIN follows the last byte. Reading goes on.
     pub fn shutdown(&mut self, cx: &mut Cx<'_>) {
-        let _ = cx;
+        let before = self.glance(cx);
         if !matches!(self.phase, Phase::Closed(_) | Phase::TimeWait) {
             self.close.shut_local();
         }
+        self.tell(cx, before);
     }
 
     /// The application lets go: CLOSE, and nobody will read any more. What was written is still
@@ -99,14 +101,15 @@ impl Connection {
         if self.detached {
             return;
         }
+        let before = self.glance(cx);
         self.detached = true;
         match self.phase {
             Phase::Closed(_) | Phase::TimeWait => {}
             // RFC 9293 3.10.4: nothing is synchronised, nobody needs to be told.
             Phase::SynSent => self.end(CloseReason::Aborted),
-            _ if self.config.linger == Some(Duration::ZERO) => self.abort(cx),
+            _ if self.config.linger == Some(Duration::ZERO) => self.drop_all(cx),
             _ if self.rcv.data.readable() > 0 => {
-                self.abort(cx);
+                self.drop_all(cx);
                 let aside = self.aside.get_mut();
                 if let Some(reset) = aside.and_then(|aside| aside.reply.as_mut()) {
                     reset.cause = Cause::DataAfterClose;
@@ -118,10 +121,17 @@ impl Connection {
             }
         }
         self.rcv.data.discard();
+        self.tell(cx, before);
     }
 
     /// ABORT (RFC 9293 3.10.5): everything is dropped and the peer gets a RST.
     pub fn abort(&mut self, cx: &mut Cx<'_>) {
+        let before = self.glance(cx);
+        self.drop_all(cx);
+        self.tell(cx, before);
+    }
+
+    fn drop_all(&mut self, cx: &mut Cx<'_>) {
         let resets = match self.state() {
             State::SynReceived
             | State::Established
@@ -146,9 +156,16 @@ impl Connection {
     /// Replaces the congestion controller by the caller's own; it hears the segment size at once
     /// and every event from now on. Best before the connection is established: a controller that
     /// comes later knows nothing of what is in flight.
-    pub fn set_controller(&mut self, mut controller: Box<dyn CongestionController>) {
+    pub fn set_controller(
+        &mut self,
+        cx: &mut Cx<'_>,
+        mut controller: Box<dyn CongestionController>,
+    ) {
+        let before = self.glance(cx);
         controller.on_mss(self.snd.mss);
         self.congestion = Controller::Custom(controller);
+        cx.note_window_cause(WindowCause::Replaced);
+        self.tell(cx, before);
     }
 
     /// Bytes of memory that received text keeps alive, unread or beyond a hole: whole blocks.

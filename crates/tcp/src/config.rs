@@ -9,6 +9,7 @@ use crate::timestamps;
 
 use crate::congestion::Algorithm;
 use crate::ecn::EcnMode;
+use crate::journal::Journal;
 use crate::mtu_probe::MtuProbing;
 use crate::pool::Pool;
 
@@ -263,4 +264,17 @@ pub struct Cx<'a> {
     pub now: Instant,
     /// Where blocks for copies come from.
     pub pool: &'a mut Pool,
+    /// Where it is written down what happens, if anywhere.
+    pub journal: Option<&'a mut Journal>,
+}
+
+impl<'a> Cx<'a> {
+    /// Without a journal.
+    pub fn new(now: Instant, pool: &'a mut Pool) -> Self {
+        Self {
+            now,
+            pool,
+            journal: None,
+        }
+    }
 }

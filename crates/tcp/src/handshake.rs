@@ -8,6 +8,7 @@ use crate::config::{Config, Cx, Initial, Path};
 use crate::congestion::Start;
 use crate::connection::{Connection, Phase};
 use crate::event::{CloseReason, Event};
+use crate::journal::WindowCause;
 use crate::receiver::WINDOW_SHIFT_MAX;
 use crate::segment::{Control, Segment, Transmit};
 use crate::seq::{Offset, SeqSpace};
@@ -95,7 +96,7 @@ impl Connection {
                 }
                 let marked = self.ecn.on_syn_ack(segment);
                 self.take_syn(segment);
-                self.sample_handshake(segment);
+                self.sample_handshake(cx, segment);
                 self.establish(cx);
                 if marked {
                     // A mark on our SYN counts like its loss.
@@ -185,6 +186,7 @@ impl Connection {
         self.recovery.begin(self.sack);
         // Our SYN.
         self.tally.delivered += 1;
+        cx.note_window_cause(WindowCause::Handshake);
         if !early {
             let start = Start::new(&self.config, self.snd.mss, self.sack, self.initial);
             self.congestion.restart(self.config.congestion, start);
@@ -207,14 +209,14 @@ impl Connection {
 
     /// The RTT of the handshake. When a SYN was resent only timestamps can tell (Karn), and
     /// without them the RTO starts at three seconds (RFC 6298 5.7).
-    pub(crate) fn sample_handshake(&mut self, segment: &Segment) {
+    pub(crate) fn sample_handshake(&mut self, cx: &mut Cx<'_>, segment: &Segment) {
         let at = segment.received_at;
         let timed = self.timers.take_syn().map(|sent_at| at - sent_at);
         let echoed = self.timestamps.as_ref().zip(segment.options.timestamps);
         let sample = timed.or_else(|| echoed.and_then(|(state, ts)| state.elapsed(ts.echo, at)));
         match sample {
             Some(sample) => {
-                self.rtt.sample(sample);
+                self.take_sample(cx, sample);
                 self.recovery.sample(at, sample);
             }
             None => self.rtt.reset_backoff(),

@@ -157,7 +157,7 @@ mod tests {
     fn what_two_have_chosen_alike_is_kept_once() {
         let mut pool = Pool::default();
         let (now, pool) = (Instant::ZERO, &mut pool);
-        let cx = &mut Cx { now, pool };
+        let cx = &mut Cx::new(now, pool);
         let path = Path {
             receive_mss: 1_460,
             send_mss: 1_460,

@@ -4,6 +4,7 @@ use crate::config::Cx;
 use crate::congestion::{self, Congestion};
 use crate::connection::{Connection, Phase};
 use crate::event::CloseReason;
+use crate::journal::{Fact, WindowCause};
 use crate::soft_error::SoftError;
 use crate::timer::Timer;
 use handfast_packet::cause::Cause;
@@ -18,6 +19,7 @@ impl Connection {
     pub(crate) fn timers_expire(&mut self, cx: &mut Cx<'_>) {
         while let Some(timer) = self.timers.expired(cx.now) {
             self.timers.stop(timer);
+            cx.note(|| Fact::TimerFired(timer));
             match timer {
                 Timer::Retransmit => self.retransmit_expires(cx),
                 Timer::WindowProbe => self.window_probe_expires(cx),
@@ -36,7 +38,7 @@ impl Connection {
         }
     }
 
-    fn retransmit_expires(&mut self, cx: &Cx<'_>) {
+    fn retransmit_expires(&mut self, cx: &mut Cx<'_>) {
         let (una, nxt) = (self.snd.una, self.snd.nxt);
         if una == nxt {
             return;
@@ -51,9 +53,8 @@ impl Connection {
                 return self.window_probe_expires(cx);
             }
             let timeout = self.recovery.on_timeout(cx.now, nxt);
-            for lost in self.recovery.drain_losses() {
-                self.congestion.on_lost(&lost);
-            }
+            self.tell_losses(cx);
+            cx.note_window_cause(WindowCause::Timeout);
             self.congestion.on_congestion(&Congestion {
                 now: cx.now,
                 cause: congestion::Cause::Timeout {

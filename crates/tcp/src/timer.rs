@@ -4,6 +4,7 @@
 use alloc::boxed::Box;
 
 use handfast_packet::Instant;
+use handfast_packet::rule::Rule;
 
 use crate::lent::{Lend, Lent};
 use crate::output::WindowUse;
@@ -26,10 +27,13 @@ const ALL: [Timer; TIMERS] = [
     Timer::Cork,
 ];
 
+/// The timers whose setting and stopping is told: of pacing `Limit::Pacing` tells enough.
+pub(crate) const TOLD: u16 = !(1 << Timer::Pacing as u16);
+
 /// The timers of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub(crate) enum Timer {
+pub enum Timer {
     /// Retransmission timeout (RFC 6298).
     Retransmit,
     /// Next probe of a shut window (RFC 9293 3.8.6.1).
@@ -50,6 +54,28 @@ pub(crate) enum Timer {
     Pacing,
     /// Small text was held back long enough for more to follow.
     Cork,
+}
+
+impl Timer {
+    /// Where it is laid down; `None` for those that are nobody's rule.
+    pub const fn rule(self) -> Option<Rule> {
+        Some(match self {
+            Self::Retransmit => Rule::new(6298, "5"),
+            Self::WindowProbe => Rule::new(9293, "3.8.6.1"),
+            Self::DelayedAck => Rule::new(9293, "3.8.6.3"),
+            Self::KeepAlive => Rule::new(9293, "3.8.4"),
+            Self::UserTimeout => Rule::new(9293, "3.8.3"),
+            Self::FinWait2 => Rule::new(9293, "3.6"),
+            Self::TailLossProbe => Rule::new(8985, "7.2"),
+            Self::Reorder => Rule::new(8985, "6.2"),
+            Self::Pacing | Self::Cork => return None,
+        })
+    }
+
+    /// The timer of this bit of [`TimerTable::running`].
+    pub(crate) fn of_bit(bit: u32) -> Self {
+        ALL[bit as usize]
+    }
 }
 
 /// When each timer runs out, if it runs.
@@ -201,6 +227,11 @@ impl TimerTable {
     /// They may all have stopped.
     pub(crate) fn settle(&mut self, pool: &mut Pool) {
         self.deadlines.settle(pool);
+    }
+
+    /// Those that run, a bit for each.
+    pub(crate) fn running(&self) -> u16 {
+        self.deadlines.get().running
     }
 
     /// Whether `timer` runs.

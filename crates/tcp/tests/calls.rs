@@ -252,8 +252,8 @@ impl CongestionController for Three {
 #[test]
 fn a_controller_of_ones_own() {
     let mut script = Script::established(&Setup::default());
-    script.verb("set_controller", |connection, _| {
-        connection.set_controller(Box::new(Three(1)));
+    script.verb("set_controller", |connection, cx| {
+        connection.set_controller(cx, Box::new(Three(1)));
     });
     script.write(10_000);
     for from in [1, 1_001, 2_001] {

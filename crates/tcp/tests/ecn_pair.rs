@@ -79,10 +79,7 @@ fn segment(transmit: &Transmit, now: Instant) -> Segment {
 impl Pair {
     fn new(features: Features, fates: Vec<Fate>) -> Self {
         let mut pool = Pool::default();
-        let mut cx = Cx {
-            now: START,
-            pool: &mut pool,
-        };
+        let mut cx = Cx::new(START, &mut pool);
         let initial = |seq| Initial {
             seq: SeqNumber(seq),
             timestamp_offset: seq,
@@ -103,10 +100,7 @@ impl Pair {
     }
 
     fn send(&mut self, index: usize) {
-        while let Some(transmit) = self.sides[index].poll_transmit(&mut Cx {
-            now: self.now,
-            pool: &mut self.pool,
-        }) {
+        while let Some(transmit) = self.sides[index].poll_transmit(&mut Cx::new(self.now, &mut self.pool)) {
             let mut arriving = segment(&transmit, self.now);
             if !transmit.payload.is_empty() {
                 match self.fates.pop_front() {
@@ -125,10 +119,7 @@ impl Pair {
             self.send(0);
             self.send(1);
             if let Some((to, mut segment)) = self.wire.pop_front() {
-                let mut cx = Cx {
-                    now: self.now,
-                    pool: &mut self.pool,
-                };
+                let mut cx = Cx::new(self.now, &mut self.pool);
                 self.sides[to].on_segment(&mut cx, &mut segment);
                 let mut buffer = [0; 4_096];
                 while self.sides[to]
@@ -143,10 +134,7 @@ impl Pair {
             };
             self.now = self.now.max(due);
             for side in &mut self.sides {
-                side.on_timeout(&mut Cx {
-                    now: self.now,
-                    pool: &mut self.pool,
-                });
+                side.on_timeout(&mut Cx::new(self.now, &mut self.pool));
             }
         }
         panic!("the two never fall silent");
@@ -183,7 +171,7 @@ proptest! {
         let lossless = !fates.iter().any(|fate| matches!(fate, Fate::Lose));
         let mut pair = Pair::new(features, fates);
         for (side, len) in writes {
-            let mut cx = Cx { now: pair.now, pool: &mut pair.pool };
+            let mut cx = Cx::new(pair.now, &mut pair.pool);
             let written = pair.sides[side].write(&mut cx, &vec![7; len]);
             prop_assert_eq!(written, Ok(len));
             pair.run();
@@ -218,7 +206,7 @@ proptest! {
         ),
     ) {
         let mut pair = Pair::new(features, Vec::new());
-        let mut cx = Cx { now: pair.now, pool: &mut pair.pool };
+        let mut cx = Cx::new(pair.now, &mut pair.pool);
         prop_assert!(pair.sides[0].write(&mut cx, &[7; 50_000]).is_ok());
         let mut last = pair.sides[0].poll_transmit(&mut cx).expect("text goes out");
         let template = pair.sides[1].poll_transmit(&mut cx);
@@ -238,7 +226,7 @@ proptest! {
                 payload: Text::default(),
                 ..segment(&last, pair.now)
             };
-            let mut cx = Cx { now: pair.now, pool: &mut pair.pool };
+            let mut cx = Cx::new(pair.now, &mut pair.pool);
             pair.sides[0].on_segment(&mut cx, &mut arriving);
             while let Some(next) = pair.sides[0].poll_transmit(&mut cx) {
                 prop_assert!(next.options.len() <= 40);

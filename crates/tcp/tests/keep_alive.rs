@@ -109,10 +109,7 @@ fn text_that_is_written_when_the_timer_expires_takes_the_place_of_the_probe() {
     script.verb(
         "the timer expires, and text is written",
         |connection, cx| {
-            let mut later = Cx {
-                now: cx.now + secs(7_200),
-                pool: &mut *cx.pool,
-            };
+            let mut later = Cx::new(cx.now + secs(7_200), &mut *cx.pool);
             connection.on_timeout(&mut later);
             assert_eq!(connection.write(&mut later, &text_at(1, 4)), Ok(4));
         },

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Script, Setup, ms};
-use handfast_packet::cause::Cause;
+use handfast_packet::cause::{Cause, Proof};
 
 /// Timestamps, no SACK, a round trip of 100 ms, ten segments of 1,000 bytes out.
 fn ten_out() -> Script {
@@ -32,7 +32,7 @@ fn late() -> Script {
     script.after(ms(100));
     duplicates(&mut script, 1, 100_100, 3);
     let again = script.expect(". 1:1001(1000)");
-    assert_eq!(again.cause, Cause::FastRetransmit);
+    assert_eq!(again.cause, Cause::FastRetransmit(Proof::DuplicateAcks));
     script.inject(". 1:1(0) ack 6001 <TS val 1001 ecr 100100>");
     script
 }

@@ -4,7 +4,8 @@
 mod common;
 
 use common::{Script, Setup, ms};
-use handfast_packet::cause::Cause;
+use handfast_packet::cause::{Cause, Proof};
+use handfast_tcp::Transmit;
 
 /// A round trip of 100 ms, `count` segments of 1,000 bytes out, the first of which is missing after
 /// a round trip.
@@ -65,7 +66,7 @@ fn on_a_path_that_reorders_the_third_duplicate_waits() {
         script.expect_nothing_for(ms(24));
         script.after(ms(1));
         let again = script.expect(". 4001:5001(1000)");
-        assert_eq!(again.cause, Cause::FastRetransmit, "mistake {mistake}");
+        assert_eq!(again.cause, Cause::FastRetransmit(Proof::DuplicateAcks), "mistake {mistake}");
     }
 }
 
@@ -117,7 +118,12 @@ fn many_holes_are_filled_together() {
         for _ in 0..3 {
             script.inject(&format!(". 1:1(0) ack {hole}"));
             let again = script.sent();
-            assert!(again.iter().all(|sent| sent.cause == Cause::FastRetransmit));
+            let proof = |sent: &Transmit| match sent.cause {
+                Cause::FastRetransmit(proof) => Some(proof),
+                _ => None,
+            };
+            let known = [Some(Proof::PartialAck), Some(Proof::ManyHoles)];
+            assert!(again.iter().all(|sent| known.contains(&proof(sent))));
             let bytes: usize = again.iter().map(|sent| sent.payload.len()).sum();
             resent += bytes;
             hole += u32::try_from(bytes).unwrap();
@@ -169,7 +175,7 @@ fn a_late_duplicate_tells_that_the_copy_is_lost_too() {
     script.after(ms(201));
     duplicates(&mut script, 1, 4_001);
     let again = script.expect(". 4001:5001(1000)");
-    assert_eq!(again.cause, Cause::FastRetransmit);
+    assert_eq!(again.cause, Cause::FastRetransmit(Proof::LateDuplicate));
     assert_eq!(script.connection.info().retransmissions, resent + 1);
     assert_eq!(script.connection.info().timeouts, 1);
 }

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Script, Setup, ms, secs};
-use handfast_packet::cause::Cause;
+use handfast_packet::cause::{Cause, Proof};
 
 /// SACK, a round trip of 100 ms, `count` segments of 1,000 bytes out.
 fn with_segments_out(count: usize) -> Script {
@@ -64,7 +64,7 @@ fn a_hole_is_lost_when_the_reordering_window_has_passed() {
     script.expect_nothing_for(ms(24));
     script.after(ms(1));
     let again = script.expect(". 1:1001(1000)");
-    assert_eq!(again.cause, Cause::FastRetransmit);
+    assert_eq!(again.cause, Cause::FastRetransmit(Proof::Lateness));
 }
 
 /// The point of the window: a segment that is late by less than a quarter of the round trip.
@@ -139,7 +139,7 @@ fn a_lost_retransmission_is_found_in_a_round_trip() {
     script.inject(". 1:1(0) ack 1 <sack 1001:11001>");
     script.after(ms(26));
     let again = script.expect(". 1:1001(1000)");
-    assert_eq!(again.cause, Cause::FastRetransmit);
+    assert_eq!(again.cause, Cause::FastRetransmit(Proof::Lateness));
     assert_eq!(script.connection.info().timeouts, 0);
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Script, Setup, ms, secs};
-use handfast_packet::cause::Cause;
+use handfast_packet::cause::{Cause, Proof};
 use handfast_tcp::State::Established;
 use handfast_tcp::{CloseReason, Event, Path};
 
@@ -301,7 +301,7 @@ fn the_third_duplicate_ack_resends_the_first_segment() {
     }
     script.inject(". 1:1(0) ack 1");
     let again = script.expect(". 1:1001(1000) ack 1");
-    assert_eq!(again.cause, Cause::FastRetransmit);
+    assert_eq!(again.cause, Cause::FastRetransmit(Proof::DuplicateAcks));
     script.expect_nothing();
     let info = script.connection.info();
     assert_eq!((info.slow_start_threshold, info.duplicate_acks), (5_000, 3));
@@ -406,7 +406,7 @@ fn partial_acks_resend_one_hole_after_the_other() {
         script.after(ms(100));
         script.inject(&format!(". 1:1(0) ack {hole}"));
         let again = script.expect(&format!(". {hole}:{}(1000)", hole + 1_000));
-        assert_eq!(again.cause, Cause::FastRetransmit);
+        assert_eq!(again.cause, Cause::FastRetransmit(Proof::PartialAck));
         script.expect_nothing();
     }
     script.inject(". 1:1(0) ack 10001");
@@ -454,7 +454,7 @@ fn duplicates_with_sack_blocks_count() {
         script.inject(&format!(". 1:1(0) ack 1 win {window} <sack 1001:{end}>"));
     }
     let again = script.expect(". 1:1001(1000)");
-    assert_eq!(again.cause, Cause::FastRetransmit);
+    assert_eq!(again.cause, Cause::FastRetransmit(Proof::Lateness));
 }
 
 // ---- slow start, and the window that bounds it ----

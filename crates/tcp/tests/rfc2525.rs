@@ -4,7 +4,7 @@
 mod common;
 
 use common::{MSS, Script, Setup, ms, secs};
-use handfast_packet::cause::Cause;
+use handfast_packet::cause::{Cause, Proof};
 use handfast_tcp::State::{Established, FinWait1};
 use handfast_tcp::{CloseReason, Config, Control, Event, Path, Transmit};
 
@@ -318,7 +318,7 @@ fn retransmission_sends_multiple_packets() {
         script.inject(". 1:1(0) ack 1");
     }
     let again = texts(&mut script);
-    let old = |transmit: &&Transmit| transmit.cause == Cause::FastRetransmit;
+    let old = |transmit: &&Transmit| transmit.cause == Cause::FastRetransmit(Proof::DuplicateAcks);
     assert_eq!(again.iter().filter(old).count(), 1);
 }
 

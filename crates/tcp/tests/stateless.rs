@@ -108,7 +108,7 @@ proptest! {
     ) {
         let initial = Initial { seq: SeqNumber(seq), timestamp_offset };
         let pool = &mut Pool::default();
-        let cx = &mut Cx { now: NOW, pool };
+        let cx = &mut Cx::new(NOW, pool);
         let mut connection = Connection::accept(cx, config, PATH, initial, &syn);
         let kept = connection.poll_transmit(cx).expect("the SYN-ACK");
         prop_assert_eq!(kept.cause, Cause::Accept);

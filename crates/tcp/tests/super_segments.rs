@@ -4,7 +4,7 @@ mod common;
 
 use common::{Script, Setup, ms, secs};
 use handfast_packet::buf::PAYLOAD_MAX;
-use handfast_packet::cause::Cause;
+use handfast_packet::cause::{Cause, Proof};
 
 fn setup() -> Setup {
     let mut setup = Setup::default().rtt(ms(100));
@@ -99,7 +99,7 @@ fn a_loss_inside_resends_one_segment() {
         script.inject(". 1:1(0) ack 3001");
     }
     let again = script.expect(". 3001:4001(1000)");
-    assert_eq!(again.cause, Cause::FastRetransmit);
+    assert_eq!(again.cause, Cause::FastRetransmit(Proof::DuplicateAcks));
     script.inject(". 1:1(0) ack 10001");
     script.expect_nothing_for(secs(10));
 }

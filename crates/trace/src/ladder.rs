@@ -271,7 +271,7 @@ pub(crate) fn is_trouble(cause: Cause, step: &Step) -> bool {
             | Cause::DuplicateData
             | Cause::ChallengeAck
             | Cause::LossProbe
-            | Cause::FastRetransmit
+            | Cause::FastRetransmit(_)
             | Cause::TimeoutRetransmit(_)
             | Cause::Resend
             | Cause::WindowProbe(_)

@@ -21,30 +21,30 @@ struct Path {
     checksums: bool,
     /// Frames that the receiver takes in before it answers.
     batch: usize,
+    /// Facts that each journal has room for; 0 without one.
+    journal: usize,
 }
 
-pub(crate) fn contests() -> Vec<Contest<'static>> {
+/// Facts of a journal that is read: more than a turn makes.
+const JOURNAL: usize = 4_096;
+
+/// The three works: how they are called, what they are, and what is wanted of them beside the peer.
+const PATHS: [(&str, Path, f64); 3] = {
     let plain = Path {
         mtu: 1_500,
         super_segment: 0,
         checksums: true,
         batch: 64,
+        journal: 0,
     };
-    let paths = [
+    [
         (
-            "memory.acks",
             "MTU 1500, checksums, an ACK for two segments",
             Path { batch: 2, ..plain },
             1.2,
         ),
+        ("MTU 1500, checksums, an ACK for 64 segments", plain, 1.0),
         (
-            "memory.batches",
-            "MTU 1500, checksums, an ACK for 64 segments",
-            plain,
-            1.0,
-        ),
-        (
-            "memory.super",
             "super-segments, no checksums",
             Path {
                 super_segment: 64_000,
@@ -53,10 +53,14 @@ pub(crate) fn contests() -> Vec<Contest<'static>> {
             },
             1.2,
         ),
-    ];
-    paths
+    ]
+};
+
+pub(crate) fn contests() -> Vec<Contest<'static>> {
+    ["memory.acks", "memory.batches", "memory.super"]
         .into_iter()
-        .map(|(name, what, path, reach)| Contest {
+        .zip(PATHS)
+        .map(|(name, (what, path, reach))| Contest {
             name,
             what: what.to_owned(),
             peer: "smoltcp 0.14",
@@ -64,6 +68,29 @@ pub(crate) fn contests() -> Vec<Contest<'static>> {
             reach: Some(Reach::Rate(reach)),
             ours: Box::new(move || measure(|| ours::transfer(path))),
             theirs: Box::new(move || measure(|| theirs::transfer(path))),
+        })
+        .collect()
+}
+
+/// What it costs to write down what happens, and to have it read.
+pub(crate) fn contests_of_journal() -> Vec<Contest<'static>> {
+    ["journal.acks", "journal.batches", "journal.super"]
+        .into_iter()
+        .zip(PATHS)
+        .map(|(name, (what, path, _))| {
+            let journal = Path {
+                journal: JOURNAL,
+                ..path
+            };
+            Contest {
+                name,
+                what: what.to_owned(),
+                peer: "Handfast without a journal",
+                unit: Unit::Bytes,
+                reach: Some(Reach::Rate(0.85)),
+                ours: Box::new(move || measure(|| ours::transfer(journal))),
+                theirs: Box::new(move || measure(|| ours::transfer(path))),
+            }
         })
         .collect()
 }

@@ -66,6 +66,7 @@ pub(super) fn transfer(path: Path) -> Result<f64, Failure> {
             }
         }
         pair.carry(1);
+        pair.read_journals()?;
         idle = if before == (out, arrived) {
             idle + 1
         } else {
@@ -97,6 +98,7 @@ impl Pair {
                     pacing: tcp::Pacing::Off,
                     ..tcp::Config::default()
                 },
+                journal: path.journal,
                 ..Config::default()
             };
             // Cut and summed on the way, as by a device that can do neither in hardware.
@@ -142,6 +144,17 @@ impl Pair {
     fn socket(&mut self, side: usize, id: TcpId) -> Result<handfast_stack::TcpSocket<'_>, Failure> {
         let socket = self.stacks[side].tcp(self.now, id);
         socket.ok_or_else(|| "the connection is gone".into())
+    }
+
+    /// Takes out what was written down, as who listens does; nothing without journals.
+    fn read_journals(&mut self) -> Result<(), Failure> {
+        for stack in &mut self.stacks {
+            while stack.take_fact().is_some() {}
+            if stack.facts_lost() > 0 {
+                return Err("a turn made more facts than the journal has room for".into());
+            }
+        }
+        Ok(())
     }
 
     /// Everything that `side` has to send goes to the other one, which answers after each batch.

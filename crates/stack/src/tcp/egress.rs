@@ -12,6 +12,7 @@ use handfast_tcp::{Control, Cx, Transmit};
 
 use super::Tcp;
 use super::demux::Flow;
+use super::journal::page;
 use super::slab::Key;
 use crate::network::{Heading, Network};
 
@@ -116,6 +117,7 @@ impl Tcp {
             let mut next = slot.connection.poll_transmit(&mut Cx {
                 now,
                 pool: &mut self.pool,
+                journal: page(&mut self.journal, key),
             });
             // A segment is some hundred bytes large, so it stays where it is.
             let Some(transmit) = &mut next else {

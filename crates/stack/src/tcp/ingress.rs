@@ -10,6 +10,7 @@ use handfast_tcp::stateless::{self, ListenVerdict};
 use handfast_tcp::{Control, Cx, IcmpError, Segment, TimeWaitVerdict, TooBig, Transmit};
 
 use super::demux::{Endpoint, Flow};
+use super::journal::page;
 use super::open::headers;
 use super::slab::Key;
 use super::{Owner, Tcp};
@@ -117,7 +118,9 @@ impl Tcp {
             return;
         };
         let pool = &mut self.pool;
-        slot.connection.on_segment(&mut Cx { now, pool }, segment);
+        let journal = page(&mut self.journal, key);
+        slot.connection
+            .on_segment(&mut Cx { now, pool, journal }, segment);
         // What opens or ends changes whom the next segment is for.
         let goes_on = slot.connection.is_synchronized();
         if goes_on && !matches!(slot.owner, Owner::Opening(_)) {

@@ -33,6 +33,7 @@ mod fetch;
 mod index_queue;
 mod ingress;
 mod isn;
+mod journal;
 mod listener;
 mod open;
 mod passive;
@@ -54,6 +55,7 @@ use index_queue::IndexQueue;
 use isn::Secrets;
 use listener::Listeners;
 use peer_cache::{Peer, PeerCache};
+use journal::page;
 use ports::Ports;
 use reset_limit::ResetLimit;
 use slab::{Key, Slab};
@@ -131,6 +133,8 @@ pub(crate) struct Tcp {
     /// Remote ends that do not answer; at most [`SUSPECTS_MAX`].
     suspects: Vec<IpAddr>,
     pool: Pool,
+    /// What connections did and why, when somebody wants to know.
+    journal: Option<Box<tcp::Journal>>,
     counters: TcpCounters,
 }
 
@@ -213,6 +217,7 @@ impl Tcp {
             narrowed: Vec::new(),
             suspects: Vec::new(),
             pool: Pool::new(PoolLimits::default()),
+            journal: (config.journal > 0).then(|| Box::new(tcp::Journal::new(config.journal))),
             counters: TcpCounters::default(),
         }
     }
@@ -368,6 +373,7 @@ impl Tcp {
         };
         let key = self.slots.insert(slot);
         self.demux.insert(&flow, key.index, &self.slots);
+        self.note_opened(key);
         self.refile(key);
         key
     }
@@ -377,7 +383,8 @@ impl Tcp {
         self.now = now;
         if let Some(slot) = self.slots.get_mut(key) {
             let pool = &mut self.pool;
-            verb(&mut slot.connection, &mut Cx { now, pool });
+            let journal = page(&mut self.journal, key);
+            verb(&mut slot.connection, &mut Cx { now, pool, journal });
             self.refile(key);
         }
     }

@@ -51,10 +51,7 @@ impl Tcp {
         let config = options.tcp.unwrap_or(self.config);
         let path = self.path(network, flow.remote.address);
         let initial = self.secrets.initial(now, &flow, None);
-        let cx = &mut Cx {
-            now,
-            pool: &mut self.pool,
-        };
+        let cx = &mut Cx::new(now, &mut self.pool);
         let mut connection = Connection::connect(cx, config, path, initial);
         if options.fast_open != FastOpenConnect::Off
             && let Some(offer) =

@@ -56,10 +56,7 @@ impl Tcp {
         let after = self.time_waits.remove(&flow).map(|entry| entry.next_seq());
         let initial = self.secrets.initial(now, &flow, after);
         let answer = self.fast_open_answer(now, (listener, &flow), syn);
-        let cx = &mut Cx {
-            now,
-            pool: &mut self.pool,
-        };
+        let cx = &mut Cx::new(now, &mut self.pool);
         let mut connection = Connection::accept(cx, config, path, initial, syn);
         let early = answer.is_some_and(|answer| answer.early);
         if let Some(Answer { cookie, early }) = answer {
@@ -173,10 +170,8 @@ impl Tcp {
             seq: cookie,
             timestamp_offset: self.secrets.timestamp_offset(&flow),
         };
-        let cx = &mut Cx {
-            now,
-            pool: &mut self.pool,
-        };
+        let cx = &mut Cx::new(now, &mut self.pool);
+        self.now = now;
         let connection = Connection::accept_cookie(cx, (config, path), initial, &syn, ack.clone());
         self.counters.cookies_accepted += 1;
         self.counters.passive_opens += 1;

@@ -8,6 +8,7 @@ use handfast_tcp::{
     CloseReason, Config, Connection, Cx, Info, ReadError, State, TcpInfo, WriteError,
 };
 
+use super::journal::page;
 use super::slab::Key;
 use super::{Owner, Slot, Tcp, TcpId};
 
@@ -185,6 +186,7 @@ impl TcpSocket<'_> {
             &mut Cx {
                 now: self.now,
                 pool: &mut self.tcp.pool,
+                journal: page(&mut self.tcp.journal, self.key),
             },
         )
     }

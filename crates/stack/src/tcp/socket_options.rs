@@ -160,7 +160,7 @@ impl TcpSocket<'_> {
 
     /// Replaces the congestion controller; see [`Connection::set_controller`].
     pub fn set_controller(&mut self, controller: Box<dyn CongestionController>) {
-        self.call(|connection, _| connection.set_controller(controller));
+        self.call(|connection, cx| connection.set_controller(cx, controller));
     }
 
     /// Sets how long FIN-WAIT-2 lasts; see [`Connection::set_fin_wait_2`].

@@ -8,6 +8,7 @@ mod errors;
 mod fast_open;
 mod flood;
 mod frames;
+mod journal;
 mod listeners;
 mod operations;
 mod path_mtu;

@@ -56,7 +56,7 @@ impl Connection {
             return false;
         };
         let early = self.is_early();
-        self.sample_handshake(segment);
+        self.sample_handshake(cx, segment);
         self.establish(cx);
         if !early && ack < self.snd.nxt {
             // A simultaneous open: the text of our SYN was not taken.

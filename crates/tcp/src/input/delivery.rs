@@ -9,6 +9,7 @@ use super::sack;
 use crate::config::Cx;
 use crate::congestion::{self, Ack, Congestion};
 use crate::connection::Connection;
+use crate::journal::{Fact, WindowCause};
 use crate::recovery::{AckInfo, Delivered, Delivery, Judgement, Reduction, Verdict};
 use crate::segment::Segment;
 use crate::seq::Offset;
@@ -21,7 +22,7 @@ impl Connection {
     /// Takes an ACK with its SACK blocks. `segment.1` says that it is a duplicate ACK (RFC 5681
     /// section 2). One that is older than SND.UNA was overtaken, and its blocks are measured by it: a
     /// block above it, which has been acknowledged since, is no D-SACK.
-    pub(crate) fn acknowledge(&mut self, cx: &Cx<'_>, ack: Offset, segment: (&Segment, bool)) {
+    pub(crate) fn acknowledge(&mut self, cx: &mut Cx<'_>, ack: Offset, segment: (&Segment, bool)) {
         let (segment, duplicate) = segment;
         let tells = self.sack && !segment.options.sack.as_slice().is_empty();
         if self.snd.outstanding() == 0 && !tells {
@@ -48,7 +49,7 @@ impl Connection {
         if delivery.advanced() {
             self.tally.on_progress(cx.now);
         }
-        let rtt = self.sample_rtt(&delivery, segment);
+        let rtt = self.sample_rtt(cx, &delivery, segment);
         if ack > self.snd.una {
             self.release(cx, ack);
         }
@@ -60,20 +61,21 @@ impl Connection {
         let mut verdict = self.recovery.judge(&judgement, &mut delivery);
         self.excuse_probe(cx.now, &mut verdict);
         delivery.lost = self.recovery.newly_lost();
-        self.obey(cx.now, &verdict, (flight_size, delivery.prior_in_flight));
+        self.obey(cx, &verdict, (flight_size, delivery.prior_in_flight));
         self.tell_congestion(cx.now, &delivery, (rtt, news.ce_bytes));
         if verdict.recovered {
             // ACKs of one batch arrive as one: what left in the recovery was still out when the
             // first of them ended it.
             let behind = nxt.saturating_sub(self.recovery.recovery_point());
             let in_flight = self.in_flight().max(behind);
+            cx.note_window_cause(WindowCause::Recovered);
             self.congestion.on_recovered(cx.now, in_flight);
         }
         self.watch_what_is_out(cx.now, &delivery, &verdict);
     }
 
     /// The reordering timer fired (RFC 8985 6.2 step 5).
-    pub(crate) fn reorder_expires(&mut self, cx: &Cx<'_>) {
+    pub(crate) fn reorder_expires(&mut self, cx: &mut Cx<'_>) {
         let flight = (self.snd.outstanding(), self.in_flight());
         let judgement = Judgement {
             echo: self.timestamps.as_ref().map(|_| 0),
@@ -81,7 +83,7 @@ impl Connection {
         };
         let mut verdict = self.recovery.on_reorder_timeout(&judgement, self.snd.una);
         self.excuse_probe(cx.now, &mut verdict);
-        self.obey(cx.now, &verdict, flight);
+        self.obey(cx, &verdict, flight);
         if self.recovery.reduced_window().is_some() {
             self.pace(&Delivery::default());
         }
@@ -136,12 +138,12 @@ impl Connection {
 
     /// Carries a verdict to the congestion controller. `flight` is FlightSize and the bytes in
     /// the network, both from before.
-    fn obey(&mut self, now: Instant, verdict: &Verdict, flight: (u64, u64)) {
-        let (in_flight, nxt) = (flight.0, self.snd.nxt.get());
-        for lost in self.recovery.drain_losses() {
-            self.congestion.on_lost(&lost);
-        }
+    fn obey(&mut self, cx: &mut Cx<'_>, verdict: &Verdict, flight: (u64, u64)) {
+        let (now, in_flight, nxt) = (cx.now, flight.0, self.snd.nxt.get());
+        self.tell_losses(cx);
         if verdict.spurious {
+            cx.note(|| Fact::Spurious);
+            cx.note_window_cause(WindowCause::Undone);
             let in_flight = self.in_flight();
             self.congestion.on_spurious(now, in_flight);
             self.ecn.on_undo();
@@ -150,10 +152,12 @@ impl Connection {
         let Some(reduction) = verdict.reduction else {
             return;
         };
-        let cause = match reduction {
-            Reduction::Loss | Reduction::Probe => congestion::Cause::Loss,
-            Reduction::EcnEcho => congestion::Cause::EcnEcho,
+        let (cause, told) = match reduction {
+            Reduction::Loss => (congestion::Cause::Loss, WindowCause::Loss),
+            Reduction::Probe => (congestion::Cause::Loss, WindowCause::Probe),
+            Reduction::EcnEcho => (congestion::Cause::EcnEcho, WindowCause::EcnEcho),
         };
+        cx.note_window_cause(told);
         self.congestion.on_congestion(&Congestion {
             now,
             cause,
@@ -167,6 +171,24 @@ impl Connection {
         } else if self.congestion.uses_prr() {
             let target = self.congestion.slow_start_threshold();
             self.recovery.pace(target, flight.1);
+        }
+    }
+
+    /// Tells the controller what was found lost.
+    pub(crate) fn tell_losses(&mut self, cx: &mut Cx<'_>) {
+        let (mut bytes, mut pieces) = (0, 0);
+        for lost in self.recovery.drain_losses() {
+            bytes += lost.bytes;
+            pieces += 1;
+            self.congestion.on_lost(&lost);
+        }
+        if pieces > 0 {
+            let proof = self.recovery.last_proof();
+            cx.note(|| Fact::Lost {
+                bytes,
+                pieces,
+                proof,
+            });
         }
     }
 
@@ -216,11 +238,16 @@ impl Connection {
 
     /// One RTT sample, if this ACK allows one: by the departure of what was sent once (Karn), else
     /// by timestamps (RFC 6298 section 3, RFC 7323 4.1). Returns the freshest measure.
-    fn sample_rtt(&mut self, delivery: &Delivery, segment: &Segment) -> Option<Duration> {
+    fn sample_rtt(
+        &mut self,
+        cx: &mut Cx<'_>,
+        delivery: &Delivery,
+        segment: &Segment,
+    ) -> Option<Duration> {
         let at = segment.received_at;
         let latest = delivery.latest.max(delivery.latest_sacked);
         if let Some(left) = delivery.oldest.or(delivery.latest_sacked) {
-            self.rtt.sample(at - left);
+            self.take_sample(cx, at - left);
             return latest.map(|left| at - left);
         }
         let theirs = segment.options.timestamps?;
@@ -238,8 +265,19 @@ impl Connection {
         let least = self.recovery.min_rtt().unwrap_or_default();
         let sample = state.elapsed(theirs.echo, at)?;
         let sample = sample.saturating_sub(state.lag()).max(least);
-        self.rtt.sample(sample);
+        self.take_sample(cx, sample);
         Some(sample)
+    }
+
+    /// A round trip was measured.
+    pub(crate) fn take_sample(&mut self, cx: &mut Cx<'_>, sample: Duration) {
+        self.rtt.sample(sample);
+        cx.note(|| Fact::RoundTrip {
+            sample: sample.into(),
+            smoothed: self.rtt.srtt().unwrap_or_default().into(),
+            variation: self.rtt.variation().into(),
+            timeout: self.rtt.rto().into(),
+        });
     }
 
     /// Sets the timers after an ACK.

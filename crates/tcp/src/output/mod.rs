@@ -13,12 +13,12 @@ mod usage;
 
 use core::ops::ControlFlow;
 
-use handfast_packet::Instant;
 use handfast_packet::buf::PAYLOAD_MAX;
 use handfast_packet::cause::Cause;
 
 use crate::config::Cx;
 use crate::connection::{Connection, Phase};
+use crate::journal::WindowCause;
 use crate::recovery;
 use crate::segment::Transmit;
 use crate::seq::Offset;
@@ -36,24 +36,27 @@ impl Connection {
     /// The next segment to send; `None` when there is nothing to send now.
     #[must_use]
     pub fn poll_transmit(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
+        let before = self.glance(cx);
         self.timers.prepare(cx.pool);
         let mut next = self.next_transmit(cx);
         match &mut next {
-            Some(transmit) => self.complete(cx.now, transmit),
+            Some(transmit) => self.complete(cx, transmit),
             None => self.timers.settle(cx.pool),
         }
+        self.tell(cx, before);
         next
     }
 
     /// What is the same for all that leaves.
-    fn complete(&mut self, now: Instant, transmit: &mut Transmit) {
+    fn complete(&mut self, cx: &mut Cx<'_>, transmit: &mut Transmit) {
         self.attach_user_timeout(transmit);
         (transmit.dscp, transmit.hop_limit) = (self.config.dscp, self.config.hop_limit);
         let segments = wire_segments(transmit);
         self.tally
-            .on_sent(now, transmit.payload.len() as u64, segments);
+            .on_sent(cx.now, transmit.payload.len() as u64, segments);
         self.note_size(transmit);
         self.tell_writer();
+        self.tell_sent(cx, transmit, segments);
     }
 
     fn next_transmit(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
@@ -140,7 +143,7 @@ impl Connection {
         if queued == 0 && !closing {
             return None;
         }
-        self.restart_after_idle(cx.now);
+        self.restart_after_idle(cx);
         let window = self.snd.usable_window();
         let room = self.congestion_room();
         if let ControlFlow::Break(probe) = self.probe_path(cx, room) {
@@ -234,14 +237,15 @@ impl Connection {
     }
 
     /// RFC 5681 4.1: after a silence longer than the RTO the window says little about the path.
-    fn restart_after_idle(&mut self, now: Instant) {
+    fn restart_after_idle(&mut self, cx: &mut Cx<'_>) {
         let Some(sent_at) = self.snd.sent_at.filter(|_| self.snd.outstanding() == 0) else {
             return;
         };
-        let (idle, rto) = (now - sent_at, self.rtt.rto());
+        let (idle, rto) = (cx.now - sent_at, self.rtt.rto());
         if self.config.slow_start_after_idle && idle > rto {
-            self.congestion.on_idle_restart(now, idle, rto);
-            self.snd.sent_at = Some(now);
+            cx.note_window_cause(WindowCause::Idle);
+            self.congestion.on_idle_restart(cx.now, idle, rto);
+            self.snd.sent_at = Some(cx.now);
         }
     }
 

@@ -37,7 +37,7 @@ impl Connection {
         let cause = match self.recovery.phase() {
             _ if self.recovery.was_refused() => Cause::Resend,
             Phase::Loss => Cause::TimeoutRetransmit(self.recovery.timeouts().max(1)),
-            Phase::Recovery => Cause::FastRetransmit,
+            Phase::Recovery => Cause::FastRetransmit(self.recovery.proof(lost.start)),
             Phase::Open | Phase::Disorder | Phase::Cwr => Cause::Resend,
         };
         let piece = Piece {

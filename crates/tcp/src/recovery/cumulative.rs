@@ -9,6 +9,7 @@
 use core::time::Duration;
 
 use handfast_packet::Instant;
+use handfast_packet::cause::Proof;
 
 use super::detect::Look;
 use super::ledger::Sent;
@@ -206,7 +207,11 @@ impl Recovery {
         } else if let Some(holes) = self.many_holes(look.mss) {
             self.give_up_flight(holes, look);
         } else {
-            self.lose_first_segment(look.now, look.mss);
+            let proof = match self.phase {
+                Phase::Recovery => Proof::PartialAck,
+                _ => Proof::DuplicateAcks,
+            };
+            self.lose_first_segment(look.now, look.mss, proof);
         }
     }
 
@@ -237,7 +242,7 @@ impl Recovery {
             // No more than a segment of it: the duplicate may be the answer to the last of what left
             // in one piece with the head, and its copy to the next, for ever.
             if let Some(head) = self.head(look.mss) {
-                self.lose(&head, look.now);
+                self.lose(&head, look.now, Proof::LateDuplicate);
             }
         }
         lost
@@ -276,10 +281,10 @@ impl Recovery {
                 continue;
             }
             if missing > 0 {
-                self.lose(&entry, look.now);
+                self.lose(&entry, look.now, Proof::ManyHoles);
                 missing = missing.saturating_sub(entry.len());
             } else {
-                self.ledger.lose(entry.start);
+                self.ledger.lose(entry.start, Proof::ManyHoles);
             }
         }
         let Repair {

@@ -6,6 +6,7 @@
 use core::time::Duration;
 
 use handfast_packet::Instant;
+use handfast_packet::cause::Proof;
 
 use super::rack::{self, Verdict};
 use super::{DUPLICATE_THRESHOLD, Phase, Recovery, Sent};
@@ -87,7 +88,7 @@ impl Recovery {
                         self.ledger.expect_by(at);
                         break;
                     }
-                    Verdict::Lost => self.lose(&entry, look.now),
+                    Verdict::Lost => self.lose(&entry, look.now, Proof::Lateness),
                 }
             }
             if !self.pass(&entry, &mut anew) {
@@ -112,7 +113,7 @@ impl Recovery {
                             return found;
                         }
                         Verdict::Lost => {
-                            self.lose(&entry, look.now);
+                            self.lose(&entry, look.now, Proof::Lateness);
                             found = true;
                         }
                     }
@@ -135,7 +136,7 @@ impl Recovery {
                 break;
             }
             if !(entry.sacked || entry.lost || entry.resent) {
-                self.lose(&entry, look.now);
+                self.lose(&entry, look.now, Proof::SackCount);
             }
             if !self.pass(&entry, &mut anew) {
                 break;
@@ -151,7 +152,7 @@ impl Recovery {
     }
 
     /// One segment at the head, unless it is lost already.
-    pub(super) fn lose_first_segment(&mut self, now: Instant, mss: u64) {
+    pub(super) fn lose_first_segment(&mut self, now: Instant, mss: u64, proof: Proof) {
         let Some(first) = self.ledger.first().copied() else {
             return;
         };
@@ -159,7 +160,7 @@ impl Recovery {
             return;
         }
         if let Some(head) = self.head(mss) {
-            self.lose(&head, now);
+            self.lose(&head, now, proof);
         }
     }
 
@@ -173,10 +174,12 @@ impl Recovery {
     }
 
     /// The entry is lost: remembered for the congestion controller.
-    pub(super) fn lose(&mut self, entry: &Sent, now: Instant) {
-        if self.ledger.lose(entry.start) {
+    pub(super) fn lose(&mut self, entry: &Sent, now: Instant, proof: Proof) {
+        if self.ledger.lose(entry.start, proof) {
             let lost = self.rate.on_lost(entry.stamp, entry.len(), now);
-            self.repair.put().losses.push(lost);
+            let repair = self.repair.put();
+            repair.losses.push(lost);
+            repair.proof = proof;
         }
     }
 }

@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 use core::ops::Range;
 
 use handfast_packet::Instant;
+use handfast_packet::cause::Proof;
 
 use super::rack::Departure;
 use super::ranges::RangeSet;
@@ -32,6 +33,8 @@ pub(crate) struct Sent {
     pub(crate) sacked: bool,
     /// It counts as lost; it may be on its way again.
     pub(crate) lost: bool,
+    /// What showed that, where it is lost.
+    pub(crate) proof: Proof,
     /// A second copy is under way.
     pub(crate) again: bool,
     /// It was sent more than once, so that its ACK is ambiguous (Karn).
@@ -159,6 +162,7 @@ impl Ledger {
             number: rooms.departures,
             sacked: false,
             lost: false,
+            proof: Proof::default(),
             again: false,
             resent: false,
         };
@@ -201,7 +205,7 @@ impl Ledger {
 
     /// The entry that holds `at` counts as lost, again if it was under way again. Returns whether
     /// that is news.
-    pub(crate) fn lose(&mut self, at: Offset) -> bool {
+    pub(crate) fn lose(&mut self, at: Offset, proof: Proof) -> bool {
         let Some(entry) = self.get_mut(at) else {
             return false;
         };
@@ -209,7 +213,7 @@ impl Ledger {
             return false;
         }
         let (was_lost, was_again) = (entry.lost, entry.again);
-        (entry.lost, entry.again) = (true, false);
+        (entry.lost, entry.again, entry.proof) = (true, false, proof);
         let (range, len) = (entry.start..entry.end, entry.len());
         let rooms = self.rooms.put();
         rooms.again_bytes -= if was_again { len } else { 0 };

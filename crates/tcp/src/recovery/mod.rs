@@ -26,6 +26,7 @@ use core::ops::Range;
 use core::time::Duration;
 
 use handfast_packet::Instant;
+use handfast_packet::cause::Proof;
 
 use crate::config::Config;
 use crate::congestion::{Arrived, DeliveryRate, Lost};
@@ -47,8 +48,8 @@ const DUPLICATE_THRESHOLD: u32 = 3;
 const REORDERING_MAX: u32 = 300;
 
 /// Where loss recovery stands, by Linux' names (`tcpi_ca_state`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Phase {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
     /// Nothing is amiss.
     Open,
     /// Something arrived out of order, or was resent; nothing counts as lost.
@@ -338,6 +339,11 @@ impl Recovery {
         self.ledger.next_lost()
     }
 
+    /// What showed that the entry which holds `at` is lost.
+    pub(crate) fn proof(&self, at: Offset) -> Proof {
+        self.ledger.get(at).map_or_else(Proof::default, |entry| entry.proof)
+    }
+
     /// Everything that is out is to be sent again although the network lost nothing: the peer
     /// refused it with a shut window, or the segments were too large. The window stays as it is.
     pub(crate) fn resend_all(&mut self, nxt: Offset) {
@@ -377,7 +383,7 @@ impl Recovery {
         while let Some(entry) = self.ledger.get(at).filter(|entry| entry.start < range.end) {
             let start = entry.start;
             at = entry.end;
-            self.ledger.lose(start);
+            self.ledger.lose(start, Proof::Refused);
         }
     }
 
@@ -471,6 +477,11 @@ impl Recovery {
         repair
             .into_iter()
             .flat_map(|repair| repair.losses.drain(..))
+    }
+
+    /// What showed the latest of them.
+    pub(crate) fn last_proof(&self) -> Proof {
+        self.repair.get().proof
     }
 
     /// The least round trip of late.

@@ -9,6 +9,7 @@
 use core::time::Duration;
 
 use handfast_packet::Instant;
+use handfast_packet::cause::Proof;
 
 use super::detect::Look;
 use super::undo::Undo;
@@ -127,7 +128,7 @@ impl Recovery {
         while let Some(entry) = self.ledger.get(at).copied() {
             let recent = entry.sent_at() + self.rack.rtt() > now;
             if entry.start == una || reneged || !self.by_time || !recent {
-                self.lose(&entry, now);
+                self.lose(&entry, now, Proof::Timeout);
             }
             at = entry.end;
         }

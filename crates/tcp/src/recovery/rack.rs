@@ -153,6 +153,8 @@ pub(crate) fn detect(
 
 #[cfg(test)]
 mod tests {
+    use handfast_packet::cause::Proof;
+
     use super::*;
     use crate::congestion::{DeliveryRate, FlightTimes};
 
@@ -173,6 +175,7 @@ mod tests {
             ),
             sacked: false,
             lost: false,
+            proof: Proof::default(),
             again: false,
             resent,
         }

@@ -6,6 +6,8 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use handfast_packet::cause::Proof;
+
 use super::cumulative::Heard;
 use super::prr::Prr;
 use super::tlp::Tlp;
@@ -28,6 +30,8 @@ pub(crate) struct Repair {
     pub(super) again: VecDeque<(Range<Offset>, u64)>,
     /// What was found lost and not told to the congestion controller.
     pub(super) losses: Vec<Lost>,
+    /// What showed the latest of them.
+    pub(super) proof: Proof,
     pub(super) tlp: Tlp,
     /// RACK.dsack_round.
     pub(super) duplicate_round_end: Option<Offset>,
@@ -50,6 +54,7 @@ impl Lend for Repair {
         heard: Heard::NOTHING,
         again: VecDeque::new(),
         losses: Vec::new(),
+        proof: Proof::Timeout,
         tlp: Tlp::NONE,
         duplicate_round_end: None,
         reorderings: 0,

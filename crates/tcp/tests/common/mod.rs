@@ -11,6 +11,7 @@
 
 pub mod setup;
 mod text;
+mod told;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,10 +20,11 @@ use handfast_packet::Instant;
 use handfast_packet::cause::Cause;
 use handfast_packet::tcp::SeqNumber;
 use handfast_tcp::{
-    CloseReason, Connection, Control, Cx, Event, Initial, Pool, ReadError, Segment, State, Transmit,
+    CloseReason, Connection, Control, Cx, Event, Fact, Initial, Pool, ReadError, Segment, State, Transmit,
 };
 pub use setup::Setup;
 pub use text::Names;
+use told::Told;
 
 /// No test sends more than this at one moment: more means that `poll_transmit` never ends.
 const BURST_MAX: usize = 10_000;
@@ -60,6 +62,7 @@ pub struct Script {
     pub now: Instant,
     pub pool: Pool,
     pub connection: Connection,
+    told: Told,
     pub iss: u32,
     pub irs: u32,
     /// The window field of injected segments that say none.
@@ -88,10 +91,7 @@ impl Script {
     /// An active open that is prepared, and for which `len` bytes are written, before the SYN.
     pub fn connect_with(setup: &Setup, len: usize, prepare: impl FnOnce(&mut Connection)) -> Self {
         let mut pool = Pool::default();
-        let mut cx = Cx {
-            now: START,
-            pool: &mut pool,
-        };
+        let mut cx = Cx::new(START, &mut pool);
         let mut connection = Connection::connect(&mut cx, setup.config, setup.path, initial());
         prepare(&mut connection);
         if len > 0 {
@@ -116,10 +116,7 @@ impl Script {
     ) -> Self {
         let segment = Self::connect(setup).segment(syn);
         let mut pool = Pool::default();
-        let mut cx = Cx {
-            now: START,
-            pool: &mut pool,
-        };
+        let mut cx = Cx::new(START, &mut pool);
         let initial = initial();
         let mut connection =
             Connection::accept(&mut cx, setup.config, setup.path, initial, &segment);
@@ -137,6 +134,7 @@ impl Script {
             now: START,
             pool,
             connection,
+            told: Told::default(),
             iss: ISS,
             irs: IRS,
             peer_window: setup.window,
@@ -283,10 +281,7 @@ impl Script {
 
     pub fn inject_segment(&mut self, mut segment: Segment) {
         self.record(|_| Passed::Received(segment.clone()));
-        let mut cx = Cx {
-            now: self.now,
-            pool: &mut self.pool,
-        };
+        let mut cx = self.told.cx(self.now, &mut self.pool);
         self.connection.on_segment(&mut cx, &mut segment);
     }
 
@@ -303,10 +298,7 @@ impl Script {
     #[track_caller]
     fn expire(&mut self, due: Instant) {
         self.now = self.now.max(due);
-        let mut cx = Cx {
-            now: self.now,
-            pool: &mut self.pool,
-        };
+        let mut cx = self.told.cx(self.now, &mut self.pool);
         self.connection.on_timeout(&mut cx);
         self.collect();
         let next = self.connection.next_timeout();
@@ -322,10 +314,7 @@ impl Script {
     pub fn write(&mut self, len: usize) {
         let bytes = text_at(self.written, len);
         self.note(&format!("write {len}"));
-        let mut cx = Cx {
-            now: self.now,
-            pool: &mut self.pool,
-        };
+        let mut cx = self.told.cx(self.now, &mut self.pool);
         let taken = self.connection.write(&mut cx, &bytes);
         if taken != Ok(len) {
             self.fail(&format!("writing {len} bytes gave {taken:?}"));
@@ -344,10 +333,7 @@ impl Script {
     pub fn read(&mut self, len: usize) {
         self.note(&format!("read {len}"));
         let mut bytes = vec![0; len];
-        let mut cx = Cx {
-            now: self.now,
-            pool: &mut self.pool,
-        };
+        let mut cx = self.told.cx(self.now, &mut self.pool);
         let count = self.connection.read(&mut cx, &mut bytes);
         if count != Ok(len) {
             self.fail(&format!("reading {len} bytes gave {count:?}"));
@@ -361,10 +347,7 @@ impl Script {
 
     /// What a read of one byte says now.
     pub fn try_read(&mut self) -> Result<usize, ReadError> {
-        let mut cx = Cx {
-            now: self.now,
-            pool: &mut self.pool,
-        };
+        let mut cx = self.told.cx(self.now, &mut self.pool);
         self.connection.read(&mut cx, &mut [0])
     }
 
@@ -382,10 +365,7 @@ impl Script {
 
     pub fn verb(&mut self, name: &str, verb: impl FnOnce(&mut Connection, &mut Cx<'_>)) {
         self.note(name);
-        let mut cx = Cx {
-            now: self.now,
-            pool: &mut self.pool,
-        };
+        let mut cx = self.told.cx(self.now, &mut self.pool);
         verb(&mut self.connection, &mut cx);
         self.collect();
     }
@@ -542,12 +522,9 @@ impl Script {
     #[track_caller]
     fn collect(&mut self) {
         for _ in 0..BURST_MAX {
-            let mut cx = Cx {
-                now: self.now,
-                pool: &mut self.pool,
-            };
+            let mut cx = self.told.cx(self.now, &mut self.pool);
             let Some(transmit) = self.connection.poll_transmit(&mut cx) else {
-                return;
+                return self.read_journal();
             };
             self.note(&format!("> {}", self.describe(&transmit)));
             self.record(|now| Passed::Sent(now, transmit.clone()));
@@ -555,6 +532,18 @@ impl Script {
             self.outbox.push_back(transmit);
         }
         self.fail("poll_transmit does not come to an end");
+    }
+
+    /// What was written into the journal since this was asked last.
+    pub fn facts(&mut self) -> Vec<Fact> {
+        self.told.take()
+    }
+
+    #[track_caller]
+    fn read_journal(&mut self) {
+        if let Err(message) = self.told.read(&self.connection) {
+            self.fail(&message);
+        }
     }
 
     #[track_caller]

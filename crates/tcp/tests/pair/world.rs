@@ -201,10 +201,7 @@ impl World {
             hash: 0,
         };
         let (config, path, initial) = world.choices(0);
-        let mut cx = Cx {
-            now: world.now,
-            pool: &mut world.sides[0].pool,
-        };
+        let mut cx = Cx::new(world.now, &mut world.sides[0].pool);
         world.sides[0].connection = Some(Connection::connect(&mut cx, config, path, initial));
         world.settle(0);
         for index in 0..2 {
@@ -326,10 +323,7 @@ impl World {
         segment.received_at = self.now;
         let (config, path, initial) = self.choices(index);
         let side = &mut self.sides[index];
-        let mut cx = Cx {
-            now: self.now,
-            pool: &mut side.pool,
-        };
+        let mut cx = Cx::new(self.now, &mut side.pool);
         match &mut side.connection {
             Some(connection) => connection.on_segment(&mut cx, &mut segment),
             None if segment.control == Control::Syn => {
@@ -353,10 +347,7 @@ impl World {
             .as_mut()
             .expect("timers belong to connections");
         if connection.next_timeout().is_some_and(|due| due <= self.now) {
-            connection.on_timeout(&mut Cx {
-                now: self.now,
-                pool: &mut side.pool,
-            });
+            connection.on_timeout(&mut Cx::new(self.now, &mut side.pool));
             let next = connection.next_timeout();
             assert!(next.is_none_or(|next| next > self.now), "a timer spins");
             self.settle(index);
@@ -374,10 +365,7 @@ impl World {
         path.send_mss = 90 + self.draw(u64::from(path.send_mss)) as u16;
         let side = &mut self.sides[index];
         if let Some(connection) = &mut side.connection {
-            let mut cx = Cx {
-                now,
-                pool: &mut side.pool,
-            };
+            let mut cx = Cx::new(now, &mut side.pool);
             if changes {
                 connection.on_path(&mut cx, path);
             }
@@ -422,10 +410,7 @@ impl World {
             let Some(connection) = &mut side.connection else {
                 return;
             };
-            let mut cx = Cx {
-                now: self.now,
-                pool: &mut side.pool,
-            };
+            let mut cx = Cx::new(self.now, &mut side.pool);
             let Some(transmit) = connection.poll_transmit(&mut cx) else {
                 break;
             };

@@ -421,7 +421,7 @@ struct Verdict {
 fn judge(arrival: Arrival, frame: &FrameRecord<'_>, overtaken_max: Duration) -> Verdict {
     let is_stated = matches!(
         frame.cause,
-        Cause::FastRetransmit | Cause::TimeoutRetransmit(_) | Cause::Resend
+        Cause::FastRetransmit(_) | Cause::TimeoutRetransmit(_) | Cause::Resend
     );
     let out_of_order = |note| Verdict {
         note: Some(note),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use handfast_packet::build::{Arp, Ethernet, Icmp, Ipv4};
-use handfast_packet::cause::Cause;
+use handfast_packet::cause::{Cause, Proof};
 use handfast_packet::icmpv4::{Icmpv4, unreachable};
 use handfast_packet::record::Direction;
 use handfast_trace::{Ladder, LadderOptions};
@@ -130,7 +130,7 @@ fn our_own_loss_the_window_and_the_end_by_reset() {
         }
         script
             .at_micros(1_330)
-            .sends(Cause::FastRetransmit, out(1, 1), &[0; 1460]);
+            .sends(Cause::FastRetransmit(Proof::DuplicateAcks), out(1, 1), &[0; 1460]);
         script.at_micros(1_600).gets(back(1, 65_161).window(0), b"");
         script
             .at_micros(201_600)

@@ -88,14 +88,14 @@ fn every_second_segment_of_a_large_flight_is_remembered() {
 #[test]
 fn lost_and_resent_and_lost_again() {
     let mut ledger = ledger(&[10, 10, 10]);
-    assert!(ledger.lose(at(1)) && ledger.lose(at(11)));
-    assert!(!ledger.lose(at(1)), "it is no news");
+    assert!(ledger.lose(at(1), Proof::Timeout) && ledger.lose(at(11), Proof::Timeout));
+    assert!(!ledger.lose(at(1), Proof::Timeout), "it is no news");
     assert_eq!(ledger.next_lost(), Some(range(1, 21)));
     assert_eq!(ledger.in_flight(), 10);
     ledger.resend(&range(1, 16), Stamp::default());
     assert_eq!(ledger.next_lost(), Some(range(16, 21)));
     assert_eq!(ledger.in_flight(), 25);
-    assert!(ledger.lose(at(1)), "the second copy is lost too");
+    assert!(ledger.lose(at(1), Proof::Timeout), "the second copy is lost too");
     assert_eq!(ledger.in_flight(), 15);
     ledger.release_until(at(31), |_| {});
     assert_eq!((ledger.in_flight(), ledger.next_lost()), (0, None));
@@ -126,7 +126,7 @@ proptest! {
                     ledger.sack(range(start, nxt.min(start + b)), MSS, |_| {});
                 }
                 3 if span > 0 => {
-                    ledger.lose(at(una + a % span));
+                    ledger.lose(at(una + a % span), Proof::Timeout);
                 }
                 4 => {
                     if let Some(lost) = ledger.next_lost() {
