@@ -61,6 +61,8 @@ pub(crate) struct Held {
     ready: TextQueue,
     /// What lies beyond holes: ascending, and neither touching each other nor what is in order.
     early: VecDeque<Run>,
+    /// The memory that was left when it was last collapsed.
+    collapsed: usize,
 }
 
 impl Spare for Held {
@@ -73,6 +75,7 @@ impl Lend for Held {
     const NOTHING: &'static Self = &Self {
         ready: TextQueue::EMPTY,
         early: VecDeque::new(),
+        collapsed: 0,
     };
 
     fn is_nothing(&self) -> bool {
@@ -82,6 +85,7 @@ impl Lend for Held {
     fn clear(&mut self) {
         self.ready.clear();
         self.early.clear();
+        self.collapsed = 0;
     }
 
     fn spares(pool: &mut Pool) -> &mut Spares<Box<Self>> {
@@ -191,10 +195,13 @@ impl Reassembler {
     /// Makes room when views keep more than `limit` bytes of memory alive, or a few blocks: what
     /// is held loosely is copied closer together. No byte of text is given up.
     ///
-    /// Afterwards the memory is at most about twice the text, so with a limit of twice the
-    /// window each byte is copied a few times at most, whatever pieces the peer cuts.
+    /// Afterwards the memory is at most about twice the text, or a small block for each range, so
+    /// with a limit of twice the window each byte is copied a few times at most, whatever pieces
+    /// the peer cuts. What could not be made smaller is not tried again with each segment, but when
+    /// half the limit has come on top.
     pub(crate) fn collapse(&mut self, limit: usize, pool: &mut Pool) {
         let limit = limit.max(2 * LARGE);
+        let limit = limit.max(self.held.get().collapsed + limit / 2);
         let beyond = self
             .early()
             .back()
@@ -209,6 +216,8 @@ impl Reassembler {
         for run in &mut held.early {
             run.text.collapse(pool);
         }
+        let memory = self.memory();
+        self.held.put().collapsed = memory;
     }
 
     /// Bytes of memory that the text keeps alive: whole blocks.

@@ -160,6 +160,13 @@ impl TextQueue {
 
     /// Copies neighbours that use less than half of their memory into common blocks.
     pub(crate) fn collapse(&mut self, pool: &mut Pool) {
+        if let Some(only) = self.chunks.front()
+            && self.chunks.len() == 1
+            && only.true_size() <= dense_block_for(only.len())
+        {
+            // A few bytes in the smallest block there is: a copy would be no smaller.
+            return;
+        }
         let mut loose = Vec::new();
         for chunk in core::mem::take(self).chunks {
             if chunk.len() * WASTE_COLLAPSED_MAX < chunk.true_size() {
@@ -194,6 +201,11 @@ impl TextQueue {
                 }
             }
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn front(&self) -> Option<&Chunk> {
+        self.chunks.front()
     }
 
     /// Gives the list, which has to be empty, to others.

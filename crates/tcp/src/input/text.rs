@@ -57,7 +57,9 @@ impl Connection {
         }
         let before = self.rcv.data.next();
         let inserted = self.rcv.data.insert_text(seq, text, cx.pool);
-        self.rcv.collapse(cx.pool);
+        if inserted.new_bytes > 0 {
+            self.rcv.collapse(cx.pool);
+        }
         self.measure_round_trip(cx.now, (share, echo));
         if inserted.out_of_order {
             self.rcv.on_gap();
