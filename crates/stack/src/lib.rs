@@ -33,5 +33,5 @@ pub use stack::{ADDRESS_EVENTS_MAX, Stack};
 pub use tcp::{
     BACKLOG, BACKLOG_MAX, COOKIE_AGE_MAX, Connect, FastOpenConnect, FastOpenKeys, FastOpenListen,
     LISTENERS_MAX, Listen, ListenerId, Overflow, PEERS_MAX, REPLIES_MAX, RESETS_MAX, SynCookies,
-    TURNS_MAX, Tables, TcpId, TcpSocket,
+    TURNS_MAX, Tables, TcpFigures, TcpId, TcpRow, TcpSocket, TcpTable,
 };

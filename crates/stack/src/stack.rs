@@ -23,7 +23,7 @@ use crate::network::{
     AddressError, IcmpKind, IcmpReport, Inbound, Network, NetworkEvent, RouteError,
 };
 use crate::rng::SeedRng;
-use crate::tcp::{Connect, Listen, ListenerId, Tables, Tcp, TcpId, TcpSocket};
+use crate::tcp::{Connect, Listen, ListenerId, Tables, Tcp, TcpId, TcpRow, TcpSocket, TcpTable};
 
 /// Most events about addresses that wait for the application; the oldest gives way. There are few
 /// addresses, and each tells little in its life.
@@ -295,6 +295,24 @@ impl Stack {
     /// How full the tables of TCP are. Looks at all connections: for referees and tests.
     pub fn tcp_tables(&self) -> Tables {
         self.tcp.tables()
+    }
+
+    /// How many places a table of sockets has, the empty ones included: those of
+    /// [`Stack::tcp_row`] begin at 0.
+    pub fn tcp_places(&self, table: TcpTable) -> u32 {
+        self.tcp.places(table)
+    }
+
+    /// How many sockets all places of all tables have.
+    pub fn tcp_sockets(&self) -> usize {
+        self.tcp.sockets()
+    }
+
+    /// The socket at one place of a table, as of `now`; `None` when the place is empty. Whoever
+    /// walks through large tables can do so piece by piece: what comes and goes meanwhile may be
+    /// missed, what stays is seen once.
+    pub fn tcp_row(&self, now: Instant, table: TcpTable, place: u32) -> Option<TcpRow> {
+        self.tcp.row(now, table, place)
     }
 
     /// Blocks of memory that hold text of connections, or did a moment ago and are still looked at.

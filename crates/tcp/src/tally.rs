@@ -2,6 +2,7 @@
 //! last ones, timeouts, and how long what held the sender back. Decides nothing.
 
 use alloc::boxed::Box;
+use core::fmt;
 use core::time::Duration;
 
 use handfast_packet::Instant;
@@ -28,6 +29,34 @@ pub enum Limit {
     Nagle,
     /// The application has corked the stream, or announced more.
     Cork,
+}
+
+impl Limit {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Application,
+        Self::SendBuffer,
+        Self::CongestionWindow,
+        Self::ReceiveWindow,
+        Self::Pacing,
+        Self::Nagle,
+        Self::Cork,
+    ];
+}
+
+impl fmt::Display for Limit {
+    /// What it is, to be read behind "limited by".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Application => "the application",
+            Self::SendBuffer => "the send buffer",
+            Self::CongestionWindow => "the congestion window",
+            Self::ReceiveWindow => "the peer's window",
+            Self::Pacing => "pacing",
+            Self::Nagle => "Nagle's algorithm",
+            Self::Cork => "a cork",
+        })
+    }
 }
 
 /// Counters and times of one connection.

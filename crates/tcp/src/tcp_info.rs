@@ -105,6 +105,11 @@ pub struct TcpInfo {
 }
 
 impl Connection {
+    /// What its congestion controller is called.
+    pub fn controller_name(&self) -> &'static str {
+        self.congestion.name()
+    }
+
     /// All figures, as of `now`.
     pub fn tcp_info(&self, now: Instant) -> TcpInfo {
         let info = self.info();

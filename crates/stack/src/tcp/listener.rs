@@ -351,10 +351,23 @@ impl Listeners {
     pub(crate) fn len(&self) -> usize {
         self.listeners.len()
     }
+
+    /// How many places the table has, the empty ones included.
+    pub(crate) fn places(&self) -> u32 {
+        self.listeners.places()
+    }
+
+    /// The end of whoever is at `index` now, how many connections wait there to be accepted, and how
+    /// many may.
+    pub(crate) fn at(&self, index: u32) -> Option<(Endpoint, usize, usize)> {
+        let listener = self.listeners.at(index)?;
+        let (waiting, backlog) = (listener.waiting.len(), listener.options.backlog);
+        Some((listener.local, waiting, backlog))
+    }
 }
 
 /// The unspecified address of the same family.
-const fn unspecified(address: IpAddr) -> IpAddr {
+pub(super) const fn unspecified(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),

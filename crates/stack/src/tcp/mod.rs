@@ -53,9 +53,9 @@ use egress::Replies;
 use fast_open::{CookieBaker, CookieCache};
 use index_queue::IndexQueue;
 use isn::Secrets;
+use journal::page;
 use listener::Listeners;
 use peer_cache::{Peer, PeerCache};
-use journal::page;
 use ports::Ports;
 use reset_limit::ResetLimit;
 use slab::{Key, Slab};
@@ -71,7 +71,7 @@ pub use open::Connect;
 pub use peer_cache::PEERS_MAX;
 pub use reset_limit::RESETS_MAX;
 pub use socket::TcpSocket;
-pub use survey::Tables;
+pub use survey::{Tables, TcpFigures, TcpRow, TcpTable};
 pub use syn_cookie::COOKIE_AGE_MAX;
 
 /// The name of a connection in its stack. Names are not used again: the name of a connection that

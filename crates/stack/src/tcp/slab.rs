@@ -123,10 +123,14 @@ impl<T> Slab<T> {
         self.len
     }
 
+    /// How many places there are, the empty ones included: their indexes begin at 0.
+    pub(crate) fn places(&self) -> u32 {
+        u32::try_from(self.places.len()).expect("checked by insert")
+    }
+
     /// All keys in the order of their places.
     pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
-        let indexes = 0..u32::try_from(self.places.len()).expect("checked by insert");
-        indexes.filter_map(|index| self.key_at(index))
+        (0..self.places()).filter_map(|index| self.key_at(index))
     }
 
     /// The place of what is gone may be used again, by another key.

@@ -113,6 +113,16 @@ impl TimeWaits {
         self.entries.len()
     }
 
+    /// How many places the table has, the empty ones included.
+    pub(crate) fn places(&self) -> u32 {
+        self.entries.places()
+    }
+
+    /// The 4-tuple of whoever is at `index` now.
+    pub(crate) fn flow_at(&self, index: u32) -> Option<&Flow> {
+        self.entries.at(index).map(|entry| &entry.flow)
+    }
+
     fn find(&self, flow: &Flow) -> Option<Key> {
         if self.places.is_empty() {
             return None;

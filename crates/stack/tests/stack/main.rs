@@ -12,5 +12,6 @@ mod journal;
 mod listeners;
 mod operations;
 mod path_mtu;
+mod rows;
 mod strangers;
 mod wire;
