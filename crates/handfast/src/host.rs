@@ -375,6 +375,24 @@ impl Shared {
         result
     }
 
+    /// What its clock shows.
+    #[cfg(feature = "control")]
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Ready when it has come to its end, whoever asked for that.
+    #[cfg(feature = "control")]
+    pub(crate) fn poll_end(&self, cx: &Context<'_>) -> Poll<()> {
+        self.call(|shard, _| {
+            if shard.is_down() {
+                return Poll::Ready(());
+            }
+            shard.wait_for_end(cx.waker());
+            Poll::Pending
+        })
+    }
+
     /// A panic under the lock is followed by the driver's end, after which nobody asks the stack;
     /// so there is no need to spread it.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shard> {

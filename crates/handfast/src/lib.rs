@@ -15,6 +15,8 @@
 pub mod blocking;
 mod claims;
 mod clock;
+#[cfg(feature = "control")]
+pub mod control;
 mod driver;
 mod error;
 mod host;
@@ -41,7 +43,7 @@ pub use handfast_packet::ip::Cidr;
 pub use handfast_packet::steer::Steering;
 pub use handfast_stack::{
     AddressEvent, ClaimTimings, Config, Connect, Counters, FastOpenConnect, FastOpenKeys,
-    FastOpenListen, Listen, Overflow, SynCookies, TcpCounters,
+    FastOpenListen, Listen, Overflow, SynCookies, TcpCounters, TcpFigures, TcpRow, TcpTable,
 };
 pub use handfast_tcp as tcp;
 pub use host::Host;
