@@ -8,6 +8,7 @@ use handfast_device::ImpairSpec;
 use handfast_packet::ip::Cidr;
 
 use crate::drill::DrillArgs;
+use crate::ss::SsArgs;
 
 /// Most fetches of one command: the figures of each are kept.
 pub(crate) const FETCHES_MAX: u32 = 1_000_000;
@@ -31,6 +32,13 @@ pub(crate) enum Command {
     /// real network, which takes the privilege CAP_NET_RAW.
     #[command(after_help = EXIT_CODES)]
     Get(Box<GetArgs>),
+    /// List the connections of this user's Handfast processes as `ss -tin` lists the kernel's.
+    ///
+    /// Listeners, connections and TIME-WAIT, by the words and in the units of `ss` from iproute2, and
+    /// behind them what holds the sender back now.
+    ///
+    /// Exit codes: 0 somebody answered; 1 nobody did; 2 usage; 23 cannot write.
+    Ss(SsArgs),
     /// List the lessons, or run one.
     Lab(LabArgs),
     /// Run packetdrill scripts against our stack in virtual time.
@@ -194,6 +202,9 @@ pub(crate) struct OutputArgs {
     /// else to standard error.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Open no control socket: `handfast ss` does not see this process then.
+    #[arg(long)]
+    pub(crate) no_control: bool,
 }
 
 /// How often, and what to check.
@@ -309,7 +320,9 @@ mod tests {
             .chain(line.split_whitespace());
         match CommandLine::try_parse_from(words)?.command {
             Command::Get(args) => Ok(*args),
-            Command::Lab(_) | Command::Drill(_) => panic!("the line begins with get"),
+            Command::Ss(_) | Command::Lab(_) | Command::Drill(_) => {
+                panic!("the line begins with get")
+            }
         }
     }
 

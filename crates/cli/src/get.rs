@@ -1,5 +1,6 @@
 //! `handfast get`: the plan, the network that it runs on, and the report.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use crate::args::GetArgs;
@@ -7,9 +8,9 @@ use crate::failure::{Failure, code};
 use crate::plan::Plan;
 use crate::{report, scene};
 
-/// Runs the command; gives its exit code.
-pub(crate) fn run(args: GetArgs) -> u8 {
-    let plan = match Plan::new(args) {
+/// Runs the command, with its control socket in `folder`; gives its exit code.
+pub(crate) fn run(args: GetArgs, folder: PathBuf) -> u8 {
+    let plan = match Plan::new(args, folder) {
         Ok(plan) => Rc::new(plan),
         Err(failure) => {
             eprintln!("handfast: {failure}");

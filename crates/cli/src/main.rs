@@ -15,6 +15,7 @@ mod plan;
 mod report;
 mod request;
 mod scene;
+mod ss;
 mod target;
 mod watch;
 mod wire;
@@ -31,15 +32,18 @@ fn main() -> ExitCode {
     let wants_lab = match &line.command {
         Command::Get(args) => matches!(args.scene_and_url(), Ok((SceneKind::Lab, _))),
         Command::Lab(args) => args.name.is_some(),
-        Command::Drill(_) => false,
+        Command::Ss(_) | Command::Drill(_) => false,
     };
+    // In the lab's namespaces this user has another number.
+    let folder = handfast::control::folder();
     // While the process still has one thread: only then the kernel lets it change its namespaces.
     if wants_lab && let Err(error) = handfast_lab::enter() {
         eprintln!("handfast: {error}");
         return ExitCode::from(code::FAILED);
     }
     ExitCode::from(match line.command {
-        Command::Get(args) => get::run(*args),
+        Command::Get(args) => get::run(*args, folder),
+        Command::Ss(args) => ss::run(&args, &folder),
         Command::Lab(args) => lesson::run(&args),
         Command::Drill(args) => drill::run(&args),
     })

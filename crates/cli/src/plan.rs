@@ -1,6 +1,7 @@
 //! What the command line asks for, and what came of it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -26,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) template: Template,
     pub(crate) destination: Destination,
     pub(crate) seed: u64,
+    /// Where to serve a control socket; `None` for none.
+    pub(crate) control: Option<PathBuf>,
 }
 
 /// What came of it.
@@ -57,7 +60,7 @@ pub(crate) struct Report {
 
 impl Plan {
     /// Understands the command line.
-    pub(crate) fn new(args: GetArgs) -> Result<Self, Failure> {
+    pub(crate) fn new(args: GetArgs, folder: PathBuf) -> Result<Self, Failure> {
         let (scene, url) = args.scene_and_url().map_err(Failure::usage)?;
         let default = format!("http://{WEB_NAME}/");
         let target = Target::parse(url.unwrap_or(&default))?;
@@ -74,7 +77,10 @@ impl Plan {
             (None, SceneKind::Real) => handfast::random_seed()
                 .map_err(|error| Failure::new(code::FAILED, error.to_string()))?,
         };
+        // Virtual time is over before anybody could ask.
+        let is_served = scene != SceneKind::Memory && !args.output.no_control;
         Ok(Self {
+            control: is_served.then_some(folder),
             args,
             scene,
             target,

@@ -88,6 +88,7 @@ async fn on_network(plan: &Plan, setting: Setting, report: &mut Report) -> Resul
     let (watch, recorder) = Watch::new(&plan.args.output, &subject)?;
     report.watch = watch;
     let net = start(plan, setting.device, recorder, (setting.claim, setting.tcp))?;
+    serve_control(plan, &net);
     let place = Place {
         net: net.clone(),
         interface: &setting.interface,
@@ -157,6 +158,20 @@ fn start(
     };
     Net::start(device, config)
         .map_err(|error| Failure::new(code::CONNECT, format!("the stack cannot start: {error}")))
+}
+
+/// Lets `handfast ss` see this fetch, which does not depend on it.
+fn serve_control(plan: &Plan, net: &Net) {
+    let Some(folder) = &plan.control else {
+        return;
+    };
+    match handfast::control::serve_in(folder, std::slice::from_ref(net.host())) {
+        Ok(serving) => {
+            tokio::spawn(serving);
+        }
+        Err(error) if plan.args.output.verbose => eprintln!("* no control socket: {error}"),
+        Err(_) => {}
+    }
 }
 
 /// An address of this machine's own cannot be claimed: its kernel does not hear what a packet
