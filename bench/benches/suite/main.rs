@@ -48,6 +48,8 @@ const GROUPS: &[Group] = &[
     #[cfg(target_os = "linux")]
     ("bulk.streams", Works::Contests(bulk::contests_of_streams)),
     #[cfg(target_os = "linux")]
+    ("bulk.shards", Works::Contests(bulk::contests_of_shards)),
+    #[cfg(target_os = "linux")]
     ("bulk.mtu", Works::Contests(bulk::contests_of_mtu)),
     #[cfg(target_os = "linux")]
     ("bulk.xdp", Works::Contests(bulk::contests_of_xdp)),

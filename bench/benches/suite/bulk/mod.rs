@@ -9,6 +9,7 @@
 
 mod far;
 mod ours;
+mod shards;
 mod theirs;
 
 use handfast_bench::{Contest, Reach, Unit};
@@ -16,6 +17,9 @@ use handfast_lab::CableOptions;
 
 /// What an application writes and reads at once.
 const PIECE: usize = 64 * 1_024;
+
+/// Shards of a host that has more than one: as many as these machines have cores.
+const SHARDS: u16 = 2;
 
 /// What is between the two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +118,29 @@ pub(crate) fn contests_of_streams() -> Vec<Contest<'static>> {
         contest("bulk.streams.packet.send.64", Packet, Send, 64),
         contest("bulk.streams.packet.receive.8", Packet, Receive, 8),
         contest("bulk.streams.packet.receive.64", Packet, Receive, 64),
+    ]
+}
+
+/// With more than one stream and as many shards as cores, since the kernel takes all cores too.
+pub(crate) fn contests_of_shards() -> Vec<Contest<'static>> {
+    use Device::{Packet, Tap};
+    use Direction::{Receive, Send};
+    let contest = |name, device, direction| {
+        let work = Work {
+            streams: 8,
+            ..Work::new(device, direction, SUPER)
+        };
+        Contest {
+            what: format!("{}, {SHARDS} shards", work.describe()),
+            ours: Box::new(move || shards::turn(&work)),
+            ..work.contest(name, None)
+        }
+    };
+    vec![
+        contest("bulk.shards.tap.send.8", Tap, Send),
+        contest("bulk.shards.tap.receive.8", Tap, Receive),
+        contest("bulk.shards.packet.send.8", Packet, Send),
+        contest("bulk.shards.packet.receive.8", Packet, Receive),
     ]
 }
 

@@ -13,6 +13,7 @@ use handfast_packet::Instant;
 
 use crate::config::Cx;
 pub use fact::{Arrival, Departure, Effect, Ends, Fact, Nanos, WindowCause};
+use glance::Glance;
 
 /// Most entries of a journal.
 pub const JOURNAL_MAX: usize = 1 << 20;
@@ -43,6 +44,10 @@ pub struct Journal {
     connection: u64,
     /// What the present verb does to the congestion window.
     window_cause: WindowCause,
+    /// How things stood before it.
+    before: Option<Glance>,
+    /// The number of the arrival that it is about, if it is about one.
+    arriving: u64,
 }
 
 impl Journal {
@@ -58,6 +63,8 @@ impl Journal {
             lost: 0,
             connection: 0,
             window_cause: WindowCause::default(),
+            before: None,
+            arriving: 0,
         }
     }
 
