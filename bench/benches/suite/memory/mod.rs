@@ -1,9 +1,13 @@
 //! Two ends on one thread, one stream, nothing between them but a copy: what a stack itself costs.
 //! The writer copies in with `write`, the reader copies out with `read`.
 
+#[cfg(target_os = "linux")]
+mod lwip;
 mod ours;
 mod theirs;
 
+#[cfg(target_os = "linux")]
+use handfast_bench::Failure;
 use handfast_bench::{Contest, Reach, Unit, measure};
 
 /// Text of one turn in bytes.
@@ -23,24 +27,23 @@ struct Path {
     batch: usize,
 }
 
+const PLAIN: Path = Path {
+    mtu: 1_500,
+    super_segment: 0,
+    checksums: true,
+    batch: 64,
+};
+/// As lwIP does, whatever its batches.
+const ACKS: Path = Path { batch: 2, ..PLAIN };
+const ACKS_WHAT: &str = "MTU 1500, checksums, an ACK for two segments";
+
 pub(crate) fn contests() -> Vec<Contest<'static>> {
-    let plain = Path {
-        mtu: 1_500,
-        super_segment: 0,
-        checksums: true,
-        batch: 64,
-    };
     let paths = [
-        (
-            "memory.acks",
-            "MTU 1500, checksums, an ACK for two segments",
-            Path { batch: 2, ..plain },
-            1.2,
-        ),
+        ("memory.acks", ACKS_WHAT, ACKS, 1.2),
         (
             "memory.batches",
             "MTU 1500, checksums, an ACK for 64 segments",
-            plain,
+            PLAIN,
             1.0,
         ),
         (
@@ -49,7 +52,7 @@ pub(crate) fn contests() -> Vec<Contest<'static>> {
             Path {
                 super_segment: 64_000,
                 checksums: false,
-                ..plain
+                ..PLAIN
             },
             1.2,
         ),
@@ -66,4 +69,19 @@ pub(crate) fn contests() -> Vec<Contest<'static>> {
             theirs: Box::new(move || measure(|| theirs::transfer(path))),
         })
         .collect()
+}
+
+/// lwIP, which not every machine has.
+#[cfg(target_os = "linux")]
+pub(crate) fn contests_with_lwip() -> Result<Vec<Contest<'static>>, Failure> {
+    let pair = lwip::Pair::load()?;
+    Ok(vec![Contest {
+        name: "memory.lwip",
+        what: ACKS_WHAT.to_owned(),
+        peer: "lwIP (Debian)",
+        unit: Unit::Bytes,
+        reach: None,
+        ours: Box::new(|| measure(|| ours::transfer(ACKS))),
+        theirs: Box::new(move || measure(|| lwip::transfer(&pair))),
+    }])
 }
