@@ -17,6 +17,8 @@ mod crowd;
 mod kernel;
 mod memory;
 #[cfg(target_os = "linux")]
+mod process;
+#[cfg(target_os = "linux")]
 mod requests;
 mod scale;
 #[cfg(target_os = "linux")]
@@ -36,6 +38,9 @@ type Group = (&'static str, Works);
 enum Works {
     /// Beside a peer.
     Contests(fn() -> Vec<Contest<'static>>),
+    /// The same, with a program that not every machine has.
+    #[cfg(target_os = "linux")]
+    ContestsBy(&'static str, fn() -> Vec<Contest<'static>>),
     /// Alone.
     Solos(fn() -> Vec<Solo<'static>>),
 }
@@ -51,11 +56,21 @@ const GROUPS: &[Group] = &[
     #[cfg(target_os = "linux")]
     ("bulk.xdp", Works::Contests(bulk::contests_of_xdp)),
     #[cfg(target_os = "linux")]
+    (
+        "twin.iperf3",
+        Works::ContestsBy("iperf3", bulk::contests_of_twin),
+    ),
+    #[cfg(target_os = "linux")]
     ("requests", Works::Contests(requests::contests)),
     #[cfg(target_os = "linux")]
     ("connections.memory", Works::Solos(connections::solos)),
     #[cfg(target_os = "linux")]
     ("connections", Works::Contests(connections::contests)),
+    #[cfg(target_os = "linux")]
+    (
+        "connections.wrk",
+        Works::ContestsBy("wrk", connections::contests_by_wrk),
+    ),
     #[cfg(target_os = "linux")]
     ("shards", Works::Contests(shards::contests)),
     ("scale.idle", Works::Solos(scale::solos)),
@@ -145,10 +160,18 @@ fn choice() -> Result<Choice, Failure> {
 }
 
 fn bench(choice: &Choice) -> Result<(), Failure> {
-    let mut all = Vec::new();
+    let (mut all, mut left_out) = (Vec::new(), false);
     for (group, works) in GROUPS {
         let table = match works {
             Works::Contests(contests) => compare(contests(), choice)?,
+            #[cfg(target_os = "linux")]
+            Works::ContestsBy(program, _) if choice.has(group) && !process::is_there(program) => {
+                println!("{group} is left out without {program}: apt-get install {program}");
+                left_out = true;
+                continue;
+            }
+            #[cfg(target_os = "linux")]
+            Works::ContestsBy(_, contests) => compare(contests(), choice)?,
             Works::Solos(solos) => show(solos(), choice)?,
         };
         if choice.write && !table.lines.is_empty() {
@@ -156,7 +179,7 @@ fn bench(choice: &Choice) -> Result<(), Failure> {
         }
         all.extend(table.json);
     }
-    if all.is_empty() && choice.only.is_none() {
+    if all.is_empty() && !left_out && choice.only.is_none() {
         return Err("no work has such a name".into());
     }
     if let Some(path) = &choice.json {

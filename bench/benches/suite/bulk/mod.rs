@@ -8,6 +8,7 @@
 //! alone says little. The far end is the same in both turns.
 
 mod far;
+mod iperf3;
 mod ours;
 mod theirs;
 
@@ -149,6 +150,20 @@ pub(crate) fn contests_of_xdp() -> Vec<Contest<'static>> {
         contest("bulk.xdp.send", Direction::Send),
         contest("bulk.xdp.receive", Direction::Receive),
     ]
+}
+
+/// Our twin on the kernel's sockets, by which we are measured, beside a program that is not ours.
+pub(crate) fn contests_of_twin() -> Vec<Contest<'static>> {
+    let work = Work::new(Device::Packet, Direction::Send, SUPER);
+    vec![Contest {
+        name: "twin.iperf3",
+        what: format!("our twin program, MTU {}, super-segments", work.cable.mtu),
+        peer: "iperf3",
+        unit: Unit::Bytes,
+        reach: None,
+        ours: Box::new(move || theirs::turn(&work)),
+        theirs: Box::new(move || iperf3::turn(&work)),
+    }]
 }
 
 fn contest(
