@@ -18,6 +18,8 @@ mod crowd;
 mod kernel;
 mod memory;
 #[cfg(target_os = "linux")]
+mod process;
+#[cfg(target_os = "linux")]
 mod requests;
 mod scale;
 #[cfg(target_os = "linux")]
@@ -60,11 +62,18 @@ const GROUPS: &[Group] = &[
     #[cfg(target_os = "linux")]
     ("bulk.xdp", Works::Contests(bulk::contests_of_xdp)),
     #[cfg(target_os = "linux")]
+    ("twin.iperf3", Works::Borrowed(bulk::contests_of_twin)),
+    #[cfg(target_os = "linux")]
     ("requests", Works::Contests(requests::contests)),
     #[cfg(target_os = "linux")]
     ("connections.memory", Works::Solos(connections::solos)),
     #[cfg(target_os = "linux")]
     ("connections", Works::Contests(connections::contests)),
+    #[cfg(target_os = "linux")]
+    (
+        "connections.wrk",
+        Works::Borrowed(connections::contests_by_wrk),
+    ),
     #[cfg(target_os = "linux")]
     ("shards", Works::Contests(shards::contests)),
     ("scale.idle", Works::Solos(scale::solos)),
@@ -154,8 +163,7 @@ fn choice() -> Result<Choice, Failure> {
 }
 
 fn bench(choice: &Choice) -> Result<(), Failure> {
-    let mut all = Vec::new();
-    let mut left_out = false;
+    let (mut all, mut left_out) = (Vec::new(), false);
     for (group, works) in GROUPS {
         let table = match works {
             Works::Contests(contests) => compare(contests(), choice)?,

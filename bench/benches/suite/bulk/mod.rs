@@ -8,12 +8,15 @@
 //! alone says little. The far end is the same in both turns.
 
 mod far;
+mod iperf3;
 mod ours;
 mod shards;
 mod theirs;
 
-use handfast_bench::{Contest, Reach, Unit};
+use handfast_bench::{Contest, Failure, Reach, Unit};
 use handfast_lab::CableOptions;
+
+use crate::process::need;
 
 /// What an application writes and reads at once.
 const PIECE: usize = 64 * 1_024;
@@ -176,6 +179,21 @@ pub(crate) fn contests_of_xdp() -> Vec<Contest<'static>> {
         contest("bulk.xdp.send", Direction::Send),
         contest("bulk.xdp.receive", Direction::Receive),
     ]
+}
+
+/// Our twin on the kernel's sockets, by which we are measured, beside a program that is not ours.
+pub(crate) fn contests_of_twin() -> Result<Vec<Contest<'static>>, Failure> {
+    need("iperf3")?;
+    let work = Work::new(Device::Packet, Direction::Send, SUPER);
+    Ok(vec![Contest {
+        name: "twin.iperf3",
+        what: format!("our twin program, MTU {}, super-segments", work.cable.mtu),
+        peer: "iperf3",
+        unit: Unit::Bytes,
+        reach: None,
+        ours: Box::new(move || theirs::turn(&work)),
+        theirs: Box::new(move || iperf3::turn(&work)),
+    }])
 }
 
 fn contest(
