@@ -39,7 +39,7 @@ fn transfer<D: Device + Send + 'static>(
     queues: Vec<D>,
 ) -> Result<Sample, Failure> {
     let far = Far::start(namespace, work)?;
-    let shards = handfast::shards(queues, STEERING, Config::default(), &Clock::tokio())?;
+    let shards = handfast::shards(queues, STEERING, Config::default(), &Clock::system())?;
     let address = Cidr::new(IpAddr::V4(OURS_V4), CABLE_PREFIX_LEN);
     let address = address.expect("24 bits fit into an IPv4 address");
     shards[0].0.add_address(address)?;
