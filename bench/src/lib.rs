@@ -12,11 +12,13 @@ mod pairs;
 mod report;
 mod solo;
 mod splice;
+mod tools;
 
 pub use counts::{Counts, Verdict};
 pub use latency::Latency;
-pub use measure::{Failure, Sample, measure, now, taken};
+pub use measure::{Failure, Sample, Tally, measure, measure_told, now, taken};
 pub use pairs::{Contest, PAIRS_LEAST, Reach, Side, Unit, run};
 pub use report::{Latencies, Report, Spread};
 pub use solo::{Facts, Figure, Solo, Turn, Wanted, repeat};
 pub use splice::splice;
+pub use tools::{iperf3, wrk};

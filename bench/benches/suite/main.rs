@@ -7,6 +7,7 @@
 //! cargo xtask bench bulk.tap.send --only ours    # for a profiler
 //! ```
 //! `--write` puts the tables into `docs/benchmarks.md`.
+#![deny(unsafe_code)]
 
 #[cfg(target_os = "linux")]
 mod bulk;
@@ -16,6 +17,8 @@ mod crowd;
 #[cfg(target_os = "linux")]
 mod kernel;
 mod memory;
+#[cfg(target_os = "linux")]
+mod process;
 #[cfg(target_os = "linux")]
 mod requests;
 mod scale;
@@ -36,6 +39,9 @@ type Group = (&'static str, Works);
 enum Works {
     /// Beside a peer.
     Contests(fn() -> Vec<Contest<'static>>),
+    /// Beside one that not every machine has; if it lacks, why.
+    #[cfg(target_os = "linux")]
+    Borrowed(fn() -> Result<Vec<Contest<'static>>, Failure>),
     /// Alone.
     Solos(fn() -> Vec<Solo<'static>>),
 }
@@ -44,19 +50,30 @@ const GROUPS: &[Group] = &[
     ("memory", Works::Contests(memory::contests)),
     ("journal", Works::Contests(memory::contests_of_journal)),
     #[cfg(target_os = "linux")]
+    ("memory.lwip", Works::Borrowed(memory::contests_with_lwip)),
+    #[cfg(target_os = "linux")]
     ("bulk", Works::Contests(bulk::contests)),
     #[cfg(target_os = "linux")]
     ("bulk.streams", Works::Contests(bulk::contests_of_streams)),
     #[cfg(target_os = "linux")]
+    ("bulk.shards", Works::Contests(bulk::contests_of_shards)),
+    #[cfg(target_os = "linux")]
     ("bulk.mtu", Works::Contests(bulk::contests_of_mtu)),
     #[cfg(target_os = "linux")]
     ("bulk.xdp", Works::Contests(bulk::contests_of_xdp)),
+    #[cfg(target_os = "linux")]
+    ("twin.iperf3", Works::Borrowed(bulk::contests_of_twin)),
     #[cfg(target_os = "linux")]
     ("requests", Works::Contests(requests::contests)),
     #[cfg(target_os = "linux")]
     ("connections.memory", Works::Solos(connections::solos)),
     #[cfg(target_os = "linux")]
     ("connections", Works::Contests(connections::contests)),
+    #[cfg(target_os = "linux")]
+    (
+        "connections.wrk",
+        Works::Borrowed(connections::contests_by_wrk),
+    ),
     #[cfg(target_os = "linux")]
     ("shards", Works::Contests(shards::contests)),
     ("scale.idle", Works::Solos(scale::solos)),
@@ -146,10 +163,21 @@ fn choice() -> Result<Choice, Failure> {
 }
 
 fn bench(choice: &Choice) -> Result<(), Failure> {
-    let mut all = Vec::new();
+    let (mut all, mut left_out) = (Vec::new(), false);
     for (group, works) in GROUPS {
         let table = match works {
             Works::Contests(contests) => compare(contests(), choice)?,
+            #[cfg(target_os = "linux")]
+            Works::Borrowed(_) if !choice.has(group) => continue,
+            #[cfg(target_os = "linux")]
+            Works::Borrowed(contests) => match contests() {
+                Ok(contests) => compare(contests, choice)?,
+                Err(why) => {
+                    eprintln!("{group} is left out: {why}");
+                    left_out = true;
+                    continue;
+                }
+            },
             Works::Solos(solos) => show(solos(), choice)?,
         };
         if choice.write && !table.lines.is_empty() {
@@ -157,7 +185,7 @@ fn bench(choice: &Choice) -> Result<(), Failure> {
         }
         all.extend(table.json);
     }
-    if all.is_empty() && choice.only.is_none() {
+    if all.is_empty() && !left_out && choice.only.is_none() {
         return Err("no work has such a name".into());
     }
     if let Some(path) = &choice.json {

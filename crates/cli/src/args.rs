@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use handfast_device::ImpairSpec;
 use handfast_packet::ip::Cidr;
+use handfast_packet::steer::SHARDS_MAX;
 
 use crate::drill::DrillArgs;
 use crate::ss::SsArgs;
@@ -134,12 +135,18 @@ pub(crate) struct NetworkArgs {
     /// Parts are joined by commas and hold for both directions, with `in.` or `out.` before them
     /// for one: drop=5+9, down=2s..5s, loss=1%, burst=0.1%:4, mtu=1400@3s:icmp, corrupt=1%,
     /// duplicate=1%, rate=100mbit, queue=256KiB, red=30KB:90KB:10%:ecn, mark=30KB, delay=10ms,
-    /// jitter=2ms, reorder=1%:1ms, until=30s. What each is: docs/impairments.md.
+    /// jitter=2ms, reorder=1%:1ms, until=30s. What each is: docs/impairments.md. With --shards each
+    /// queue has such a link of its own.
     #[arg(long, value_name = "SPEC")]
     pub(crate) impair: Option<ImpairSpec>,
     /// Choose ports, sequence numbers and impairments by this number.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seed: Option<u64>,
+    /// Share the fetches out among so many stacks that are one host, each with a thread and a queue
+    /// of the interface to itself. Takes --parallel N or more, so that none is idle.
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(SHARDS_MAX)))]
+    pub(crate) shards: u16,
 }
 
 /// What to ask for.
@@ -375,6 +382,8 @@ mod tests {
             "-T a -d b",
             "--repeat 0",
             "--seed 0",
+            "--shards 0",
+            "--shards 65",
             "--impair loss=lots",
             "--unknown",
         ] {

@@ -79,13 +79,12 @@ pub(crate) struct Fetched {
 }
 
 impl Client {
-    /// Waits until no connection is left, but not longer than `limit`; gives how many are left.
-    pub(crate) async fn idle(&self, limit: Duration) -> usize {
+    /// Waits until no connection is left, but not longer than `limit`.
+    pub(crate) async fn idle(&self, limit: Duration) {
         let deadline = self.host.now() + limit;
         while self.host.tcp_count() > 0 && self.host.now() < deadline {
             (self.sleep)(IDLE_STEP).await;
         }
-        self.host.tcp_count()
     }
 
     /// The outcome of `work`, unless it takes longer than `limit`.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use handfast::Instant;
+use handfast::{Counters, Host, Instant, Steering, StrayCounters};
 use handfast_lab::WEB_NAME;
 
 use crate::args::{GetArgs, SceneKind};
@@ -52,10 +52,26 @@ pub(crate) struct Report {
     /// Connections that exist although everything is over.
     pub(crate) connections_left: usize,
     pub(crate) time_waits: usize,
+    /// What each shard counted.
+    pub(crate) shards: Vec<(Counters, StrayCounters)>,
     /// What the lab's server and its kernel counted.
     pub(crate) server: Option<handfast_lab::server::Totals>,
     pub(crate) failure: Option<Failure>,
     pub(crate) watch: Watch,
+}
+
+/// What one shard is to fetch, and what came of it.
+#[derive(Default)]
+pub(crate) struct Part {
+    wanted: u32,
+    /// So many of them at the same time.
+    parallel: u32,
+    complete: u32,
+    bytes: u64,
+    uploaded: u64,
+    last: Option<Fetched>,
+    elapsed: Duration,
+    failure: Option<Failure>,
 }
 
 impl Plan {
@@ -71,6 +87,7 @@ impl Plan {
                 "--dev is for the real network; the lab has its own",
             ));
         }
+        check_shards(&args, scene)?;
         let seed = match (args.network.seed, scene) {
             (Some(seed), _) => seed,
             (None, SceneKind::Lab | SceneKind::Memory) => LAB_SEED,
@@ -109,16 +126,34 @@ impl Plan {
         Failure::new(code::RESOLVE, message)
     }
 
-    /// Fetches as often as asked for; ends with the first failure.
+    /// How connections are shared out among the shards.
+    pub(crate) fn steering(&self) -> Steering {
+        Steering::new(self.args.network.shards, self.seed)
+    }
+
+    /// The part of each shard, in their order. They are as equal as they can be, and fixed, so that
+    /// the same command gives each the same work.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Part> {
+        let (repeat, parallel) = self.args.measure.plan();
+        let shards = u32::from(self.args.network.shards);
+        let share = move |whole: u32, index| whole / shards + u32::from(index < whole % shards);
+        (0..shards).map(move |index| Part {
+            wanted: share(repeat, index),
+            parallel: share(parallel, index),
+            ..Part::default()
+        })
+    }
+
+    /// Fetches as often as the part says; ends with the first failure.
     pub(crate) async fn fetch_all(
         &self,
         client: &Client,
         remotes: &[SocketAddr],
         since: Instant,
-        report: &mut Report,
+        part: &mut Part,
     ) {
-        let (repeat, parallel) = self.args.measure.plan();
         let request = &self.args.request;
+        let (in_all, _) = self.args.measure.plan();
         let job = Job {
             client,
             remotes,
@@ -130,31 +165,31 @@ impl Plan {
             },
             fail: request.fail,
             verbose: self.args.output.verbose,
-            show_progress: repeat == 1 && !self.args.output.silent && !self.args.output.ladder,
+            show_progress: in_all == 1 && !self.args.output.silent && !self.args.output.ladder,
         };
         let started = client.host.now();
         let job = &job;
-        let fetches = stream::iter(0..repeat).map(|_| async move {
+        let fetches = stream::iter(0..part.wanted).map(|_| async move {
             let mut sink = Sink::new(&self.destination, self.args.measure.verify);
             job.fetch(&mut sink).await
         });
-        let parallel = usize::try_from(parallel).expect("a small number");
+        let parallel = usize::try_from(part.parallel).expect("a small number");
         let mut fetches = std::pin::pin!(fetches.buffer_unordered(parallel));
         while let Some(outcome) = fetches.next().await {
             match outcome {
                 Ok(fetched) => {
-                    report.complete += 1;
-                    report.bytes += fetched.len;
-                    report.uploaded += fetched.uploaded;
-                    report.last = Some(fetched);
+                    part.complete += 1;
+                    part.bytes += fetched.len;
+                    part.uploaded += fetched.uploaded;
+                    part.last = Some(fetched);
                 }
                 Err(failure) => {
-                    report.failure = Some(failure);
+                    part.failure = Some(failure);
                     break;
                 }
             }
         }
-        report.elapsed = client.host.now().duration_since(started);
+        part.elapsed = client.host.now().duration_since(started);
     }
 }
 
@@ -166,6 +201,24 @@ impl Report {
             seed: plan.seed,
             ..Self::default()
         }
+    }
+
+    /// Adds what one shard has fetched. The first failure is the one that is told.
+    pub(crate) fn add(&mut self, part: Part) {
+        self.complete += part.complete;
+        self.bytes += part.bytes;
+        self.uploaded += part.uploaded;
+        self.last = part.last.or(self.last.take());
+        // All began together.
+        self.elapsed = self.elapsed.max(part.elapsed);
+        self.failure = self.failure.take().or(part.failure);
+    }
+
+    /// Takes down what is left on a shard at the end, and what it has counted.
+    pub(crate) fn add_shard(&mut self, host: &Host) {
+        self.connections_left += host.tcp_count();
+        self.time_waits += host.time_wait_count();
+        self.shards.push((host.counters(), host.stray_counters()));
     }
 
     /// Adds to a connection that did not come about what the frames tell about it.
@@ -188,4 +241,22 @@ impl Report {
             ));
         }
     }
+}
+
+fn check_shards(args: &GetArgs, scene: SceneKind) -> Result<(), Failure> {
+    let shards = args.network.shards;
+    let (_, parallel) = args.measure.plan();
+    if shards > 1 && scene == SceneKind::Memory {
+        return Err(Failure::usage(
+            "--shards: each shard has a thread, and the virtual time of the memory lab goes on in one \
+             only; take --lab, or leave --shards out",
+        ));
+    }
+    if u32::from(shards) > parallel {
+        return Err(Failure::usage(format!(
+            "--shards {shards}: some would be idle, as only {parallel} is fetched at the same time; \
+             --parallel, and --repeat where it is given, are to be {shards} or more"
+        )));
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use handfast::{Counters, StrayCounters};
 use handfast_lab::server::Totals as ServerTotals;
 use handfast_trace::{Summary, Totals, Traffic};
 use serde_json::{Value, json};
@@ -64,14 +65,18 @@ fn summary(plan: &Plan, report: &Report) {
             time_waits,
             ..
         } = report;
+        let verified = if plan.args.measure.verify {
+            " and verified"
+        } else {
+            ""
+        };
+        let by_shards = match plan.args.network.shards {
+            1 => String::new(),
+            shards => format!(" by {shards} shards"),
+        };
         eprintln!(
-            "{complete} of {wanted} fetches complete{} in {:.3} s; {connections_left} connections \
-             left, {time_waits} in TIME-WAIT",
-            if plan.args.measure.verify {
-                " and verified"
-            } else {
-                ""
-            },
+            "{complete} of {wanted} fetches complete{verified}{by_shards} in {:.3} s; \
+             {connections_left} connections left, {time_waits} in TIME-WAIT",
             report.elapsed.as_secs_f64(),
         );
     }
@@ -112,6 +117,7 @@ fn json(plan: &Plan, report: &Report) -> Value {
         "last": report.last.as_ref().map(fetched_json),
         "connections_left": report.connections_left,
         "time_waits": report.time_waits,
+        "shards": report.shards.iter().map(shard_json).collect::<Vec<_>>(),
         "server": report.server.as_ref().map(server_json),
         "totals": totals,
         "connections": connections,
@@ -134,6 +140,15 @@ fn fetched_json(fetched: &Fetched) -> Value {
         "congestion_window": info.congestion_window,
         "retransmissions": info.retransmissions,
         "timeouts": info.timeouts,
+    })
+}
+
+fn shard_json((counters, strays): &(Counters, StrayCounters)) -> Value {
+    json!({
+        "connections": counters.tcp.active_opens,
+        "frames_received": counters.frames_received,
+        "frames_sent": counters.frames_sent,
+        "strays": strays.taken_in,
     })
 }
 

@@ -47,12 +47,12 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// The watchers that the command line asks for, and the recorder that tells them all; `None`
-    /// when nobody watches.
+    /// The watchers that the command line asks for, and the recorder that tells them all, of each
+    /// queue's frames; `None` when nobody watches.
     pub(crate) fn new(
         args: &OutputArgs,
         subject: &Subject,
-    ) -> Result<(Self, Option<Box<dyn Recorder>>), Failure> {
+    ) -> Result<(Self, Option<Shared<Tee>>), Failure> {
         let mut watch = Self::default();
         let mut recorders: Vec<Box<dyn Recorder>> = Vec::new();
         if let Some(path) = &args.write {
@@ -88,7 +88,7 @@ impl Watch {
             recorders.push(Box::new(Ladder::new(Box::new(text.clone()), options)));
             watch.drawn = Some(text);
         }
-        let tee = (!recorders.is_empty()).then(|| Box::new(Tee::new(recorders)) as Box<_>);
+        let tee = (!recorders.is_empty()).then(|| Shared::new(Tee::new(recorders)));
         Ok((watch, tee))
     }
 

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::{Run, handfast, is_skipped, scratch};
 
 /// Runs a fetch in the lab; `None` when this machine has none.
@@ -71,6 +73,57 @@ fn many_fetches_leave_nothing_behind() {
 }
 
 #[test]
+fn shards_fetch_each_over_its_queue_and_one_report_tells_of_all() {
+    let line = "--lab http://web.lab/bytes/10000 --verify --shards 2 --parallel 8 --repeat 200";
+    let Some(run) = get(&format!("{line} -s")) else {
+        return;
+    };
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let path = scratch("shards");
+    let Some(run) = get(&format!("{line} --json -w {}", path.display())) else {
+        return;
+    };
+    let json = run.json();
+    assert_eq!(json["fetches"]["complete"], 200, "{json}");
+    assert_eq!(json["bytes"], 2_000_000, "{json}");
+    assert_eq!(json["connections_left"], 0, "{json}");
+    // The frames of both, seen by one recorder.
+    assert_eq!(json["totals"]["closed"], 200, "{json}");
+    assert_eq!(json["server"]["connections"], 200, "{json}");
+    for index in 0..2 {
+        let shard = &json["shards"][index];
+        assert_eq!(shard["connections"], 100, "{json}");
+        let [received, strays] = ["frames_received", "strays"].map(|name| shard[name].as_u64());
+        // A SYN-ACK, a page and a FIN for each at least, and what is for all comes by the first.
+        assert!(received > Some(300) && strays < Some(20), "{json}");
+    }
+    let text = capture(&path);
+    assert!(text.contains("handshake done"));
+}
+
+#[test]
+fn what_ends_one_shard_ends_all() {
+    for (line, code, words) in [
+        (
+            "--lab --repeat 100000 -f http://web.lab/nothing",
+            22,
+            "the server answered 404",
+        ),
+        ("--ip 192.168.0.1/24", 7, "cannot claim 192.168.0.1/24"),
+        (
+            "--lab --max-time 2 http://web.lab/silent",
+            28,
+            "stays silent",
+        ),
+    ] {
+        let Some(run) = get(&format!("{line} --shards 3 --parallel 6")) else {
+            return;
+        };
+        run.expect(code, words);
+    }
+}
+
+#[test]
 fn a_lossy_link_costs_segments_but_no_bytes() {
     let link = "--impair loss=1%,delay=2ms --seed 5";
     let line = format!("--lab http://web.lab/bytes/300000 --verify --json {link}");
@@ -134,9 +187,7 @@ fn a_capture_holds_the_interface_the_names_and_the_causes() {
         return;
     };
     run.expect(0, "");
-    let bytes = std::fs::read(&path).unwrap();
-    std::fs::remove_file(&path).unwrap();
-    let text = String::from_utf8_lossy(&bytes);
+    let text = capture(&path);
     for words in [
         "eth0",
         "web.lab",
@@ -145,10 +196,17 @@ fn a_capture_holds_the_interface_the_names_and_the_causes() {
     ] {
         assert!(text.contains(words), "{words} is missing");
     }
-    let mut reader = pcap_file::pcapng::PcapNgReader::new(bytes.as_slice()).unwrap();
+}
+
+/// What stands in a capture, which is well-formed, and is removed.
+fn capture(path: &Path) -> String {
+    let bytes = std::fs::read(path).expect("the command has written it");
+    std::fs::remove_file(path).expect("it is ours");
+    let mut reader = pcap_file::pcapng::PcapNgReader::new(bytes.as_slice()).expect("a header");
     while let Some(block) = reader.next_block() {
-        block.unwrap();
+        block.expect("a complete block");
     }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A lesson fails by itself when its phenomenon does not happen.

@@ -89,6 +89,14 @@ fn nonsense_is_a_usage_error() {
         ),
         ("get --lab http://a/ http://b/", "two URLs"),
         ("get --lab memory --impair loss=lots", "loss"),
+        (
+            "get --lab memory --shards 2 --parallel 2",
+            "the virtual time of the memory lab goes on in one only",
+        ),
+        (
+            "get http://a/ --shards 3 --parallel 4 --repeat 2",
+            "--shards 3: some would be idle, as only 2 is fetched at the same time",
+        ),
         ("lab no-such-lesson", "there is no lesson no-such-lesson"),
         ("lab page --no-dupack", "for the lesson slow-ack"),
         ("", "Usage"),

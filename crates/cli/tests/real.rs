@@ -8,12 +8,15 @@
 #[expect(dead_code, reason = "the other test binaries use more of it")]
 mod common;
 
-use std::process::ExitCode;
+use std::io::{BufRead, BufReader, Read};
+use std::net::Ipv4Addr;
+use std::process::{Child, ExitCode, Stdio};
 use std::time::Duration;
 
 use common::{Run, command};
 use handfast_lab::kernel_client::run_command;
-use handfast_lab::{Lab, LabOptions, Namespace};
+use handfast_lab::{Lab, LabOptions, Namespace, ROUTER_HOME_INTERFACE, RawSocket};
+use handfast_packet::build::{Arp, Ethernet};
 
 /// A named test on a running lab.
 type Case = (&'static str, fn(&Lab));
@@ -30,13 +33,17 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let tests: [Case; 8] = [
+    let tests: [Case; 9] = [
         ("an_address_of_our_own_choice", an_address_of_our_own_choice),
         ("a_free_address_is_found", a_free_address_is_found),
         ("an_address_in_use_is_refused", an_address_in_use_is_refused),
         ("ipv6_goes_the_same_way", ipv6_goes_the_same_way),
         ("what_is_wrong_is_said", what_is_wrong_is_said),
         ("ctrl_c_ends_in_good_order", ctrl_c_ends_in_good_order),
+        (
+            "who_loses_the_address_says_so",
+            who_loses_the_address_says_so,
+        ),
         (
             "a_machine_without_a_network_says_so",
             a_machine_without_a_network_says_so,
@@ -132,41 +139,66 @@ fn what_is_wrong_is_said(lab: &Lab) {
 }
 
 fn ctrl_c_ends_in_good_order(lab: &Lab) {
-    let run = lab.home().run(|| {
-        let mut command = command("get http://203.0.113.29/silent --ip 192.168.0.132/24 -v");
-        command
-            .stderr(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped());
-        let mut child = command.spawn().expect("the command can be started");
-        // Once the request is out, the server stays silent: there is all the time to interrupt.
-        let mut talk = std::io::BufReader::new(child.stderr.take().expect("it is piped"));
-        let mut heard = String::new();
-        while !heard.contains("> accept") {
-            let count = std::io::BufRead::read_line(&mut talk, &mut heard);
-            assert!(
-                count.expect("the pipe can be read") > 0,
-                "ended early:\n{heard}"
-            );
-        }
-        let id = rustix::process::Pid::from_child(&child);
-        rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
-        std::io::Read::read_to_string(&mut talk, &mut heard).expect("the pipe can be read");
-        let status = child.wait().expect("it ends");
-        (status.code(), heard)
-    });
-    let (code, heard) = run;
-    assert_eq!(code, Some(130), "{heard}");
-    assert!(
-        heard.contains("interrupted; the claimed address is released"),
-        "{heard}"
-    );
-    // The connection was closed: the server has nobody left to be silent to.
-    let limit = Duration::from_secs(5);
-    let count = lab.server().totals().connections;
-    assert!(
-        lab.server().wait_for_end(count, limit).is_some(),
-        "the server still waits"
-    );
+    for shards in ["", "--shards 2 --parallel 4"] {
+        let line = format!("--ip 192.168.0.132/24 {shards}");
+        let (code, heard) = in_silence(lab, &line, |child| {
+            let id = rustix::process::Pid::from_child(child);
+            rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
+        });
+        assert_eq!(code, Some(130), "{heard}");
+        assert!(
+            heard.contains("interrupted; the claimed address is released"),
+            "{heard}"
+        );
+        // The connections were closed: the server has nobody left to be silent to.
+        let limit = Duration::from_secs(5);
+        let count = lab.server().totals().connections;
+        assert!(
+            lab.server().wait_for_end(count, limit).is_some(),
+            "the server still waits"
+        );
+    }
+}
+
+/// It is defended once, then we give way.
+fn who_loses_the_address_says_so(lab: &Lab) {
+    let address = Ipv4Addr::new(192, 168, 0, 133);
+    let open = || RawSocket::open(ROUTER_HOME_INTERFACE, None);
+    let rival = lab.router().run(open).expect("root here may open one");
+    let hardware = rival.hardware_address();
+    let claim = Ethernet::broadcast(hardware) / Arp::announcement(hardware, address);
+    let claim = claim.to_vec();
+    for shards in ["", "--shards 2 --parallel 4"] {
+        let line = format!("--ip {address}/24 {shards}");
+        let (code, heard) = in_silence(lab, &line, |_| {
+            for _ in 0..2 {
+                rival.send(&claim).expect("the link is up");
+            }
+        });
+        assert_eq!(code, Some(56), "{heard}");
+        assert!(heard.contains("lost the address 192.168.0.133"), "{heard}");
+    }
+}
+
+/// Fetches what never comes; `act` has all the time to do something about it. The exit code, and
+/// what was said.
+fn in_silence(lab: &Lab, line: &str, act: impl FnOnce(&Child)) -> (Option<i32>, String) {
+    let mut command = command(&format!("get http://203.0.113.29/silent -v {line}"));
+    command.stderr(Stdio::piped()).stdout(Stdio::piped());
+    let spawn = || command.spawn().expect("the command can be started");
+    let mut child = lab.home().run(spawn);
+    let mut talk = BufReader::new(child.stderr.take().expect("it is piped"));
+    let mut heard = String::new();
+    // The request is out.
+    while !heard.contains("> accept") {
+        let count = talk.read_line(&mut heard).expect("the pipe can be read");
+        assert!(count > 0, "ended early:\n{heard}");
+    }
+    act(&child);
+    talk.read_to_string(&mut heard)
+        .expect("the pipe can be read");
+    let status = child.wait().expect("it ends");
+    (status.code(), heard)
 }
 
 fn a_machine_without_a_network_says_so(_: &Lab) {

@@ -58,29 +58,36 @@ impl Drop for Killed {
     }
 }
 
-/// The only connection in what `ss --json` has printed, when there is one.
-fn connection(line: &str, pid: u32) -> Option<Value> {
+/// What the only process of `ss --json` tells, when there is one.
+fn process(line: &str, pid: u32) -> Option<Value> {
     let json: Value = serde_json::from_str(line).unwrap();
     let processes = json["processes"].as_array().unwrap();
     let process = processes.first()?;
-    assert_eq!(
-        (processes.len(), &process["pid"]),
-        (1, &pid.into()),
-        "{line}"
-    );
+    assert_eq!(processes.len(), 1, "{line}");
+    assert_eq!(process["pid"], pid, "{line}");
     assert_eq!(process["program"], "handfast", "{line}");
-    let sockets = process["sockets"].as_array().unwrap();
-    assert!(sockets.len() <= 1, "{line}");
-    sockets.first().cloned()
+    Some(process.clone())
+}
+
+fn sockets(process: &Value) -> &[Value] {
+    process["sockets"].as_array().unwrap()
 }
 
 fn received(connection: &Value) -> u64 {
     connection["tcp_info"]["bytes_received"].as_u64().unwrap()
 }
 
-/// The connection of a fetch that goes on, at three times when more had come each time; `None` when
-/// this machine has no lab.
-fn three_looks(runtime: &Runtime, fetch: &mut Child) -> Option<Vec<Value>> {
+/// A fetch in the lab that takes very long.
+fn fetch(runtime: &Runtime, options: &str) -> Killed {
+    let url = "http://web.lab/bytes/100000000";
+    let line = format!("get --lab {url} --impair rate=1mbit -s {options}");
+    let mut command = runtime.command(&line);
+    let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
+    Killed(command.spawn().unwrap())
+}
+
+/// Looks at a fetch that goes on until it was seen `enough`; false when this machine has no lab.
+fn watch(runtime: &Runtime, fetch: &mut Child, mut enough: impl FnMut(&Value) -> bool) -> bool {
     let watch = runtime
         .command("ss --watch --json")
         .stdout(Stdio::piped())
@@ -88,23 +95,22 @@ fn three_looks(runtime: &Runtime, fetch: &mut Child) -> Option<Vec<Value>> {
         .spawn();
     let mut watch = Killed(watch.unwrap());
     let looks = BufReader::new(watch.0.stdout.take().unwrap()).lines();
-    let mut seen = Vec::new();
     for line in looks.take(LOOKS_MAX) {
-        let found = connection(&line.unwrap(), fetch.id());
-        seen.extend(found.filter(|found| received(found) > 0));
-        if seen.len() == 3 {
-            return Some(seen);
+        let process = process(&line.unwrap(), fetch.id());
+        if process.is_some_and(|process| enough(&process)) {
+            return true;
         }
         if let Some(status) = fetch.try_wait().unwrap() {
             let mut stderr = Vec::new();
-            fetch.stderr.take()?.read_to_end(&mut stderr).unwrap();
+            let mut pipe = fetch.stderr.take().unwrap();
+            pipe.read_to_end(&mut stderr).unwrap();
             let run = Run::of(Output {
                 status,
                 stderr,
                 stdout: Vec::new(),
             });
             assert!(is_skipped(&run), "the fetch has ended: {}", run.stderr);
-            return None;
+            return false;
         }
     }
     panic!("it was not seen in {LOOKS_MAX} looks");
@@ -113,13 +119,18 @@ fn three_looks(runtime: &Runtime, fetch: &mut Child) -> Option<Vec<Value>> {
 #[test]
 fn a_slow_fetch_is_seen_to_grow_and_gone_when_it_ends() {
     let runtime = Runtime::new("slow");
-    let line = "get --lab http://web.lab/bytes/100000000 --impair rate=1mbit -o /dev/null -s";
-    let fetch = runtime.command(line).stderr(Stdio::piped()).spawn();
-    let mut fetch = Killed(fetch.unwrap());
+    let mut fetch = fetch(&runtime, "-o /dev/null");
     let pid = fetch.0.id();
-    let Some(seen) = three_looks(&runtime, &mut fetch.0) else {
+    let mut seen: Vec<Value> = Vec::new();
+    let is_lab = watch(&runtime, &mut fetch.0, |process| {
+        assert!(sockets(process).len() <= 1, "{process}");
+        let more = sockets(process).iter().filter(|found| received(found) > 0);
+        seen.extend(more.cloned());
+        seen.len() == 3
+    });
+    if !is_lab {
         return;
-    };
+    }
     assert!(
         seen.iter().map(received).is_sorted_by(|a, b| a < b),
         "{seen:?}"
@@ -159,6 +170,21 @@ fn a_slow_fetch_is_seen_to_grow_and_gone_when_it_ends() {
     runtime
         .run("ss")
         .expect(1, "no process of this user can be asked");
+}
+
+#[test]
+fn the_shards_of_a_host_are_seen_together() {
+    let runtime = Runtime::new("shards");
+    let mut fetch = fetch(&runtime, "--shards 2 --parallel 4");
+    let mut ends = Vec::new();
+    let is_lab = watch(&runtime, &mut fetch.0, |process| {
+        let found = sockets(process).iter();
+        ends = found.map(|found| found["local"].to_string()).collect();
+        ends.len() == 4
+    });
+    ends.sort();
+    ends.dedup();
+    assert!(!is_lab || ends.len() == 4, "{ends:?}");
 }
 
 #[test]

@@ -61,6 +61,10 @@ impl PacketSocket {
         for _ in 0..steering.shards() {
             queues.push(Self::open(interface, options)?);
         }
+        if let [_] = *queues {
+            // One gets everything by itself.
+            return Ok(queues);
+        }
         spread(&mut queues, steering).map_err(|source| DeviceError::Io {
             doing: "spreading frames among packet sockets",
             interface: interface.to_owned(),

@@ -7,15 +7,16 @@ mod common;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use common::{address, config, devices, pattern, server};
+use handfast::tcp::{CloseReason, Entry, Fact, State};
 use handfast::{
     Capabilities, Connect, Driver, EthernetAddress, Host, Instant, LINGER_MAX, Listen, ManualClock,
-    TcpListener, TcpStream, Wait,
+    Observer, TcpListener, TcpStream, Wait,
 };
 use handfast_device::{Device, MemoryDevice};
 use handfast_packet::buf::{BATCH_MAX, RxBatch, TxBatch};
@@ -85,10 +86,16 @@ struct Two {
 
 impl Two {
     fn new() -> Self {
+        Self::keeping(0)
+    }
+
+    /// Hosts that keep a journal of so many facts.
+    fn keeping(journal: usize) -> Self {
         let clock = ManualClock::new();
         let (a, b) = devices();
         let node = |device: MemoryDevice, seed: u64| {
             let mut config = config(seed);
+            config.journal = journal;
             config.hardware = device.hardware_address();
             let host = Host::new(config, device.capabilities(), clock.clock());
             let last = u8::try_from(seed).unwrap();
@@ -162,6 +169,77 @@ impl Two {
         });
         assert!(received == bytes);
     }
+}
+
+/// What an observer was told.
+#[derive(Clone, Default)]
+struct Ear(Arc<Mutex<(Vec<Fact>, u64)>>);
+
+impl Observer for Ear {
+    fn observe(&mut self, facts: &[Entry], lost: u64) {
+        assert!(!facts.is_empty(), "nobody is told nothing");
+        let mut heard = self.0.lock().unwrap();
+        heard.0.extend(facts.iter().map(|entry| entry.fact));
+        heard.1 += lost;
+    }
+}
+
+impl Ear {
+    fn facts(&self) -> Vec<Fact> {
+        self.0.lock().unwrap().0.clone()
+    }
+
+    fn lost(&self) -> u64 {
+        self.0.lock().unwrap().1
+    }
+}
+
+#[test]
+fn an_observer_is_told_a_whole_life_in_order() {
+    let mut two = Two::keeping(4_096);
+    let ear = Ear::default();
+    two.hosts[0].observe(Box::new(ear.clone())).unwrap();
+    let (_listener, ours, theirs) = two.connect();
+    two.transfer(&ours, &theirs, &pattern(300_000));
+    ours.abort();
+    two.turn();
+    let facts = ear.facts();
+    assert!(matches!(facts[0], Fact::Opened(_)), "{:?}", facts[0]);
+    let state = |fact: &Fact| match *fact {
+        Fact::State { to, .. } => Some(to),
+        _ => None,
+    };
+    let states: Vec<State> = facts.iter().filter_map(state).collect();
+    assert_eq!(states, [State::Established, State::Closed]);
+    let text = facts.iter().map(|fact| match fact {
+        Fact::Sent(departure) => u64::from(departure.text),
+        _ => 0,
+    });
+    assert_eq!(text.sum::<u64>(), 300_000, "nothing was sent twice");
+    assert!(facts.contains(&Fact::Closed(CloseReason::Aborted)));
+    assert_eq!(ear.lost(), 0);
+}
+
+#[test]
+fn an_observer_who_comes_late_is_told_what_is_left_and_then_the_rest() {
+    let mut two = Two::keeping(2);
+    let (_listener, ours, theirs) = two.connect();
+    two.transfer(&ours, &theirs, &pattern(100_000));
+    let ear = Ear::default();
+    two.hosts[0].observe(Box::new(ear.clone())).unwrap();
+    two.turn();
+    assert_eq!(ear.facts().len(), 2);
+    let lost = ear.lost();
+    two.transfer(&ours, &theirs, &pattern(1_000_000));
+    assert!(ear.lost() > lost, "a turn makes more than two facts");
+}
+
+#[test]
+fn without_a_journal_there_is_nothing_to_observe() {
+    let two = Two::new();
+    let refused = two.hosts[0].observe(Box::new(Ear::default())).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+    assert!(refused.to_string().contains("Config::journal"), "{refused}");
 }
 
 /// A call may come between a driver's look at its clock and its turn, and the stack dates by the

@@ -44,5 +44,5 @@ pub use server::{Server, ServerOptions};
 pub use tcp_info::TcpInfo;
 pub use topology::{
     GATEWAY_V4, GATEWAY_V6, HANDFAST_V4, HANDFAST_V6, HOME_HOST_V4, HOME_HOST_V6, HOME_INTERFACE,
-    PREFIX_LEN_V4, PREFIX_LEN_V6, WEB_V4, WEB_V6,
+    PREFIX_LEN_V4, PREFIX_LEN_V6, ROUTER_HOME_INTERFACE, WEB_V4, WEB_V6,
 };

@@ -47,7 +47,8 @@ pub const PREFIX_LEN_V6: u8 = 64;
 
 const ROUTER_WEB_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 const ROUTER_WEB_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xb, 0, 0, 0, 0, 1);
-pub(crate) const ROUTER_HOME_INTERFACE: &str = "home0";
+/// The router's interface to `home`.
+pub const ROUTER_HOME_INTERFACE: &str = "home0";
 const ROUTER_WEB_INTERFACE: &str = "web0";
 const WEB_INTERFACE: &str = "eth0";
 const LOOPBACK: &str = "lo";

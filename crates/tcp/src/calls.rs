@@ -87,11 +87,11 @@ impl Connection {
 
     /// CLOSE of our direction only: a FIN follows the last byte. Reading goes on.
     pub fn shutdown(&mut self, cx: &mut Cx<'_>) {
-        let before = self.glance(cx);
+        self.glance(cx);
         if !matches!(self.phase, Phase::Closed(_) | Phase::TimeWait) {
             self.close.shut_local();
         }
-        self.tell(cx, before);
+        self.tell(cx);
     }
 
     /// The application lets go: CLOSE, and nobody will read any more. What was written is still
@@ -101,7 +101,7 @@ impl Connection {
         if self.detached {
             return;
         }
-        let before = self.glance(cx);
+        self.glance(cx);
         self.detached = true;
         match self.phase {
             Phase::Closed(_) | Phase::TimeWait => {}
@@ -121,14 +121,14 @@ impl Connection {
             }
         }
         self.rcv.data.discard();
-        self.tell(cx, before);
+        self.tell(cx);
     }
 
     /// ABORT (RFC 9293 3.10.5): everything is dropped and the peer gets a RST.
     pub fn abort(&mut self, cx: &mut Cx<'_>) {
-        let before = self.glance(cx);
+        self.glance(cx);
         self.drop_all(cx);
-        self.tell(cx, before);
+        self.tell(cx);
     }
 
     fn drop_all(&mut self, cx: &mut Cx<'_>) {
@@ -161,11 +161,11 @@ impl Connection {
         cx: &mut Cx<'_>,
         mut controller: Box<dyn CongestionController>,
     ) {
-        let before = self.glance(cx);
+        self.glance(cx);
         controller.on_mss(self.snd.mss);
         self.congestion = Controller::Custom(controller);
         cx.note_window_cause(WindowCause::Replaced);
-        self.tell(cx, before);
+        self.tell(cx);
     }
 
     /// Bytes of memory that received text keeps alive, unread or beyond a hole: whole blocks.

@@ -169,7 +169,7 @@ impl Connection {
     /// by `poll_transmit`. Text that is kept is taken out of the segment, which is too large to be
     /// handed on from room to room.
     pub fn on_segment(&mut self, cx: &mut Cx<'_>, segment: &mut Segment) {
-        let arriving = self.tell_arriving(cx, segment);
+        self.tell_arriving(cx, segment);
         self.tally.on_received(segment);
         match self.phase {
             Phase::Closed(_) => {}
@@ -188,12 +188,12 @@ impl Connection {
                 }
             }
         }
-        self.tell_arrived(cx, arriving);
+        self.tell_arrived(cx);
     }
 
     /// The time of `next_timeout` has come. Harmless when it has not.
     pub fn on_timeout(&mut self, cx: &mut Cx<'_>) {
-        let before = self.glance(cx);
+        self.glance(cx);
         match self.phase {
             Phase::Closed(_) => {}
             Phase::TimeWait => {
@@ -203,13 +203,13 @@ impl Connection {
             }
             _ => self.timers_expire(cx),
         }
-        self.tell(cx, before);
+        self.tell(cx);
     }
 
     /// The path changed: its MTU or what the device can cut. Segments that were too large are
     /// sent again at once (RFC 1191 6.4).
     pub fn on_path(&mut self, cx: &mut Cx<'_>, path: Path) {
-        let before = self.glance(cx);
+        self.glance(cx);
         let shrunk = path.send_mss < self.path.send_mss;
         self.path = path;
         self.renew_mss();
@@ -217,7 +217,7 @@ impl Connection {
             self.recovery.resend_all(self.snd.nxt);
             self.watch_retransmission(cx.now);
         }
-        self.tell(cx, before);
+        self.tell(cx);
     }
 
     /// An ICMP error quoted a segment of ours with this sequence number.
@@ -230,7 +230,7 @@ impl Connection {
         if !self.covers(seq) {
             return;
         }
-        let before = self.glance(cx);
+        self.glance(cx);
         match self.phase {
             Phase::SynSent | Phase::SynReceived { .. } if error == IcmpError::Hard => {
                 self.end(CloseReason::Unreachable);
@@ -239,7 +239,7 @@ impl Connection {
             Phase::Closed(_) | Phase::TimeWait => {}
             _ => self.tell_soft_error(SoftError::Icmp(error)),
         }
-        self.tell(cx, before);
+        self.tell(cx);
     }
 
     /// When `on_timeout` wants to be called; `None` when nothing is waited for.

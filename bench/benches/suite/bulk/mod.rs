@@ -8,14 +8,21 @@
 //! alone says little. The far end is the same in both turns.
 
 mod far;
+mod iperf3;
 mod ours;
+mod shards;
 mod theirs;
 
-use handfast_bench::{Contest, Reach, Unit};
+use handfast_bench::{Contest, Failure, Reach, Unit};
 use handfast_lab::CableOptions;
+
+use crate::process::need;
 
 /// What an application writes and reads at once.
 const PIECE: usize = 64 * 1_024;
+
+/// Shards of a host that has more than one: as many as these machines have cores.
+const SHARDS: u16 = 2;
 
 /// What is between the two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +124,29 @@ pub(crate) fn contests_of_streams() -> Vec<Contest<'static>> {
     ]
 }
 
+/// With more than one stream and as many shards as cores, since the kernel takes all cores too.
+pub(crate) fn contests_of_shards() -> Vec<Contest<'static>> {
+    use Device::{Packet, Tap};
+    use Direction::{Receive, Send};
+    let contest = |name, device, direction| {
+        let work = Work {
+            streams: 8,
+            ..Work::new(device, direction, SUPER)
+        };
+        Contest {
+            what: format!("{}, {SHARDS} shards", work.describe()),
+            ours: Box::new(move || shards::turn(&work)),
+            ..work.contest(name, None)
+        }
+    };
+    vec![
+        contest("bulk.shards.tap.send.8", Tap, Send),
+        contest("bulk.shards.tap.receive.8", Tap, Receive),
+        contest("bulk.shards.packet.send.8", Packet, Send),
+        contest("bulk.shards.packet.receive.8", Packet, Receive),
+    ]
+}
+
 /// With larger packets.
 pub(crate) fn contests_of_mtu() -> Vec<Contest<'static>> {
     use Device::{Packet, Tap};
@@ -149,6 +179,21 @@ pub(crate) fn contests_of_xdp() -> Vec<Contest<'static>> {
         contest("bulk.xdp.send", Direction::Send),
         contest("bulk.xdp.receive", Direction::Receive),
     ]
+}
+
+/// Our twin on the kernel's sockets, by which we are measured, beside a program that is not ours.
+pub(crate) fn contests_of_twin() -> Result<Vec<Contest<'static>>, Failure> {
+    need("iperf3")?;
+    let work = Work::new(Device::Packet, Direction::Send, SUPER);
+    Ok(vec![Contest {
+        name: "twin.iperf3",
+        what: format!("our twin program, MTU {}, super-segments", work.cable.mtu),
+        peer: "iperf3",
+        unit: Unit::Bytes,
+        reach: None,
+        ours: Box::new(move || theirs::turn(&work)),
+        theirs: Box::new(move || iperf3::turn(&work)),
+    }])
 }
 
 fn contest(

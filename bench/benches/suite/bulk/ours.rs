@@ -37,17 +37,20 @@ pub(super) fn turn(work: &Work) -> Result<Sample, Failure> {
         }
         Device::Packet | Device::Cutting => {
             let cable = Cable::lay(&work.cable, false)?;
-            let offloads = work.cable.offloads || work.device == Device::Cutting;
-            let options = PacketOptions {
-                super_segments: offloads,
-                checksums: offloads,
-                hardware_address: Some(OURS),
-                ..PacketOptions::default()
-            };
+            let options = packet_options(work.cable.offloads || work.device == Device::Cutting);
             let open = || PacketSocket::open(CABLE_INTERFACE, &options);
             let socket = cable.near.run(open)?;
             transfer(work, &cable.far, socket)
         }
+    }
+}
+
+pub(super) fn packet_options(offloads: bool) -> PacketOptions {
+    PacketOptions {
+        super_segments: offloads,
+        checksums: offloads,
+        hardware_address: Some(OURS),
+        ..PacketOptions::default()
     }
 }
 
@@ -86,7 +89,11 @@ fn transfer(
 }
 
 /// One stream.
-async fn pass(mut stream: TcpStream, direction: Direction, text: u64) -> std::io::Result<()> {
+pub(super) async fn pass(
+    mut stream: TcpStream,
+    direction: Direction,
+    text: u64,
+) -> std::io::Result<()> {
     if direction == Direction::Send {
         write_all(&mut stream, text).await?;
     }

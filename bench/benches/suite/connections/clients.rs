@@ -5,22 +5,34 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-use handfast_bench::Failure;
+use handfast_bench::{Failure, Tally};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 
 use super::server::{GREETING, PAGE, REQUEST};
-use super::{COUNT, OPENERS};
+use super::{COUNT, OPENERS, STORM};
 use crate::kernel::limit_silence;
+use crate::process::Process;
 
-/// So many connections by [`OPENERS`] threads, one after the other: each asks for a page.
-pub(super) fn http(server: SocketAddr, count: usize) -> Result<(), Failure> {
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..OPENERS)
-            .map(|_| scope.spawn(|| fetch_many(server, count / OPENERS)))
-            .collect();
-        let mut outcomes = threads.into_iter().map(|thread| thread.join());
-        outcomes.try_for_each(|outcome| outcome.expect("a client does not panic"))
+/// [`COUNT`] connections by [`OPENERS`] threads, one after the other: each asks for a page.
+pub(super) fn http(server: SocketAddr) -> Result<Tally, Failure> {
+    Tally::of(|| {
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..OPENERS)
+                .map(|_| scope.spawn(|| fetch_many(server, COUNT / OPENERS)))
+                .collect();
+            let mut outcomes = threads.into_iter().map(|thread| thread.join());
+            outcomes.try_for_each(|outcome| outcome.expect("a client does not panic"))
+        })?;
+        Ok(COUNT as f64)
     })
+}
+
+/// As many at a time by `wrk`, for so long.
+pub(super) fn wrk(server: SocketAddr) -> Result<Tally, Failure> {
+    let [openers, url] = [format!("-c{OPENERS}"), format!("http://{server}/")];
+    let words = ["-d3s", "-t1", &openers, "-H", "Connection: close", &url];
+    let said = Process::start("wrk", &words)?.finish()?;
+    Ok(handfast_bench::wrk(&said)?)
 }
 
 fn fetch_many(server: SocketAddr, count: usize) -> Result<(), Failure> {
@@ -38,13 +50,17 @@ fn fetch_many(server: SocketAddr, count: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One connection, and then all others at once; each waits for its greeting. Without the first, most
-/// SYNs would be dropped by this kernel while it asks for the server's hardware address.
-pub(super) fn storm(server: SocketAddr, count: usize) -> Result<(), Failure> {
-    greeted(begin(server)?)?;
-    let streams = (1..count).map(|_| begin(server));
-    let streams = streams.collect::<Result<Vec<_>, _>>()?;
-    streams.into_iter().try_for_each(greeted)
+/// One connection, and then all others of [`STORM`] at once; each waits for its greeting. Without
+/// the first, most SYNs would be dropped by this kernel while it asks for the server's hardware
+/// address.
+pub(super) fn storm(server: SocketAddr) -> Result<Tally, Failure> {
+    Tally::of(|| {
+        greeted(begin(server)?)?;
+        let streams = (1..STORM).map(|_| begin(server));
+        let streams = streams.collect::<Result<Vec<_>, _>>()?;
+        streams.into_iter().try_for_each(greeted)?;
+        Ok(STORM as f64)
+    })
 }
 
 /// Sends the SYN.

@@ -9,9 +9,10 @@ mod theirs;
 
 use std::net::SocketAddr;
 
-use handfast_bench::{Contest, Failure, Reach, Unit};
+use handfast_bench::{Contest, Failure, Reach, Tally, Unit};
 use handfast_lab::CableOptions;
 
+use crate::process::need;
 pub(crate) use memory::solos;
 
 /// What the cables carry.
@@ -34,9 +35,8 @@ const OPENERS: usize = 32;
 #[derive(Clone, Copy, Debug)]
 struct Served {
     protocol: Protocol,
-    /// The clients: they connect so many times, and fail when an answer is not right.
-    clients: fn(SocketAddr, usize) -> Result<(), Failure>,
-    count: usize,
+    /// The clients: they say how often they connected, and fail when an answer is not right.
+    clients: fn(SocketAddr) -> Result<Tally, Failure>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,34 +51,21 @@ pub(crate) fn contests() -> Vec<Contest<'static>> {
     let http = Served {
         protocol: Protocol::Http,
         clients: clients::http,
-        count: COUNT,
     };
     let storm = Served {
         protocol: Protocol::Greeting,
         clients: clients::storm,
-        count: STORM,
-    };
-    let served = |name, what: String, reach, served: Served| Contest {
-        name,
-        what,
-        peer: "the kernel, over veth",
-        unit: Unit::Things("connections"),
-        reach,
-        ours: Box::new(move || ours::serve(&served)),
-        theirs: Box::new(move || theirs::serve(&served)),
     };
     vec![
-        served(
+        http.contest(
             "connections.server",
             format!("hyper, `Connection: close`, {OPENERS} clients of the kernel, packet socket"),
             Some(Reach::Rate(1.0)),
-            http,
         ),
-        served(
+        storm.contest(
             "connections.storm",
             format!("{STORM} clients of the kernel connect at once, packet socket"),
             None,
-            storm,
         ),
         Contest {
             name: "connections.client",
@@ -90,4 +77,32 @@ pub(crate) fn contests() -> Vec<Contest<'static>> {
             theirs: Box::new(theirs::ask),
         },
     ]
+}
+
+/// With the clients of another program.
+pub(crate) fn contests_by_wrk() -> Result<Vec<Contest<'static>>, Failure> {
+    need("wrk")?;
+    let http = Served {
+        protocol: Protocol::Http,
+        clients: clients::wrk,
+    };
+    Ok(vec![http.contest(
+        "connections.wrk",
+        format!("hyper, `Connection: close`, {OPENERS} clients of wrk, packet socket"),
+        Some(Reach::Rate(1.0)),
+    )])
+}
+
+impl Served {
+    fn contest(self, name: &'static str, what: String, reach: Option<Reach>) -> Contest<'static> {
+        Contest {
+            name,
+            what,
+            peer: "the kernel, over veth",
+            unit: Unit::Things("connections"),
+            reach,
+            ours: Box::new(move || ours::serve(&self)),
+            theirs: Box::new(move || theirs::serve(&self)),
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use handfast::tokio::Net;
 use handfast::{Config, Listen};
-use handfast_bench::{Failure, Sample, measure};
+use handfast_bench::{Failure, Sample, measure, measure_told};
 use handfast_device::{Device, PacketOptions, PacketSocket};
 use handfast_lab::{CABLE_INTERFACE, CABLE_PREFIX_LEN, Cable, OURS_V4};
 use handfast_packet::ip::Cidr;
@@ -29,10 +29,10 @@ pub(super) fn serve(work: &Served) -> Result<Sample, Failure> {
         ..Listen::default()
     };
     let listener = runtime.block_on(net.bind_with(address, listen))?;
-    let Served { clients, count, .. } = *work;
-    let clients = cable.far.spawn(move || clients(address, count))?;
+    let Served { protocol, clients } = *work;
+    let clients = cable.far.spawn(move || clients(address))?;
     let accept = async || Ok(listener.accept().await?.0);
-    let sample = measure(|| runtime.block_on(server::serve(work, accept, clients)))?;
+    let sample = measure_told(|| runtime.block_on(server::serve(protocol, accept, clients)))?;
     runtime.block_on(net.shutdown());
     Ok(sample)
 }

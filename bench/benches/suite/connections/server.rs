@@ -2,10 +2,11 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::pin::pin;
 use std::thread::JoinHandle;
 
-use futures::future::join_all;
-use handfast_bench::Failure;
+use futures::future::{Either, join_all, select};
+use handfast_bench::{Failure, Tally};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -15,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::{COUNT, OPENERS, Protocol, Served};
+use super::{COUNT, OPENERS, Protocol};
 use crate::kernel::STALL_MAX;
 
 /// What is asked for.
@@ -27,44 +28,31 @@ pub(super) const GREETING: u8 = b'!';
 /// What [`ask`] sends.
 const MESSAGE: [u8; 64] = [0x5A; 64];
 
-/// Serves as many connections as `work` has, until its clients, who are that thread, have all that
-/// they wait for.
+/// Serves whoever comes, until the clients, who are that thread, have all that they wait for; what
+/// they say about it. A task that fails shows there, too.
 pub(super) async fn serve<S>(
-    work: &Served,
+    protocol: Protocol,
     accept: impl AsyncFn() -> io::Result<S>,
-    clients: JoinHandle<Result<(), Failure>>,
-) -> Result<f64, Failure>
+    clients: JoinHandle<Result<Tally, Failure>>,
+) -> Result<Tally, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     // A thread that ends wakes no task.
     let clients = spawn_blocking(|| clients.join().expect("clients do not panic"));
-    let served = serve_all(work, accept).await;
-    // What the clients say is of more use.
-    clients.await??;
-    served
-}
-
-/// A task for each connection.
-async fn serve_all<S>(
-    work: &Served,
-    accept: impl AsyncFn() -> io::Result<S>,
-) -> Result<f64, Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let mut tasks = Vec::with_capacity(work.count);
-    for _ in 0..work.count {
-        let stream = timeout(STALL_MAX, accept()).await??;
-        tasks.push(match work.protocol {
-            Protocol::Http => tokio::spawn(page(stream)),
-            Protocol::Greeting => tokio::spawn(greet(stream)),
-        });
+    let serve = async {
+        loop {
+            match accept().await {
+                Ok(stream) if protocol == Protocol::Http => tokio::spawn(page(stream)),
+                Ok(stream) => tokio::spawn(greet(stream)),
+                Err(error) => break Failure::from(error),
+            };
+        }
+    };
+    match select(pin!(serve), clients).await {
+        Either::Left((failure, _)) => Err(failure),
+        Either::Right((told, _)) => told?,
     }
-    for task in tasks {
-        timeout(STALL_MAX, task).await???;
-    }
-    Ok(work.count as f64)
 }
 
 async fn page(stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<(), Failure> {

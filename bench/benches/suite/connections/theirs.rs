@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use handfast_bench::{Failure, Sample, measure};
+use handfast_bench::{Failure, Sample, measure, measure_told};
 use handfast_lab::{Cable, NEAR_V4};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
@@ -23,10 +23,10 @@ pub(super) fn serve(work: &Served) -> Result<Sample, Failure> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let listener = runtime.block_on(async { TcpListener::from_std(listener) })?;
     let address = SocketAddr::from((NEAR_V4, PORT));
-    let Served { clients, count, .. } = *work;
-    let clients = cable.far.spawn(move || clients(address, count))?;
+    let Served { protocol, clients } = *work;
+    let clients = cable.far.spawn(move || clients(address))?;
     let accept = async || Ok(listener.accept().await?.0);
-    let sample = measure(|| runtime.block_on(server::serve(work, accept, clients)))?;
+    let sample = measure_told(|| runtime.block_on(server::serve(protocol, accept, clients)))?;
     Ok(sample)
 }
 

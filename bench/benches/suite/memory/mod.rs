@@ -1,15 +1,21 @@
 //! Two ends on one thread, one stream, nothing between them but a copy: what a stack itself costs.
 //! The writer copies in with `write`, the reader copies out with `read`.
 
+#[cfg(target_os = "linux")]
+mod lwip;
 mod ours;
 mod theirs;
 
+#[cfg(target_os = "linux")]
+use handfast_bench::Failure;
 use handfast_bench::{Contest, Reach, Unit, measure};
 
 /// Text of one turn in bytes.
 const TEXT: u64 = 2 << 30;
 /// What the application writes and reads at once.
 const PIECE: usize = 64 * 1_024;
+/// Facts of a journal that is read: more than a turn makes.
+const JOURNAL: usize = 4_096;
 
 /// How frames go from one end to the other.
 #[derive(Clone, Copy)]
@@ -25,72 +31,87 @@ struct Path {
     journal: usize,
 }
 
-/// Facts of a journal that is read: more than a turn makes.
-const JOURNAL: usize = 4_096;
-
-/// The three works: how they are called, what they are, and what is wanted of them beside the peer.
-const PATHS: [(&str, Path, f64); 3] = {
-    let plain = Path {
-        mtu: 1_500,
-        super_segment: 0,
-        checksums: true,
-        batch: 64,
-        journal: 0,
-    };
-    [
-        (
-            "MTU 1500, checksums, an ACK for two segments",
-            Path { batch: 2, ..plain },
-            1.2,
-        ),
-        ("MTU 1500, checksums, an ACK for 64 segments", plain, 1.0),
-        (
-            "super-segments, no checksums",
-            Path {
-                super_segment: 64_000,
-                checksums: false,
-                ..plain
-            },
-            1.2,
-        ),
-    ]
+const PLAIN: Path = Path {
+    mtu: 1_500,
+    super_segment: 0,
+    checksums: true,
+    batch: 64,
+    journal: 0,
+};
+/// As lwIP does, whatever its batches.
+const ACKS: Path = Path { batch: 2, ..PLAIN };
+const SUPER: Path = Path {
+    super_segment: 64_000,
+    checksums: false,
+    ..PLAIN
 };
 
+impl Path {
+    fn describe(&self) -> String {
+        match self.batch {
+            _ if self.super_segment > 0 => "super-segments, no checksums".to_owned(),
+            2 => "MTU 1500, checksums, an ACK for two segments".to_owned(),
+            many => format!("MTU 1500, checksums, an ACK for {many} segments"),
+        }
+    }
+}
+
 pub(crate) fn contests() -> Vec<Contest<'static>> {
-    ["memory.acks", "memory.batches", "memory.super"]
-        .into_iter()
-        .zip(PATHS)
-        .map(|(name, (what, path, reach))| Contest {
-            name,
-            what: what.to_owned(),
-            peer: "smoltcp 0.14",
-            unit: Unit::Bytes,
-            reach: Some(Reach::Rate(reach)),
-            ours: Box::new(move || measure(|| ours::transfer(path))),
-            theirs: Box::new(move || measure(|| theirs::transfer(path))),
-        })
-        .collect()
+    [
+        ("memory.acks", ACKS, 1.2),
+        ("memory.batches", PLAIN, 1.0),
+        ("memory.super", SUPER, 1.2),
+    ]
+    .into_iter()
+    .map(|(name, path, reach)| Contest {
+        name,
+        what: path.describe(),
+        peer: "smoltcp 0.14",
+        unit: Unit::Bytes,
+        reach: Some(Reach::Rate(reach)),
+        ours: Box::new(move || measure(|| ours::transfer(path))),
+        theirs: Box::new(move || measure(|| theirs::transfer(path))),
+    })
+    .collect()
+}
+
+/// lwIP, which not every machine has.
+#[cfg(target_os = "linux")]
+pub(crate) fn contests_with_lwip() -> Result<Vec<Contest<'static>>, Failure> {
+    let pair = lwip::Pair::load()?;
+    Ok(vec![Contest {
+        name: "memory.lwip",
+        what: ACKS.describe(),
+        peer: "lwIP (Debian)",
+        unit: Unit::Bytes,
+        reach: None,
+        ours: Box::new(|| measure(|| ours::transfer(ACKS))),
+        theirs: Box::new(move || measure(|| lwip::transfer(&pair))),
+    }])
 }
 
 /// What it costs to write down what happens, and to have it read.
 pub(crate) fn contests_of_journal() -> Vec<Contest<'static>> {
-    ["journal.acks", "journal.batches", "journal.super"]
-        .into_iter()
-        .zip(PATHS)
-        .map(|(name, (what, path, _))| {
-            let journal = Path {
-                journal: JOURNAL,
-                ..path
-            };
-            Contest {
-                name,
-                what: what.to_owned(),
-                peer: "Handfast without a journal",
-                unit: Unit::Bytes,
-                reach: Some(Reach::Rate(0.85)),
-                ours: Box::new(move || measure(|| ours::transfer(journal))),
-                theirs: Box::new(move || measure(|| ours::transfer(path))),
-            }
-        })
-        .collect()
+    [
+        ("journal.acks", ACKS),
+        ("journal.batches", PLAIN),
+        ("journal.super", SUPER),
+    ]
+    .into_iter()
+    .map(|(name, path)| {
+        let journal = Path {
+            journal: JOURNAL,
+            ..path
+        };
+        Contest {
+            name,
+            what: path.describe(),
+            peer: "Handfast without a journal",
+            unit: Unit::Bytes,
+            reach: Some(Reach::Rate(0.85)),
+            ours: Box::new(move || measure(|| ours::transfer(journal))),
+            theirs: Box::new(move || measure(|| ours::transfer(path))),
+        }
+    })
+    .collect()
 }

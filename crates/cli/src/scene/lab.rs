@@ -49,15 +49,17 @@ pub(super) fn setting(plan: &Plan, lab: &Lab) -> Result<Setting, Failure> {
         Some(IpChoice::Fixed(cidr)) => vec![cidr],
         Some(IpChoice::Auto) | None => vec![own],
     };
-    let device = lab
+    let options = PacketOptions::default();
+    let queues = lab
         .home()
-        .run(|| PacketSocket::open(HOME_INTERFACE, &PacketOptions::default()));
-    let device = device.map_err(|error| Failure::new(code::FAILED, error.to_string()))?;
+        .run(|| PacketSocket::open_queues(HOME_INTERFACE, &options, plan.steering()));
+    let queues = queues.map_err(|error| Failure::new(code::FAILED, error.to_string()))?;
     let tcp = handfast::tcp::Config::default();
-    let window = guest::window_for(&device, &tcp);
+    // All have the same capture buffer.
+    let window = guest::window_for(&queues[0], &tcp);
     let name = |address: IpAddr, name: &str| (address, name.to_owned());
     Ok(Setting {
-        device: Box::new(device),
+        queues,
         interface: HOME_INTERFACE.to_owned(),
         candidates,
         gateway: Some(gateway),

@@ -2,21 +2,22 @@
 
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::thread;
 use std::time::Duration;
 
-use futures::FutureExt;
 use futures::future::{Either, select};
 use handfast::tokio::Net;
-use handfast::{AddressEvent, Cidr, ClaimTimings, Clock, Config};
-use handfast_device::{Device, Impair, Record};
+use handfast::{AddressEvent, Cidr, Clock};
+use handfast_device::Device;
 use handfast_lab::{Lab, LabOptions};
-use handfast_packet::record::Recorder;
+use tokio::runtime::Runtime;
 
 use super::setting::Setting;
+use super::shards::{self, Crew, Errand, Shard};
 use super::{lab, real};
 use crate::args::SceneKind;
 use crate::failure::{Failure, code};
-use crate::fetch::Client;
 use crate::plan::{Plan, Report};
 use crate::watch::{Subject, Watch};
 
@@ -24,6 +25,8 @@ use crate::watch::{Subject, Watch};
 const INTERRUPTED_MAX: Duration = Duration::from_secs(1);
 /// How long the lab's server may take to notice the end of a connection.
 const SERVER_MAX: Duration = Duration::from_secs(1);
+/// How long the first shard may take to tell of the loss of an address after another knows of it.
+const LOST_MAX: Duration = Duration::from_secs(1);
 /// How long connections may take to close in the end.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
 
@@ -31,7 +34,8 @@ const CLOSE_MAX: Duration = Duration::from_secs(5);
 pub(super) fn run(plan: &Plan) -> Report {
     let mut report = Report::new(plan);
     if let Err(failure) = fetch_all(plan, &mut report) {
-        report.failure.get_or_insert(failure);
+        // What fails when all is over already is its consequence.
+        report.failure = Some(failure);
     }
     report
 }
@@ -45,29 +49,22 @@ fn fetch_all(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
         }
         SceneKind::Real | SceneKind::Memory => None,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| {
-        Failure::new(
-            code::FAILED,
-            format!("the system refuses a runtime: {error}"),
-        )
-    })?;
-    let outcome = runtime.block_on(async {
-        let interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-        let settling = std::pin::pin!(async {
-            match &lab {
-                Some(lab) => lab::setting(plan, lab),
-                None => real::setting(plan).await,
-            }
-        });
-        let setting = match select(settling, interrupted).await {
-            Either::Left((setting, _)) => setting?,
-            Either::Right(_) => return Err(interruption()),
-        };
-        on_network(plan, setting, report).await
+    let runtime = shards::runtime()?;
+    let mut interrupted = pin!(tokio::signal::ctrl_c());
+    let settling = async {
+        match &lab {
+            Some(lab) => lab::setting(plan, lab),
+            None => real::setting(plan).await,
+        }
+    };
+    let setting = runtime.block_on(async {
+        match select(pin!(settling), interrupted.as_mut()).await {
+            Either::Left((setting, _)) => setting,
+            Either::Right(_) => Err(interruption()),
+        }
     });
+    let outcome =
+        setting.and_then(|setting| on_network(plan, setting, report, &runtime, interrupted));
     if let Some(lab) = &lab {
         // Its reports come from the kernel when a connection ends there.
         lab.server()
@@ -77,95 +74,95 @@ fn fetch_all(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
     outcome
 }
 
-async fn on_network(plan: &Plan, setting: Setting, report: &mut Report) -> Result<(), Failure> {
+/// Has everything fetched on threads of the shards, while this one looks after them.
+fn on_network(
+    plan: &Plan,
+    mut setting: Setting,
+    report: &mut Report,
+    runtime: &Runtime,
+    interrupted: impl Future + Unpin,
+) -> Result<(), Failure> {
     refuse_kernels(&setting)?;
     let subject = Subject {
         interface: setting.interface.clone(),
-        hardware: setting.device.hardware_address(),
+        hardware: setting.queues[0].hardware_address(),
         names: setting.names.clone(),
         clock_offset: wall_clock_offset(),
     };
     let (watch, recorder) = Watch::new(&plan.args.output, &subject)?;
     report.watch = watch;
-    let net = start(plan, setting.device, recorder, (setting.claim, setting.tcp))?;
-    serve_control(plan, &net);
+    let shards = shards::start(plan, &mut setting, recorder.as_ref())?;
+    serve_control(plan, &shards, runtime);
     let place = Place {
-        net: net.clone(),
-        interface: &setting.interface,
-        gateway: setting.gateway,
-        says_claim: setting.says_claim,
+        net: shards[0].net().clone(),
+        setting: &setting,
     };
-    let client = Client {
-        host: net.host().clone(),
-        sleep: Box::new(|time| tokio::time::sleep(time).boxed_local()),
+    let errand = Errand {
+        plan,
+        remotes: &setting.remotes,
+        since: place.net.host().now(),
     };
-    let started = client.host.now();
-    let work = async {
-        let own = place.settle(plan, &setting.candidates).await?;
-        report.address = Some(own.address);
-        let remote = setting.remotes.first().map(SocketAddr::ip);
-        report.next_hop = remote.map(|remote| match setting.gateway {
-            Some(gateway) if !own.contains(remote) => gateway,
-            _ => remote,
+    thread::scope(|scope| {
+        let mut crew = Crew::muster(scope, shards, errand)?;
+        let outcome = runtime.block_on(async {
+            let work = pin!(work(plan, &place, &mut crew, report));
+            match select(work, interrupted).await {
+                Either::Left((outcome, _)) => outcome,
+                Either::Right(_) => Err(interruption()),
+            }
         });
-        let fetching = std::pin::pin!(plan.fetch_all(&client, &setting.remotes, started, report));
-        match select(fetching, std::pin::pin!(place.lost())).await {
-            Either::Left(((), _)) => Ok(()),
-            Either::Right((failure, _)) => Err(failure),
-        }
-    };
-    let outcome = {
-        let interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-        match select(std::pin::pin!(work), interrupted).await {
-            Either::Left((outcome, _)) => outcome,
-            Either::Right(_) => Err(interruption()),
-        }
-    };
-    let is_interrupted = outcome.as_ref().is_err_and(|f| f.code == code::INTERRUPTED);
-    report.connections_left = client
-        .idle(if is_interrupted {
+        let is_interrupted = outcome.as_ref().is_err_and(|f| f.code == code::INTERRUPTED);
+        let limit = if is_interrupted {
             INTERRUPTED_MAX
         } else {
             CLOSE_MAX
-        })
-        .await;
-    report.time_waits = client.host.time_wait_count();
-    let _ = client.within(Some(INTERRUPTED_MAX), net.shutdown()).await;
-    for cidr in &setting.candidates {
-        net.host().release(cidr.address);
-    }
-    outcome
+        };
+        runtime.block_on(crew.close(limit, report));
+        for cidr in &setting.candidates {
+            place.net.host().release(cidr.address);
+        }
+        outcome
+    })
 }
 
-/// Starts a stack on the device, with what the plan puts between them.
-fn start(
+/// Claims an address and has everything fetched.
+async fn work(
     plan: &Plan,
-    mut device: Box<dyn Device + Send>,
-    recorder: Option<Box<dyn Recorder>>,
-    (claim, tcp): (ClaimTimings, handfast::tcp::Config),
-) -> Result<Net, Failure> {
-    if let Some(spec) = &plan.args.network.impair {
-        device = Box::new(Impair::new(device, spec.clone(), plan.seed));
+    place: &Place<'_>,
+    crew: &mut Crew,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let setting = place.setting;
+    let own = place.settle(plan).await?;
+    report.address = Some(own.address);
+    let remote = setting.remotes.first().map(SocketAddr::ip);
+    report.next_hop = remote.map(|remote| match setting.gateway {
+        Some(gateway) if !own.contains(remote) => gateway,
+        _ => remote,
+    });
+    // The loss of the address is asked for first: fetches that fail are its consequence.
+    if let Either::Left((failure, _)) = select(pin!(place.lost()), pin!(crew.fetch(report))).await {
+        return Err(failure);
     }
-    if let Some(recorder) = recorder {
-        device = Box::new(Record::new(device, recorder));
+    if report.failure.is_none() || crew.has_address(own.address) {
+        return Ok(());
     }
-    let config = Config {
-        seed: plan.seed,
-        claim,
-        tcp,
-        ..Config::default()
-    };
-    Net::start(device, config)
-        .map_err(|error| Failure::new(code::CONNECT, format!("the stack cannot start: {error}")))
+    // Another shard knows of the loss already, and the first is about to tell of it.
+    let told = tokio::time::timeout(LOST_MAX, place.lost()).await;
+    told.map_or(Ok(()), Err)
 }
 
-/// Lets `handfast ss` see this fetch, which does not depend on it.
-fn serve_control(plan: &Plan, net: &Net) {
+/// Lets `handfast ss` see the fetches, which do not depend on it.
+fn serve_control(plan: &Plan, shards: &[Shard], runtime: &Runtime) {
     let Some(folder) = &plan.control else {
         return;
     };
-    match handfast::control::serve_in(folder, std::slice::from_ref(net.host())) {
+    let hosts: Vec<_> = shards
+        .iter()
+        .map(|shard| shard.net().host().clone())
+        .collect();
+    let _context = runtime.enter();
+    match handfast::control::serve_in(folder, &hosts) {
         Ok(serving) => {
             tokio::spawn(serving);
         }
@@ -191,19 +188,24 @@ fn refuse_kernels(setting: &Setting) -> Result<(), Failure> {
 
 /// Where we are on the network.
 struct Place<'a> {
+    /// Of the first shard, which claims for all.
     net: Net,
-    interface: &'a str,
-    gateway: Option<IpAddr>,
-    says_claim: bool,
+    setting: &'a Setting,
 }
 
 impl Place<'_> {
     /// Claims the first free address and sets the routes.
-    async fn settle(&self, plan: &Plan, candidates: &[Cidr]) -> Result<Cidr, Failure> {
+    async fn settle(&self, plan: &Plan) -> Result<Cidr, Failure> {
+        let Setting {
+            candidates,
+            interface,
+            says_claim,
+            ..
+        } = self.setting;
         let mut last = Failure::new(code::CONNECT, "there is no address to claim");
         for &cidr in candidates {
-            if (self.says_claim && !plan.args.output.silent) || plan.args.output.verbose {
-                eprintln!("* claiming {cidr} on {} (RFC 5227)", self.interface);
+            if (*says_claim && !plan.args.output.silent) || plan.args.output.verbose {
+                eprintln!("* claiming {cidr} on {interface} (RFC 5227)");
             }
             match self.net.claim(cidr).await {
                 Ok(()) => {
@@ -219,8 +221,7 @@ impl Place<'_> {
         }
         if candidates.len() > 1 {
             last.message = format!(
-                "no free address on {}: {} were tried; {}",
-                self.interface,
+                "no free address on {interface}: {} were tried; {}",
                 candidates.len(),
                 last.message
             );
@@ -229,7 +230,7 @@ impl Place<'_> {
     }
 
     fn add_default_route(&self, own: IpAddr) -> Result<(), Failure> {
-        let Some(gateway) = self.gateway else {
+        let Some(gateway) = self.setting.gateway else {
             return Ok(());
         };
         let everything = match own {

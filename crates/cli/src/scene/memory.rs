@@ -88,15 +88,18 @@ fn fetch_all(plan: &Rc<Plan>, remotes: Vec<SocketAddr>, mut report: Report) -> R
             Ok(address) => {
                 report.address = Some(address);
                 report.next_hop = remotes.first().map(SocketAddr::ip);
-                plan.fetch_all(&client, &remotes, since, &mut report).await;
-                report.connections_left = client.idle(CLOSE_MAX).await;
+                for mut part in plan.parts() {
+                    plan.fetch_all(&client, &remotes, since, &mut part).await;
+                    report.add(part);
+                }
+                client.idle(CLOSE_MAX).await;
             }
             Err(error) => {
                 let message = format!("cannot claim an address in memory: {error}");
                 report.failure = Some(Failure::new(code::CONNECT, message));
             }
         }
-        report.time_waits = client.host.time_wait_count();
+        report.add_shard(&client.host);
         report
     });
     outcome.unwrap_or_else(|error| {
@@ -162,7 +165,7 @@ fn watched(
     };
     let device = Impair::new(device, spec, plan.seed);
     Ok(match recorder {
-        Some(recorder) => Box::new(Record::new(device, recorder)),
+        Some(recorder) => Box::new(Record::new(device, Box::new(recorder))),
         None => Box::new(device),
     })
 }

@@ -8,6 +8,7 @@ mod netlink;
 mod pages;
 mod real;
 mod setting;
+mod shards;
 
 use std::rc::Rc;
 

@@ -35,8 +35,9 @@ pub(super) async fn setting(plan: &Plan) -> Result<Setting, Failure> {
         Some(IpChoice::Auto) => candidates(&way, first, plan.seed)?,
         None => return Err(no_ip(&way)),
     };
-    let device = PacketSocket::open(&way.interface, &PacketOptions::default());
-    let device = device.map_err(|error| Failure::new(code::CONNECT, error.to_string()))?;
+    let options = PacketOptions::default();
+    let queues = PacketSocket::open_queues(&way.interface, &options, plan.steering());
+    let queues = queues.map_err(|error| Failure::new(code::CONNECT, error.to_string()))?;
     let same_family = addresses
         .iter()
         .filter(|address| address.is_ipv4() == first.is_ipv4());
@@ -46,7 +47,7 @@ pub(super) async fn setting(plan: &Plan) -> Result<Setting, Failure> {
         HostName::Address(_) => Vec::new(),
     };
     Ok(Setting {
-        device: Box::new(device),
+        queues,
         remotes: remotes.collect(),
         interface: way.interface,
         candidates,

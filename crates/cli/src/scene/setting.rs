@@ -1,13 +1,14 @@
-//! Where a fetch takes place: a device and what is known of the network around it.
+//! Where a fetch takes place: the queues of a device and what is known of the network around it.
 
 use std::net::{IpAddr, SocketAddr};
 
 use handfast::{Cidr, ClaimTimings};
-use handfast_device::Device;
+use handfast_device::PacketSocket;
 
 /// A place on a network.
 pub(super) struct Setting {
-    pub(super) device: Box<dyn Device + Send>,
+    /// One for each shard, in their order.
+    pub(super) queues: Vec<PacketSocket>,
     pub(super) interface: String,
     /// Addresses to claim: the first one that is free.
     pub(super) candidates: Vec<Cidr>,

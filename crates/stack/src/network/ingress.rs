@@ -349,6 +349,7 @@ impl Network {
     ///
     /// In IPv6, a host without an address and one that uses ours are heard in groups: there,
     /// only neighbour discovery listens, which must know of both (RFC 4862 5.4).
+    #[inline]
     fn admits(&mut self, source: IpAddr, destination: IpAddr) -> bool {
         let ours = self.addresses.contains(source);
         let stranger = is_host(source) && !ours && !self.is_broadcast(source);

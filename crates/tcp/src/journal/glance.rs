@@ -1,8 +1,9 @@
 //! What a verb did to a connection, found by looking before and after.
 
+use handfast_packet::Instant;
 use handfast_packet::cause::Cause;
 
-use super::{Arrival, Departure, Effect, Fact, WindowCause};
+use super::{Arrival, Departure, Effect, Fact, Journal, WindowCause};
 use crate::config::Cx;
 use crate::connection::{Connection, Phase};
 use crate::event::State;
@@ -30,17 +31,18 @@ pub(crate) struct Glance {
     peer_window: u64,
 }
 
-/// A segment whose arrival is written down already, and what is to be compared behind it.
-pub(crate) struct Arriving {
-    before: Glance,
-    number: u64,
-}
-
 impl Connection {
-    /// How things stand, where somebody keeps a journal.
+    /// Remembers how things stand before a verb, where somebody keeps a journal.
     #[inline]
-    pub(crate) fn glance(&self, cx: &Cx<'_>) -> Option<Glance> {
-        cx.journal.is_some().then(|| self.present())
+    pub(crate) fn glance(&self, cx: &mut Cx<'_>) {
+        if let Some(journal) = &mut cx.journal {
+            self.glance_into(journal);
+        }
+    }
+
+    #[inline(never)]
+    fn glance_into(&self, journal: &mut Journal) {
+        journal.before = Some(self.present());
     }
 
     fn present(&self) -> Glance {
@@ -62,16 +64,19 @@ impl Connection {
         }
     }
 
-    /// Writes down what has changed since `before`.
+    /// Writes down what the verb has changed.
     #[inline]
-    pub(crate) fn tell(&self, cx: &mut Cx<'_>, before: Option<Glance>) {
-        if let Some(before) = before {
-            self.tell_changes(cx, &before);
+    pub(crate) fn tell(&self, cx: &mut Cx<'_>) {
+        if cx.journal.is_some() {
+            self.tell_changes(cx);
         }
     }
 
     #[inline(never)]
-    fn tell_changes(&self, cx: &mut Cx<'_>, before: &Glance) {
+    fn tell_changes(&self, cx: &mut Cx<'_>) {
+        let Some(before) = cx.journal.as_mut().and_then(|it| it.before.take()) else {
+            return;
+        };
         let now = self.present();
         if now.recovery != before.recovery {
             let (from, to) = (before.recovery, now.recovery);
@@ -124,14 +129,17 @@ impl Connection {
         }
     }
 
-    /// Writes down that a segment arrives, before what follows from it.
+    /// Writes down that a segment arrives, before what follows from it, and remembers how things
+    /// stand.
     #[inline]
-    pub(crate) fn tell_arriving(&self, cx: &mut Cx<'_>, segment: &Segment) -> Option<Arriving> {
-        cx.journal.is_some().then(|| self.arriving(cx, segment))
+    pub(crate) fn tell_arriving(&self, cx: &mut Cx<'_>, segment: &Segment) {
+        if let Some(journal) = &mut cx.journal {
+            self.arriving(cx.now, journal, segment);
+        }
     }
 
     #[inline(never)]
-    fn arriving(&self, cx: &mut Cx<'_>, segment: &Segment) -> Arriving {
+    fn arriving(&self, now: Instant, journal: &mut Journal, segment: &Segment) {
         let shift = match segment.control {
             Control::Syn => 0,
             _ => self.snd.window_shift,
@@ -148,32 +156,30 @@ impl Connection {
             control: segment.control,
             effect: Effect::Nothing,
         };
-        let at = cx.now;
-        let journal = cx.journal.as_mut();
-        Arriving {
-            before: self.present(),
-            number: journal.map_or(0, |journal| journal.write(at, Fact::Received(arrival))),
-        }
+        journal.before = Some(self.present());
+        journal.arriving = journal.write(now, Fact::Received(arrival));
     }
 
     /// Adds to what was written of a segment what it did.
     #[inline]
-    pub(crate) fn tell_arrived(&self, cx: &mut Cx<'_>, arriving: Option<Arriving>) {
-        if let Some(arriving) = arriving {
-            self.arrived(cx, &arriving);
+    pub(crate) fn tell_arrived(&self, cx: &mut Cx<'_>) {
+        if let Some(journal) = &mut cx.journal {
+            self.arrived(journal);
+            self.tell_changes(cx);
         }
     }
 
     #[inline(never)]
-    fn arrived(&self, cx: &mut Cx<'_>, Arriving { before, number }: &Arriving) {
-        let journal = cx.journal.as_mut();
-        if let Some(Fact::Received(arrival)) = journal.and_then(|it| it.get_mut(*number)) {
+    fn arrived(&self, journal: &mut Journal) {
+        let (number, before) = (journal.arriving, journal.before);
+        if let Some(before) = &before
+            && let Some(Fact::Received(arrival)) = journal.get_mut(number)
+        {
             arrival.acked = small(self.snd.una - before.una);
             arrival.taken = small(self.rcv.nxt() - before.rcv_nxt);
             arrival.in_flight = small(self.in_flight());
             arrival.effect = self.effect(before, arrival);
         }
-        self.tell_changes(cx, before);
     }
 
     fn effect(&self, before: &Glance, arrival: &Arrival) -> Effect {
@@ -203,22 +209,28 @@ impl Connection {
     /// Writes down that a segment leaves.
     #[inline]
     pub(crate) fn tell_sent(&self, cx: &mut Cx<'_>, transmit: &Transmit, segments: u64) {
-        cx.note(|| {
-            let shift = match transmit.control {
-                Control::Syn => 0,
-                _ => self.rcv.window_shift,
-            };
-            Fact::Sent(Departure {
-                seq: transmit.seq,
-                ack: transmit.ack,
-                window: u32::from(transmit.window) << shift,
-                text: small(transmit.payload.len() as u64),
-                in_flight: small(self.in_flight()),
-                segments: u16::try_from(segments).unwrap_or(u16::MAX),
-                control: transmit.control,
-                cause: transmit.cause,
-            })
-        });
+        if cx.journal.is_some() {
+            self.sent(cx, transmit, segments);
+        }
+    }
+
+    #[inline(never)]
+    fn sent(&self, cx: &mut Cx<'_>, transmit: &Transmit, segments: u64) {
+        let shift = match transmit.control {
+            Control::Syn => 0,
+            _ => self.rcv.window_shift,
+        };
+        let departure = Departure {
+            seq: transmit.seq,
+            ack: transmit.ack,
+            window: u32::from(transmit.window) << shift,
+            text: small(transmit.payload.len() as u64),
+            in_flight: small(self.in_flight()),
+            segments: u16::try_from(segments).unwrap_or(u16::MAX),
+            control: transmit.control,
+            cause: transmit.cause,
+        };
+        cx.note(|| Fact::Sent(departure));
     }
 }
 

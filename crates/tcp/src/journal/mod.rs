@@ -13,6 +13,7 @@ use handfast_packet::Instant;
 
 use crate::config::Cx;
 pub use fact::{Arrival, Departure, Effect, Ends, Fact, Nanos, WindowCause};
+use glance::Glance;
 
 /// Most entries of a journal.
 pub const JOURNAL_MAX: usize = 1 << 20;
@@ -43,6 +44,10 @@ pub struct Journal {
     connection: u64,
     /// What the present verb does to the congestion window.
     window_cause: WindowCause,
+    /// How things stood before it.
+    before: Option<Glance>,
+    /// The number of the arrival that it is about, if it is about one.
+    arriving: u64,
 }
 
 impl Journal {
@@ -58,6 +63,8 @@ impl Journal {
             lost: 0,
             connection: 0,
             window_cause: WindowCause::default(),
+            before: None,
+            arriving: 0,
         }
     }
 
@@ -169,7 +176,7 @@ mod tests {
             for n in 3..5 {
                 journal.write(Instant::from_secs(n), nth(n));
             }
-            let first = taken_between.max(2).min(3);
+            let first = taken_between.clamp(2, 3);
             let lost = 2_u64.saturating_sub(taken_between);
             assert_eq!(journal.lost(), lost);
             assert_eq!(journal.len() as u64, 5 - first);

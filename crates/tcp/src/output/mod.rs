@@ -36,14 +36,14 @@ impl Connection {
     /// The next segment to send; `None` when there is nothing to send now.
     #[must_use]
     pub fn poll_transmit(&mut self, cx: &mut Cx<'_>) -> Option<Transmit> {
-        let before = self.glance(cx);
+        self.glance(cx);
         self.timers.prepare(cx.pool);
         let mut next = self.next_transmit(cx);
         match &mut next {
             Some(transmit) => self.complete(cx, transmit),
             None => self.timers.settle(cx.pool),
         }
-        self.tell(cx, before);
+        self.tell(cx);
         next
     }
 
