@@ -16,6 +16,7 @@ mod report;
 mod request;
 mod scene;
 mod target;
+mod told;
 mod watch;
 mod wire;
 

@@ -10,7 +10,6 @@ use handfast::tokio::Net;
 use handfast::{AddressEvent, Cidr, ClaimTimings, Clock, Config};
 use handfast_device::{Device, Impair, Record};
 use handfast_lab::{Lab, LabOptions};
-use handfast_packet::record::Recorder;
 
 use super::setting::Setting;
 use super::{lab, real};
@@ -18,6 +17,7 @@ use crate::args::SceneKind;
 use crate::failure::{Failure, code};
 use crate::fetch::Client;
 use crate::plan::{Plan, Report};
+use crate::told::{self, Told};
 use crate::watch::{Subject, Watch};
 
 /// How long connections may take to close after Ctrl-C.
@@ -85,9 +85,9 @@ async fn on_network(plan: &Plan, setting: Setting, report: &mut Report) -> Resul
         names: setting.names.clone(),
         clock_offset: wall_clock_offset(),
     };
-    let (watch, recorder) = Watch::new(&plan.args.output, &subject)?;
+    let (watch, told) = Watch::new(&plan.args.output, &subject)?;
     report.watch = watch;
-    let net = start(plan, setting.device, recorder, (setting.claim, setting.tcp))?;
+    let net = start(plan, setting.device, told, (setting.claim, setting.tcp))?;
     let place = Place {
         net: net.clone(),
         interface: &setting.interface,
@@ -140,23 +140,27 @@ async fn on_network(plan: &Plan, setting: Setting, report: &mut Report) -> Resul
 fn start(
     plan: &Plan,
     mut device: Box<dyn Device + Send>,
-    recorder: Option<Box<dyn Recorder>>,
+    told: Told,
     (claim, tcp): (ClaimTimings, handfast::tcp::Config),
 ) -> Result<Net, Failure> {
     if let Some(spec) = &plan.args.network.impair {
         device = Box::new(Impair::new(device, spec.clone(), plan.seed));
     }
-    if let Some(recorder) = recorder {
-        device = Box::new(Record::new(device, recorder));
-    }
     let config = Config {
         seed: plan.seed,
         claim,
         tcp,
+        journal: told.journal(),
         ..Config::default()
     };
-    Net::start(device, config)
-        .map_err(|error| Failure::new(code::CONNECT, format!("the stack cannot start: {error}")))
+    if let Some(recorder) = told.recorder {
+        device = Box::new(Record::new(device, recorder));
+    }
+    let started = Net::start(device, config).and_then(|net| {
+        told::observe(net.host(), told.observers)?;
+        Ok(net)
+    });
+    started.map_err(|error| Failure::new(code::CONNECT, format!("the stack cannot start: {error}")))
 }
 
 /// An address of this machine's own cannot be claimed: its kernel does not hear what a packet
