@@ -21,8 +21,8 @@ mod words;
 
 pub use exchange::{Exchange, ROWS_MAX};
 pub use explain::{
-    CONNECTIONS_MAX, ExplainedLadder, Explainer, Explanation, HELD_MAX, LASTING_MAX, SENTENCES_MAX,
-    Sentence,
+    AHEAD_MAX, CONNECTIONS_MAX, ExplainedLadder, Explainer, Explanation, HELD_MAX, LASTING_MAX,
+    SENTENCES_MAX, Sentence,
 };
 pub use fan::{Shared, TEE_MAX, Tee};
 pub use flow::{FLOWS_MAX, Flows, HOLES_MAX, SAMPLES_MAX};

@@ -1,7 +1,8 @@
 //! A ladder with its explanation: each sentence stands below the segment to which it belongs.
 //!
 //! Facts are told after the frames of the same turn were recorded, so that the lines of a turn are
-//! held until its facts have come.
+//! held until its facts have come. A frame that leaves late (its next hop is asked for first, or the
+//! device is full) has its facts before it, and these sentences wait for it.
 
 use std::io::Write;
 
@@ -18,6 +19,8 @@ use crate::view::View;
 
 /// Most lines that wait for their facts; of some segments, as those of strangers, none come.
 pub const HELD_MAX: usize = 256;
+/// Most segments whose sentences wait for their line.
+pub const AHEAD_MAX: usize = 64;
 
 const TEACHING: Style = Style::new().dimmed().italic();
 /// In front of a sentence, below the arrows of the ladder.
@@ -33,6 +36,8 @@ pub struct ExplainedLadder {
     page: Page,
     explainer: Explainer,
     held: Vec<Held>,
+    /// Sentences of segments that have not left yet.
+    ahead: Vec<(Mark, String)>,
     /// Longest line of a sentence in characters.
     width: usize,
     style: Style,
@@ -74,6 +79,7 @@ impl ExplainedLadder {
             page: Page::default(),
             explainer: Explainer::new(),
             held: Vec::new(),
+            ahead: Vec::new(),
             width,
             style: match options.color {
                 true => TEACHING,
@@ -100,24 +106,36 @@ impl ExplainedLadder {
         self.write(&rest);
     }
 
-    /// Writes what still waits for facts: there will be none.
+    /// Writes what still waits: nothing more comes.
     pub fn finish(&mut self) {
+        self.release();
+        for (_, text) in std::mem::take(&mut self.ahead) {
+            self.write(&text);
+        }
+    }
+
+    fn release(&mut self) {
         for line in std::mem::take(&mut self.held) {
             self.write(&line.text);
         }
     }
 
-    /// Puts each sentence below its line; gives those that have none.
-    fn place(&self, lines: &mut [Held], facts: &[Entry], explanation: &Explanation) -> String {
+    /// Puts each sentence below its line; gives those that will have none.
+    fn place(&mut self, lines: &mut [Held], facts: &[Entry], explanation: &Explanation) -> String {
         let places = places(lines, facts);
         let mut rest = String::new();
         for sentence in &explanation.sentences {
-            let place = sentence.segment.and_then(|index| places[index]);
-            let text = match place {
-                Some(line) => &mut lines[line].text,
-                None => &mut rest,
-            };
-            text.push_str(&self.paragraph(&sentence.text));
+            let paragraph = self.paragraph(&sentence.text);
+            let line = sentence.segment.and_then(|index| places[index]);
+            let mark = sentence.segment.map(|index| &facts[index].fact);
+            let late = mark.and_then(Mark::of_fact).filter(|mark| mark.leaves);
+            match (line, late) {
+                (Some(line), _) => lines[line].text.push_str(&paragraph),
+                (None, Some(mark)) if self.ladder.is_some() && self.ahead.len() < AHEAD_MAX => {
+                    self.ahead.push((mark, paragraph));
+                }
+                (None, _) => rest.push_str(&paragraph),
+            }
         }
         rest
     }
@@ -154,13 +172,23 @@ impl Recorder for ExplainedLadder {
             return;
         };
         ladder.record(frame);
-        let text = self.page.take();
+        let mut text = self.page.take();
         let mark = Mark::of_frame(frame, self.medium);
+        if let Some(words) = self.explainer.stranger(frame.cause) {
+            text.push_str(&self.paragraph(&words));
+        }
+        self.ahead.retain(|(ahead, words)| {
+            let comes = mark == Some(*ahead);
+            if comes {
+                text.push_str(words);
+            }
+            !comes
+        });
         if mark.is_none() && self.held.is_empty() {
             return self.write(&text);
         }
         if self.held.len() == HELD_MAX {
-            self.finish();
+            self.release();
         }
         self.held.push(Held { mark, text });
     }
@@ -214,10 +242,13 @@ fn places(lines: &[Held], facts: &[Entry]) -> Vec<Option<usize>> {
     facts.iter().map(find).collect()
 }
 
-/// `text` in lines of at most `width` characters, as far as its words allow.
+/// `text` in lines of at most `width` characters, as far as its words allow; the rule at its end is
+/// one word.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
+    let (words, rule) = text.split_at(text.rfind(" (RFC ").unwrap_or(text.len()));
+    let rule = rule.strip_prefix(' ');
+    for word in words.split(' ').chain(rule) {
         match lines.last_mut() {
             Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
                 line.push(' ');

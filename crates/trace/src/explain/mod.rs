@@ -15,16 +15,17 @@ mod words;
 
 use std::collections::{BTreeMap, HashSet};
 
-use handfast_tcp::{Entry, Fact};
+use handfast_packet::cause::Cause;
+use handfast_tcp::{Entry, Fact, State};
 
 use self::figures::Figures;
 use self::kind::Kind;
-pub use self::ladder::{ExplainedLadder, HELD_MAX};
+pub use self::ladder::{AHEAD_MAX, ExplainedLadder, HELD_MAX};
 use self::track::Track;
 
 /// Most sentences for what one turn of the driver brought, those not counted that come once in each
 /// connection; what is kept back is explained when it happens again.
-pub const SENTENCES_MAX: usize = 4;
+pub const SENTENCES_MAX: usize = 6;
 /// Most connections whose numbers are followed; of more, the one with the lowest number goes.
 pub const CONNECTIONS_MAX: usize = 1_024;
 /// Most limits that may turn out to last in one batch.
@@ -54,6 +55,22 @@ pub struct Sentence {
     /// Which of the facts is the segment to which it belongs; `None` where there is none.
     pub segment: Option<usize>,
     connection: u64,
+    place: Place,
+}
+
+/// Where a sentence stands among those of one segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// What led to the segment.
+    Before,
+    /// The segment itself.
+    Segment,
+    /// The state to which it leads.
+    State,
+    /// What else follows from it.
+    Behind,
+    /// The end of the connection.
+    End,
 }
 
 /// One batch on its way.
@@ -90,11 +107,23 @@ impl Explainer {
             self.tell(&mut batch, kind, sentence);
         }
         let mut sentences = batch.sentences;
-        sentences.sort_by_key(|sentence| sentence.segment.unwrap_or(usize::MAX));
+        sentences.sort_by_key(|one| (one.segment.unwrap_or(usize::MAX), one.place));
         Explanation {
             sentences,
             kept_back: batch.kept_back.len(),
         }
+    }
+
+    /// Explains a frame of which there is no fact, since it belongs to no connection (any more), if
+    /// that is new.
+    pub fn stranger(&mut self, cause: Cause) -> Option<String> {
+        let is_strange = matches!(
+            cause,
+            Cause::NoConnection | Cause::SynCookie | Cause::TimeWaitAck
+        );
+        let kind = Kind::Sent(cause);
+        let text = words::of(kind).filter(|_| is_strange && self.told.insert(kind))?;
+        Some(words::sentence(text, cause.rule()))
     }
 
     fn entry(&mut self, batch: &mut Batch, index: usize, entry: &Entry) {
@@ -154,6 +183,7 @@ impl Explainer {
             text: words::sentence(&text, entry.fact.rule()),
             segment: batch.segment_of(entry.connection),
             connection: entry.connection,
+            place: Place::of(kind),
         };
         match kind {
             Kind::Limited(_) if batch.lasting.len() == LASTING_MAX => {}
@@ -180,6 +210,17 @@ impl Explainer {
     }
 }
 
+impl Place {
+    fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Sent(_) | Kind::Received(_) => Self::Segment,
+            Kind::State(State::Closed) | Kind::Closed(_) => Self::End,
+            Kind::State(_) => Self::State,
+            _ => Self::Behind,
+        }
+    }
+}
+
 impl Batch {
     /// A segment begins; what happened to its connection before it, without one, is told with it.
     fn begin(&mut self, connection: u64, index: usize) {
@@ -188,6 +229,9 @@ impl Batch {
         for sentence in self.sentences.iter_mut().chain(lasting) {
             if sentence.segment.is_none() && sentence.connection == connection {
                 sentence.segment = Some(index);
+                if sentence.place == Place::Behind {
+                    sentence.place = Place::Before;
+                }
             }
         }
     }

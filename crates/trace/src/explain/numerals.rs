@@ -45,7 +45,7 @@ pub(super) fn times(times: u8) -> String {
 /// ssthresh, which is beyond all windows before the first loss.
 pub(super) fn threshold(bytes_of_it: u64) -> String {
     match bytes_of_it {
-        u64::MAX => "not set".to_owned(),
+        u64::MAX => "not set yet".to_owned(),
         known => bytes(known),
     }
 }

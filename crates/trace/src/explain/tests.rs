@@ -287,7 +287,14 @@ fn the_first_round_trip_says_whether_the_least_counted() {
 
 #[test]
 fn a_burst_is_cut_short_and_the_rest_is_told_when_it_comes_again() {
-    let causes = [Cause::NewData, Cause::Ack, Cause::DelayedAck, Cause::Close];
+    let causes = [
+        Cause::NewData,
+        Cause::Ack,
+        Cause::DelayedAck,
+        Cause::Close,
+        Cause::LossProbe,
+        Cause::Resend,
+    ];
     let mut facts: Vec<Entry> = causes.map(|cause| entry(1, sent(cause))).to_vec();
     facts.push(entry(1, sent(Cause::KeepAlive)));
     facts.push(entry(1, sent(Cause::KeepAlive)));
@@ -318,11 +325,44 @@ fn sentences_stand_with_their_segments() {
         entry(1, sent(Cause::Close)),
     ];
     let explanation = Explainer::new().explain(&facts);
-    let segments = explanation.sentences.iter().map(|it| it.segment);
-    let all = [Some(2), Some(2), Some(2), Some(5), None];
-    // The last one is kept back: a window, a timer, text, and two timers were before it.
-    assert_eq!(segments.collect::<Vec<_>>(), [all[0], all[1], all[2], None]);
-    assert_eq!(explanation.kept_back, 2);
+    let told = |one: &Sentence| (one.segment, one.text.split(' ').next().map(str::to_owned));
+    let told: Vec<_> = explanation.sentences.iter().map(told).collect();
+    let expected = [
+        (Some(2), "Nothing"),
+        (Some(2), "Bytes"),
+        (Some(2), "The"),
+        (Some(5), "Nothing"),
+        (Some(5), "FIN"),
+        (None, "When"),
+    ];
+    assert_eq!(told, expected.map(|(at, word)| (at, Some(word.to_owned()))));
+    assert_eq!(explanation.kept_back, 0);
+}
+
+#[test]
+fn what_led_to_a_segment_comes_before_it_and_its_state_behind_it() {
+    let from = State::CloseWait;
+    let state = |to| Fact::State { from, to };
+    let facts = [
+        entry(1, Fact::TimerFired(Timer::Cork)),
+        entry(1, state(State::LastAck)),
+        entry(1, sent(Cause::Close)),
+    ];
+    let explanation = Explainer::new().explain(&facts);
+    let words = explanation.sentences.iter().map(|one| &one.text[..8]);
+    assert_eq!(
+        words.collect::<Vec<_>>(),
+        ["Nothing ", "FIN says", "LAST-ACK"]
+    );
+}
+
+#[test]
+fn frames_of_no_connection_are_explained_by_their_cause_alone() {
+    let mut explainer = Explainer::new();
+    let said = explainer.stranger(Cause::TimeWaitAck);
+    assert!(said.is_some_and(|text| text.ends_with("(RFC 9293 3.10.7.4).")));
+    assert_eq!(explainer.stranger(Cause::TimeWaitAck), None);
+    assert_eq!(explainer.stranger(Cause::NewData), None);
 }
 
 #[test]

@@ -46,7 +46,8 @@ const CAUSES: Table = &[
     (
         Kind::Sent(Cause::Open),
         "the handshake begins: SYN names the number from which our bytes are counted (0 here, on \
-         the wire one that outsiders cannot guess), and offers options, which later segments cannot",
+         the wire one that outsiders cannot guess), and offers what can be agreed upon only now, as \
+         the size of segments",
     ),
     (
         Kind::Sent(Cause::Accept),
@@ -60,8 +61,8 @@ const CAUSES: Table = &[
     ),
     (
         Kind::Sent(Cause::HandshakeAck),
-        "the third step of the handshake: our ACK tells the peer that its SYN has arrived, and that \
-         we are no forger who cannot hear its answers",
+        "the third step of the handshake: our ACK tells the peer that its SYN has arrived, and \
+         proves that we are where our address says",
     ),
     (
         Kind::Sent(Cause::NewData),
@@ -90,13 +91,13 @@ const CAUSES: Table = &[
     ),
     (
         Kind::Sent(Cause::DuplicateAck),
-        "byte {ack} is missing though later ones came, so ACK {ack} goes out at once, for each of \
-         them: a sender that hears it often enough need not wait for its timer",
+        "byte {ack} is missing though later ones came, so ACK {ack} goes out at once, and again: a \
+         sender that hears it often enough need not wait for its timer",
     ),
     (
         Kind::Sent(Cause::DuplicateData),
-        "these bytes were here already, so perhaps our ACK was lost: ACK {ack} goes out once more, \
-         and with SACK also tells what came twice (D-SACK)",
+        "the peer should know that these bytes were here already: ACK {ack} goes out at once, and \
+         with SACK a D-SACK block tells what came twice",
     ),
     (
         Kind::Sent(Cause::WindowUpdate),
@@ -115,8 +116,8 @@ const CAUSES: Table = &[
     ),
     (
         Kind::Sent(Cause::TimeoutRetransmit(0)),
-        "{what} goes again because the timer has run out, {times} in a row. As a rule each expiry \
-         doubles the next wait, to spare a network that is full",
+        "{what} goes again because the timer has run out {times} without an answer. As a rule each \
+         expiry doubles the next wait, to spare a network that is full",
     ),
     (
         Kind::Sent(Cause::Resend),
@@ -186,8 +187,8 @@ const PROOFS: Table = &[
     ),
     (
         Kind::Sent(Cause::FastRetransmit(Proof::Lateness)),
-        "something that left after byte {seq} has arrived, and the time for reordering is over \
-         (RACK): it counts as lost and goes again without waiting for the timer",
+        "RACK: something that left after byte {seq} has arrived, and the time for reordering is \
+         over, so it counts as lost and goes again without waiting for the timer",
     ),
     (
         Kind::Sent(Cause::FastRetransmit(Proof::LateDuplicate)),
@@ -220,13 +221,13 @@ const EFFECTS: Table = &[
     ),
     (
         Kind::Received(Effect::Acknowledges),
-        "ACK {ack} says that all of ours before {ack} has arrived, {acked} more than we knew: their \
-         copies can go, and {flight} are still in flight",
+        "ACK {ack} says that all of ours before {ack} has arrived, {acked} more than we knew. Their \
+         copies can go; still in flight: {flight}",
     ),
     (
         Kind::Received(Effect::DuplicateAck),
-        "the peer says ACK {ack} again: something from behind it has come, but {ack} itself has \
-         not. One such ACK may mean that it was overtaken, three are taken for a loss",
+        "the peer says ACK {ack} again, as it does when something behind byte {ack} comes and that \
+         byte does not. It may have been overtaken; three such ACKs are a sign of loss",
     ),
     (
         Kind::Received(Effect::Window),
@@ -309,8 +310,8 @@ const RECOVERY: Table = &[
     ),
     (
         Kind::Spurious,
-        "that was a mistake: the peer's answer shows that nothing was lost, only late, so the \
-         reduction of the window is taken back",
+        "that was a mistake: by the peer's answer, what the window was cut for was no loss (an \
+         original or its ACK was only late), so the cut is taken back",
     ),
     (
         Kind::Enter(RecoveryPhase::Disorder),
@@ -325,7 +326,7 @@ const RECOVERY: Table = &[
     (
         Kind::Enter(RecoveryPhase::Recovery),
         "fast recovery begins: holes are filled while later segments keep ACKs coming. It ends when \
-         all that is out now, up to {next}, is acknowledged",
+         all that is out now, before byte {next}, is acknowledged",
     ),
     (
         Kind::Enter(RecoveryPhase::Loss),
@@ -354,13 +355,13 @@ const RECOVERY: Table = &[
 const WINDOWS: Table = &[
     (
         Kind::SlowStart,
-        "cwnd grows from {was} to {cwnd}. Below ssthresh each byte that is acknowledged makes room \
-         for one more, which can double it in a round trip: slow start",
+        "slow start: below the threshold ssthresh ({ssthresh}) each byte that is acknowledged makes \
+         room for one more, so that cwnd, {cwnd} now, can double in a round trip",
     ),
     (
         Kind::Avoidance,
-        "cwnd grows from {was} to {cwnd}. From ssthresh on ({ssthresh}) it feels its way in small \
-         steps, as the queue on the path may be near: congestion avoidance",
+        "congestion avoidance: from ssthresh on ({ssthresh}) cwnd feels its way in small steps, as \
+         the queue on the path may be near; it grows from {was} to {cwnd}",
     ),
     (
         Kind::Window(WindowCause::Loss),
@@ -388,8 +389,7 @@ const WINDOWS: Table = &[
     ),
     (
         Kind::Window(WindowCause::Undone),
-        "as nothing was lost, the cut was not due: cwnd goes from {was} to {cwnd}, ssthresh is \
-         {ssthresh} again",
+        "as there was no loss, the cut was not due: cwnd goes back from {was} to {cwnd}",
     ),
     (
         Kind::Window(WindowCause::Idle),
@@ -398,8 +398,8 @@ const WINDOWS: Table = &[
     ),
     (
         Kind::Window(WindowCause::Handshake),
-        "cwnd begins at {cwnd}, ten segments at most: so much may be in flight unacknowledged, for \
-         of the path nothing is known yet",
+        "the congestion window (cwnd) begins at {cwnd}, ten segments at most: so much may be in \
+         flight unacknowledged, for of the path nothing is known yet",
     ),
     (
         Kind::Window(WindowCause::Replaced),
@@ -440,13 +440,13 @@ const TIMERS: Table = &[
     ),
     (
         Kind::Set(Timer::TailLossProbe),
-        "a second, shorter timer starts: with no ACK for {wait}, as a rule two round trips and some \
-         time for a delayed ACK, a tail loss probe goes out",
+        "a second, shorter timer starts: with no ACK for {wait} (about two round trips, more where \
+         a delayed ACK may be the reason) a tail loss probe goes out",
     ),
     (
         Kind::Set(Timer::Reorder),
-        "something that left later has arrived first. The late one may only have been overtaken, so \
-         it gets {wait} before it counts as lost (RACK)",
+        "something that left later has arrived first. RACK gives the late one {wait} more before it \
+         counts as lost, for it may only have been overtaken",
     ),
     (
         Kind::Set(Timer::Cork),
@@ -512,7 +512,7 @@ const REST: Table = &[
     (
         Kind::NextRoundTrip,
         "one more round trip: {sample}. SRTT moves an eighth of the way there, to {srtt}, and \
-         RTTVAR a quarter of the way to how far off it was, to {rttvar}; RTO is {rto}",
+         RTTVAR a quarter of the way to how far off SRTT was, to {rttvar}; RTO is {rto}",
     ),
     (
         Kind::Limited(Limit::Application),
