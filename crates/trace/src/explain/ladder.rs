@@ -91,6 +91,13 @@ impl ExplainedLadder {
     /// Explains what is new in `facts`, of the frames that were recorded since the last time.
     pub fn observe(&mut self, facts: &[Entry]) {
         let explanation = self.explainer.explain(facts);
+        if facts
+            .iter()
+            .any(|entry| matches!(entry.fact, Fact::Closed(_)))
+        {
+            // What has not left by the end most likely never will: its words come before the end.
+            self.give_up_waiting();
+        }
         let mut lines = std::mem::take(&mut self.held);
         let mut rest = String::new();
         if !explanation.sentences.is_empty() {
@@ -109,6 +116,10 @@ impl ExplainedLadder {
     /// Writes what still waits: nothing more comes.
     pub fn finish(&mut self) {
         self.release();
+        self.give_up_waiting();
+    }
+
+    fn give_up_waiting(&mut self) {
         for (_, text) in std::mem::take(&mut self.ahead) {
             self.write(&text);
         }

@@ -329,7 +329,7 @@ fn sentences_stand_with_their_segments() {
     let told: Vec<_> = explanation.sentences.iter().map(told).collect();
     let expected = [
         (Some(2), "Nothing"),
-        (Some(2), "Bytes"),
+        (Some(2), "New"),
         (Some(2), "The"),
         (Some(5), "Nothing"),
         (Some(5), "FIN"),
@@ -407,7 +407,7 @@ fn numbers_are_those_of_the_ladder_across_the_wrap() {
     assert!(
         explanation.sentences[1]
             .text
-            .starts_with("Bytes 100 to 109 of ours")
+            .contains("leaves, bytes 100 to 109:")
     );
 }
 

@@ -66,8 +66,8 @@ const CAUSES: Table = &[
     ),
     (
         Kind::Sent(Cause::NewData),
-        "{what} of ours leave for the first time; a copy is kept until the peer acknowledges them, \
-         and {flight} are in flight now",
+        "new text leaves, {what}: a copy is kept until the peer acknowledges it, so that it can go \
+         again; in flight now: {flight}",
     ),
     (
         Kind::Sent(Cause::Close),
@@ -111,8 +111,8 @@ const CAUSES: Table = &[
     ),
     (
         Kind::Sent(Cause::LossProbe),
-        "a tail loss probe: {what} may have been lost with nothing behind to show it, so the probe \
-         asks for an ACK that tells, well before the slow retransmission timer",
+        "a tail loss probe, {what}: where the last segments are lost, nothing behind shows it, so \
+         the probe asks for an ACK that tells, well before the slow retransmission timer",
     ),
     (
         Kind::Sent(Cause::TimeoutRetransmit(0)),
@@ -127,7 +127,7 @@ const CAUSES: Table = &[
     (
         Kind::Sent(Cause::WindowProbe(0)),
         "the peer's window is shut, and the news that it is open could get lost: probe {count} \
-         sends a byte to be told again how things stand",
+         sends {what}, so that the ACK tells again how things stand",
     ),
     (
         Kind::Sent(Cause::KeepAlive),
@@ -206,13 +206,13 @@ const PROOFS: Table = &[
 const EFFECTS: Table = &[
     (
         Kind::Received(Effect::Text),
-        "{what} of the peer's came and are next in order: {taken} may be read by the application, \
-         and the peer is owed an ACK",
+        "{what} of the peer's arrived in order: {taken} may be read by the application, and the \
+         peer is owed an ACK",
     ),
     (
         Kind::Received(Effect::OutOfOrder),
-        "{what} came before others that belong in front. They are kept aside: whether the others \
-         are lost or were only overtaken, nobody can tell yet",
+        "{what} came, but not all that belongs in front. What came is kept aside: whether the rest \
+         is lost or was only overtaken, nobody can tell yet",
     ),
     (
         Kind::Received(Effect::DuplicateText),
@@ -300,13 +300,13 @@ const STATES: Table = &[
 const RECOVERY: Table = &[
     (
         Kind::Lost,
-        "{lost} in {pieces} count as lost and no longer as in flight: nobody reports a loss, it \
+        "{lost} in {pieces}: taken for lost, and no longer for in flight. Nobody reports a loss; it \
          follows from what was acknowledged and what was not",
     ),
     (
         Kind::LostByTimeout,
-        "{lost} in {pieces} count as lost: nothing has been heard of them for so long that waiting \
-         on makes no sense",
+        "{lost} in {pieces}: taken for lost, as nothing has been heard of this text for so long \
+         that waiting on makes no sense",
     ),
     (
         Kind::Spurious,
@@ -525,8 +525,8 @@ const REST: Table = &[
     ),
     (
         Kind::Limited(Limit::CongestionWindow),
-        "more waits to be sent, but cwnd is {cwnd} and {flight} are in flight: what comes next \
-         leaves as ACKs make room for it, and so the path itself sets the pace",
+        "more waits to be sent, but cwnd is {cwnd}, with {flight} in flight: what comes next leaves \
+         as ACKs make room for it, and so the path itself sets the pace",
     ),
     (
         Kind::Limited(Limit::ReceiveWindow),
@@ -575,6 +575,7 @@ const REST: Table = &[
     ),
     (
         Kind::Closed(CloseReason::Unreachable),
-        "the network reports by ICMP that the peer cannot be reached, and we give up",
+        "the network says that the peer cannot be reached (a router by ICMP, or the last hop by its \
+         silence when asked for its address), and we give up",
     ),
 ];

@@ -118,5 +118,5 @@ fn sentences_are_wrapped_and_dim_where_there_is_colour() {
         ..LadderOptions::default()
     };
     let coloured = play(options, 60, &facts);
-    assert!(coloured.contains("\u{1b}[2m\u{1b}[3m          ╰ Bytes 1 to 3"));
+    assert!(coloured.contains("\u{1b}[2m\u{1b}[3m          ╰ New text"));
 }
