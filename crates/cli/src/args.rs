@@ -205,6 +205,10 @@ pub(crate) struct OutputArgs {
     /// Draw no segments.
     #[arg(long)]
     pub(crate) no_ladder: bool,
+    /// Draw every segment, and explain each new kind of event once, in a sentence below it; with
+    /// --no-ladder the sentences alone.
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// Print the summary as JSON in one line: to standard output when the body goes to a file,
     /// else to standard error.
     #[arg(long)]
@@ -262,6 +266,13 @@ impl GetArgs {
                 "two URLs, {first} and {second}; fetch one after the other"
             )),
         }
+    }
+}
+
+impl OutputArgs {
+    /// Whether something is written to standard error as it happens.
+    pub(crate) fn is_live(&self) -> bool {
+        self.ladder || self.explain
     }
 }
 

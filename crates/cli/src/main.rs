@@ -17,6 +17,7 @@ mod request;
 mod scene;
 mod ss;
 mod target;
+mod told;
 mod watch;
 mod wire;
 

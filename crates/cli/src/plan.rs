@@ -165,7 +165,7 @@ impl Plan {
             },
             fail: request.fail,
             verbose: self.args.output.verbose,
-            show_progress: in_all == 1 && !self.args.output.silent && !self.args.output.ladder,
+            show_progress: in_all == 1 && !self.args.output.silent && !self.args.output.is_live(),
         };
         let started = client.host.now();
         let job = &job;

@@ -2,10 +2,9 @@
 //! failure may be about.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal};
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use handfast_packet::arp::{ArpOperation, ArpPacket};
 use handfast_packet::buf::Medium;
@@ -18,13 +17,18 @@ use handfast_packet::ipv4::Ipv4Header;
 use handfast_packet::ipv6::Ipv6Header;
 use handfast_packet::ndp::Ndp;
 use handfast_packet::record::{Direction, FrameRecord, Recorder};
-use handfast_trace::{Flows, Ladder, LadderOptions, PcapngOptions, PcapngWriter, Shared, Tee};
+use handfast_trace::{
+    ExplainedLadder, Flows, Ladder, LadderOptions, Page, PcapngOptions, PcapngWriter, Shared, Tee,
+};
 
 use crate::args::OutputArgs;
 use crate::failure::{Failure, code};
+use crate::told::{Teacher, Told};
 
 /// Longest ladder that is drawn without being asked for, in lines.
 const SMALL_LADDER_MAX: usize = 60;
+/// How wide explanations are where no terminal says how wide it is, in columns.
+const COLUMNS: usize = 80;
 
 /// What the pictures say about the device.
 #[derive(Clone, Debug)]
@@ -42,18 +46,16 @@ pub(crate) struct Watch {
     flows: Option<Shared<Flows>>,
     ear: Option<Shared<Ear>>,
     /// A ladder that is shown at the end if it is short.
-    drawn: Option<Text>,
+    drawn: Option<Page>,
+    explained: Option<Shared<ExplainedLadder>>,
     capture: Option<(PathBuf, Shared<PcapngWriter<BufWriter<File>>>)>,
 }
 
 impl Watch {
-    /// The watchers that the command line asks for, and the recorder that tells them all, of each
-    /// queue's frames; `None` when nobody watches.
-    pub(crate) fn new(
-        args: &OutputArgs,
-        subject: &Subject,
-    ) -> Result<(Self, Option<Shared<Tee>>), Failure> {
+    /// The watchers that the command line asks for, and what tells them all.
+    pub(crate) fn new(args: &OutputArgs, subject: &Subject) -> Result<(Self, Told), Failure> {
         let mut watch = Self::default();
+        let mut told = Told::default();
         let mut recorders: Vec<Box<dyn Recorder>> = Vec::new();
         if let Some(path) = &args.write {
             let writer = Shared::new(capture(path, subject)?);
@@ -69,27 +71,30 @@ impl Watch {
             watch.ear = Some(ear);
         }
         let is_terminal = io::stderr().is_terminal();
-        let names = subject.names.clone();
-        let color = is_terminal && std::env::var_os("NO_COLOR").is_none();
         let options = LadderOptions {
-            names,
-            color,
+            names: subject.names.clone(),
+            color: is_terminal && std::env::var_os("NO_COLOR").is_none(),
             ..LadderOptions::default()
         };
-        if args.ladder {
+        if args.explain {
+            let explained = Shared::new(explained(args, options));
+            told.observers.push(Box::new(Teacher(explained.clone())));
+            recorders.push(Box::new(explained.clone()));
+            watch.explained = Some(explained);
+        } else if args.ladder {
             recorders.push(Box::new(Ladder::new(Box::new(io::stderr()), options)));
         } else if is_terminal && !args.no_ladder && !args.silent && !args.json {
-            let text = Text::default();
+            let page = Page::default();
             let lines_max = Some(SMALL_LADDER_MAX);
             let options = LadderOptions {
                 lines_max,
                 ..options
             };
-            recorders.push(Box::new(Ladder::new(Box::new(text.clone()), options)));
-            watch.drawn = Some(text);
+            recorders.push(Box::new(Ladder::new(Box::new(page.clone()), options)));
+            watch.drawn = Some(page);
         }
-        let tee = (!recorders.is_empty()).then(|| Shared::new(Tee::new(recorders)));
-        Ok((watch, tee))
+        told.recorder = (!recorders.is_empty()).then(|| Shared::new(Tee::new(recorders)));
+        Ok((watch, told))
     }
 
     /// The figures of all connections.
@@ -116,8 +121,11 @@ impl Watch {
         self.ear.as_ref().and_then(|ear| ear.lock().unreachable_by)
     }
 
-    /// Completes the capture file.
+    /// Shows what waits for its explanation, and completes the capture file.
     pub(crate) fn finish(&self) -> Result<(), Failure> {
+        if let Some(explained) = &self.explained {
+            explained.lock().finish();
+        }
         let Some((path, writer)) = &self.capture else {
             return Ok(());
         };
@@ -125,6 +133,18 @@ impl Watch {
             let message = format!("cannot write {}: {error}", path.display());
             Failure::new(code::WRITE, message)
         })
+    }
+}
+
+/// The ladder with sentences below its lines, or the sentences alone.
+fn explained(args: &OutputArgs, options: LadderOptions) -> ExplainedLadder {
+    let out = Box::new(io::stderr());
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    let width = size.map_or(0, |size| usize::from(size.ws_col));
+    let width = if width == 0 { COLUMNS } else { width };
+    match args.no_ladder {
+        true => ExplainedLadder::sentences(out, &options, width),
+        false => ExplainedLadder::new(out, options, width),
     }
 }
 
@@ -202,28 +222,5 @@ fn hear(frame: &[u8]) -> Option<Word> {
             }
         }
         _ => None,
-    }
-}
-
-/// Text in memory that a ladder writes and its owner takes.
-#[derive(Clone, Default)]
-struct Text(Arc<Mutex<Vec<u8>>>);
-
-impl Text {
-    fn take(&self) -> String {
-        let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
-
-impl Write for Text {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        text.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

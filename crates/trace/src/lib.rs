@@ -1,25 +1,33 @@
 //! Reads frames, writes pictures: the ladder of every segment, the summary of a connection, and
 //! pcapng files.
 //!
-//! Everything here is a [`Recorder`](handfast_packet::record::Recorder): it is told of each frame
+//! What is here is a [`Recorder`](handfast_packet::record::Recorder): it is told of each frame
 //! that passes a device and draws its own conclusions, as a stranger with a capture file would.
 //! Nothing here decides anything, and nothing asks the stack: the one thing that a frame brings
-//! besides its bytes is its [`Cause`](handfast_packet::cause::Cause), which is only printed.
+//! besides its bytes is its [`Cause`](handfast_packet::cause::Cause), which is only printed. The
+//! exception is `explain`, which words the facts that the stack itself has written down.
 #![forbid(unsafe_code)]
 
 mod exchange;
+mod explain;
 mod fan;
 mod flow;
 mod ladder;
+mod page;
 mod pcapng;
 mod summary;
 mod view;
 mod words;
 
 pub use exchange::{Exchange, ROWS_MAX};
+pub use explain::{
+    AHEAD_MAX, CONNECTIONS_MAX, ExplainedLadder, Explainer, Explanation, HELD_MAX, LASTING_MAX,
+    SENTENCES_MAX, Sentence,
+};
 pub use fan::{Shared, TEE_MAX, Tee};
 pub use flow::{FLOWS_MAX, Flows, HOLES_MAX, SAMPLES_MAX};
 pub use handfast_tcp::State;
 pub use ladder::{Ladder, LadderOptions};
+pub use page::Page;
 pub use pcapng::{PcapngOptions, PcapngWriter};
 pub use summary::{Ending, Summary, Totals, Traffic};

@@ -89,9 +89,9 @@ fn on_network(
         names: setting.names.clone(),
         clock_offset: wall_clock_offset(),
     };
-    let (watch, recorder) = Watch::new(&plan.args.output, &subject)?;
+    let (watch, told) = Watch::new(&plan.args.output, &subject)?;
     report.watch = watch;
-    let shards = shards::start(plan, &mut setting, recorder.as_ref())?;
+    let shards = shards::start(plan, &mut setting, told)?;
     serve_control(plan, &shards, runtime);
     let place = Place {
         net: shards[0].net().clone(),

@@ -13,7 +13,6 @@ use futures::future::{join_all, select};
 use handfast::tokio::Net;
 use handfast::{Clock, Config, Instant};
 use handfast_device::{Device, Impair, Record};
-use handfast_trace::{Shared, Tee};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
@@ -21,6 +20,7 @@ use super::setting::Setting;
 use crate::failure::{Failure, code};
 use crate::fetch::Client;
 use crate::plan::{Part, Plan, Report};
+use crate::told::{self, Told};
 
 /// How long the stacks may take to end when no connection is left to wait for.
 const END_MAX: Duration = Duration::from_secs(1);
@@ -59,7 +59,7 @@ pub(super) struct Crew {
 pub(super) fn start(
     plan: &Plan,
     setting: &mut Setting,
-    recorder: Option<&Shared<Tee>>,
+    told: Told,
 ) -> Result<Vec<Shard>, Failure> {
     let sockets = (0..).zip(setting.queues.drain(..));
     let queues = sockets.map(|(index, socket)| {
@@ -68,7 +68,7 @@ pub(super) fn start(
             let seed = plan.seed.wrapping_add(index);
             queue = Box::new(Impair::new(queue, spec.clone(), seed));
         }
-        if let Some(recorder) = recorder {
+        if let Some(recorder) = &told.recorder {
             queue = Box::new(Record::new(queue, Box::new(recorder.clone())));
         }
         queue
@@ -77,11 +77,17 @@ pub(super) fn start(
         seed: plan.seed,
         claim: setting.claim,
         tcp: setting.tcp,
+        journal: told.journal(),
         ..Config::default()
     };
     let shards = handfast::shards(queues.collect(), plan.steering(), config, &Clock::system());
     let shards = shards.map_err(|error| cannot_start(&error))?.into_iter();
+    let mut observers = Some(told.observers);
     let started = shards.map(|(host, driver)| {
+        // Of one stack, which is the only one where facts are wanted.
+        if let Some(observers) = observers.take() {
+            told::observe(&host, observers).map_err(|error| cannot_start(&error))?;
+        }
         let runtime = runtime()?;
         let context = runtime.enter();
         let net = Net::drive(host, driver).map_err(|error| cannot_start(&error))?;

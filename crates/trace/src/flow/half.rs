@@ -97,11 +97,7 @@ impl Half {
 
     /// The relative number that `seq` most likely means: the one nearest to what was seen last.
     pub(super) fn relative(&self, seq: SeqNumber) -> u64 {
-        let low = seq.0.wrapping_sub(self.start.unwrap_or_default());
-        let near = self.next;
-        let distance = low.wrapping_sub(truncate(near)).cast_signed();
-        near.checked_add_signed(distance.into())
-            .unwrap_or_else(|| u64::from(low))
+        nearest(self.next, seq, self.start.unwrap_or_default())
     }
 
     /// Takes note of the numbers `range`, which passed at `at`.
@@ -187,6 +183,15 @@ impl Half {
     pub(super) fn end_acked(&self) -> bool {
         self.fin.is_some_and(|fin| self.acked > fin)
     }
+}
+
+/// How far behind `start` the number `seq` most likely lies: of all that the wire may mean, what is
+/// nearest to `near`.
+pub(crate) fn nearest(near: u64, seq: SeqNumber, start: u32) -> u64 {
+    let low = seq.0.wrapping_sub(start);
+    let distance = low.wrapping_sub(truncate(near)).cast_signed();
+    near.checked_add_signed(distance.into())
+        .unwrap_or_else(|| u64::from(low))
 }
 
 /// The low 32 bits, which are what the wire carries.

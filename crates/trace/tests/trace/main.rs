@@ -7,5 +7,6 @@
 mod any_bytes;
 mod capture;
 mod common;
+mod explain;
 mod flows;
 mod ladder;
