@@ -70,16 +70,16 @@ pub use connection::Connection;
 pub use ecn::{EcnBytes, EcnFeedback, EcnInfo, EcnMode};
 pub use error::{ReadError, WriteError};
 pub use event::{CloseReason, Event, IcmpError, Info, State};
+pub use fast_open::{FastOpenNews, FastOpenOffer, FastOpenOutcome};
 pub use journal::{
     Arrival, Departure, Effect, Ends, Entry, Fact, JOURNAL_MAX, Journal, Nanos, WindowCause,
 };
-pub use fast_open::{FastOpenNews, FastOpenOffer, FastOpenOutcome};
 pub use metrics::Metrics;
 pub use mtu_probe::MtuProbing;
 pub use path_mtu::TooBig;
 pub use pool::{CONFIGS_MAX, Pool, SPARE_BYTES_MAX};
-pub use segment::{Control, Segment, Transmit};
 pub use recovery::Phase as RecoveryPhase;
+pub use segment::{Control, Segment, Transmit};
 pub use soft_error::SoftError;
 pub use tally::Limit;
 pub use tcp_info::{
@@ -87,6 +87,6 @@ pub use tcp_info::{
     OPTION_WINDOW_SCALE, TcpInfo,
 };
 pub use text::Text;
-pub use timer::Timer;
 pub use time_wait::{TimeWait, TimeWaitVerdict};
+pub use timer::Timer;
 pub use vitals::Vitals;

@@ -100,7 +100,9 @@ impl Pair {
     }
 
     fn send(&mut self, index: usize) {
-        while let Some(transmit) = self.sides[index].poll_transmit(&mut Cx::new(self.now, &mut self.pool)) {
+        while let Some(transmit) =
+            self.sides[index].poll_transmit(&mut Cx::new(self.now, &mut self.pool))
+        {
             let mut arriving = segment(&transmit, self.now);
             if !transmit.payload.is_empty() {
                 match self.fates.pop_front() {

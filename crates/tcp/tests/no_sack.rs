@@ -66,7 +66,11 @@ fn on_a_path_that_reorders_the_third_duplicate_waits() {
         script.expect_nothing_for(ms(24));
         script.after(ms(1));
         let again = script.expect(". 4001:5001(1000)");
-        assert_eq!(again.cause, Cause::FastRetransmit(Proof::DuplicateAcks), "mistake {mistake}");
+        assert_eq!(
+            again.cause,
+            Cause::FastRetransmit(Proof::DuplicateAcks),
+            "mistake {mistake}"
+        );
     }
 }
 

@@ -7,6 +7,7 @@
 //! besides its bytes is its [`Cause`](handfast_packet::cause::Cause), which is only printed.
 #![forbid(unsafe_code)]
 
+mod events;
 mod exchange;
 mod fan;
 mod flow;
@@ -16,6 +17,7 @@ mod summary;
 mod view;
 mod words;
 
+pub use events::{EVENTS_VERSION, EventsFormat, EventsWriter};
 pub use exchange::{Exchange, ROWS_MAX};
 pub use fan::{Shared, TEE_MAX, Tee};
 pub use flow::{FLOWS_MAX, Flows, HOLES_MAX, SAMPLES_MAX};

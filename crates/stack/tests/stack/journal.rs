@@ -21,10 +21,7 @@ fn each_connection_begins_with_its_ends_and_keeps_its_number() {
         let mut wire = Wire::with(PLAIN, keeping(4_096));
         let (client, server) = wire.establish(family);
         let remote = wire.stacks[1].tcp(wire.now, server).unwrap().remote();
-        for (host, id, state) in [
-            (0, client, State::SynSent),
-            (1, server, State::SynReceived),
-        ] {
+        for (host, id, state) in [(0, client, State::SynSent), (1, server, State::SynReceived)] {
             let entries = facts(&mut wire.stacks[host]);
             let number = entries[0].connection;
             assert_eq!(number, id.number());

@@ -341,7 +341,9 @@ impl Recovery {
 
     /// What showed that the entry which holds `at` is lost.
     pub(crate) fn proof(&self, at: Offset) -> Proof {
-        self.ledger.get(at).map_or_else(Proof::default, |entry| entry.proof)
+        self.ledger
+            .get(at)
+            .map_or_else(Proof::default, |entry| entry.proof)
     }
 
     /// Everything that is out is to be sent again although the network lost nothing: the peer

@@ -20,7 +20,8 @@ use handfast_packet::Instant;
 use handfast_packet::cause::Cause;
 use handfast_packet::tcp::SeqNumber;
 use handfast_tcp::{
-    CloseReason, Connection, Control, Cx, Event, Fact, Initial, Pool, ReadError, Segment, State, Transmit,
+    CloseReason, Connection, Control, Cx, Event, Fact, Initial, Pool, ReadError, Segment, State,
+    Transmit,
 };
 pub use setup::Setup;
 pub use text::Names;

@@ -83,6 +83,8 @@ impl Told {
             }
             _ => None,
         }
-        .map_or(Ok(()), |what| Err(format!("a gap between {what}: {fact:?}")))
+        .map_or(Ok(()), |what| {
+            Err(format!("a gap between {what}: {fact:?}"))
+        })
     }
 }

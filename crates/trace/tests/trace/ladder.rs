@@ -128,9 +128,11 @@ fn our_own_loss_the_window_and_the_end_by_reset() {
         for micros in [1_300, 1_310, 1_320, 1_325] {
             script.at_micros(micros).gets(back(1, 1), b"");
         }
-        script
-            .at_micros(1_330)
-            .sends(Cause::FastRetransmit(Proof::DuplicateAcks), out(1, 1), &[0; 1460]);
+        script.at_micros(1_330).sends(
+            Cause::FastRetransmit(Proof::DuplicateAcks),
+            out(1, 1),
+            &[0; 1460],
+        );
         script.at_micros(1_600).gets(back(1, 65_161).window(0), b"");
         script
             .at_micros(201_600)

@@ -7,5 +7,7 @@
 mod any_bytes;
 mod capture;
 mod common;
+mod events;
 mod flows;
 mod ladder;
+mod schema;

@@ -95,7 +95,10 @@ fn lost_and_resent_and_lost_again() {
     ledger.resend(&range(1, 16), Stamp::default());
     assert_eq!(ledger.next_lost(), Some(range(16, 21)));
     assert_eq!(ledger.in_flight(), 25);
-    assert!(ledger.lose(at(1), Proof::Timeout), "the second copy is lost too");
+    assert!(
+        ledger.lose(at(1), Proof::Timeout),
+        "the second copy is lost too"
+    );
     assert_eq!(ledger.in_flight(), 15);
     ledger.release_until(at(31), |_| {});
     assert_eq!((ledger.in_flight(), ledger.next_lost()), (0, None));
