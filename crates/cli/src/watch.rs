@@ -1,5 +1,5 @@
-//! Who watches the frames: the ladder, the summary, the capture file, and an ear for what a
-//! failure may be about.
+//! Who watches: of the frames the ladder, the summary, the capture file, and an ear for what a
+//! failure may be about; of what the connections do and why, the files of events.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use handfast::Observer;
 use handfast_packet::arp::{ArpOperation, ArpPacket};
 use handfast_packet::buf::Medium;
 use handfast_packet::cause::Cause;
@@ -21,6 +22,7 @@ use handfast_packet::record::{Direction, FrameRecord, Recorder};
 use handfast_trace::{Flows, Ladder, LadderOptions, PcapngOptions, PcapngWriter, Shared, Tee};
 
 use crate::args::OutputArgs;
+use crate::events::{Audience, EventsFile, JOURNAL_MAX};
 use crate::failure::{Failure, code};
 
 /// Longest ladder that is drawn without being asked for, in lines.
@@ -44,16 +46,29 @@ pub(crate) struct Watch {
     /// A ladder that is shown at the end if it is short.
     drawn: Option<Text>,
     capture: Option<(PathBuf, Shared<PcapngWriter<BufWriter<File>>>)>,
+    events: Vec<EventsFile>,
+}
+
+/// Whom the device and the host tell; `None` where nobody watches.
+pub(crate) struct Told {
+    /// Of each frame.
+    pub(crate) recorder: Option<Box<dyn Recorder>>,
+    /// Of what connections do and why.
+    pub(crate) observer: Option<Box<dyn Observer>>,
+}
+
+impl Told {
+    /// How long a journal the host keeps for them, in facts.
+    pub(crate) fn journal(&self) -> usize {
+        self.observer.as_ref().map_or(0, |_| JOURNAL_MAX)
+    }
 }
 
 impl Watch {
-    /// The watchers that the command line asks for, and the recorder that tells them all; `None`
-    /// when nobody watches.
-    pub(crate) fn new(
-        args: &OutputArgs,
-        subject: &Subject,
-    ) -> Result<(Self, Option<Box<dyn Recorder>>), Failure> {
+    /// The watchers that the command line asks for, and what tells them all.
+    pub(crate) fn new(args: &OutputArgs, subject: &Subject) -> Result<(Self, Told), Failure> {
         let mut watch = Self::default();
+        let observer = watch.observer(args, subject)?;
         let mut recorders: Vec<Box<dyn Recorder>> = Vec::new();
         if let Some(path) = &args.write {
             let writer = Shared::new(capture(path, subject)?);
@@ -88,8 +103,22 @@ impl Watch {
             recorders.push(Box::new(Ladder::new(Box::new(text.clone()), options)));
             watch.drawn = Some(text);
         }
-        let tee = (!recorders.is_empty()).then(|| Box::new(Tee::new(recorders)) as Box<_>);
-        Ok((watch, tee))
+        let recorder = (!recorders.is_empty()).then(|| Box::new(Tee::new(recorders)) as Box<_>);
+        Ok((watch, Told { recorder, observer }))
+    }
+
+    /// Those who want to know what connections do and why.
+    fn observer(
+        &mut self,
+        args: &OutputArgs,
+        subject: &Subject,
+    ) -> Result<Option<Box<dyn Observer>>, Failure> {
+        let mut observers: Vec<Box<dyn Observer>> = Vec::new();
+        for file in EventsFile::begin(args, subject.clock_offset)? {
+            observers.push(Box::new(file.clone()));
+            self.events.push(file);
+        }
+        Ok((!observers.is_empty()).then(|| Box::new(Audience::new(observers)) as Box<_>))
     }
 
     /// The figures of all connections.
@@ -116,8 +145,9 @@ impl Watch {
         self.ear.as_ref().and_then(|ear| ear.lock().unreachable_by)
     }
 
-    /// Completes the capture file.
+    /// Completes the files.
     pub(crate) fn finish(&self) -> Result<(), Failure> {
+        self.events.iter().try_for_each(EventsFile::finish)?;
         let Some((path, writer)) = &self.capture else {
             return Ok(());
         };

@@ -1,6 +1,7 @@
 //! A fetch over a device in real time, on tokio: claim an address, fetch, close, let go.
 
 use std::future::poll_fn;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -10,7 +11,6 @@ use handfast::tokio::Net;
 use handfast::{AddressEvent, Cidr, ClaimTimings, Clock, Config};
 use handfast_device::{Device, Impair, Record};
 use handfast_lab::{Lab, LabOptions};
-use handfast_packet::record::Recorder;
 
 use super::setting::Setting;
 use super::{lab, real};
@@ -18,7 +18,7 @@ use crate::args::SceneKind;
 use crate::failure::{Failure, code};
 use crate::fetch::Client;
 use crate::plan::{Plan, Report};
-use crate::watch::{Subject, Watch};
+use crate::watch::{Subject, Told, Watch};
 
 /// How long connections may take to close after Ctrl-C.
 const INTERRUPTED_MAX: Duration = Duration::from_secs(1);
@@ -85,9 +85,9 @@ async fn on_network(plan: &Plan, setting: Setting, report: &mut Report) -> Resul
         names: setting.names.clone(),
         clock_offset: wall_clock_offset(),
     };
-    let (watch, recorder) = Watch::new(&plan.args.output, &subject)?;
+    let (watch, told) = Watch::new(&plan.args.output, &subject)?;
     report.watch = watch;
-    let net = start(plan, setting.device, recorder, (setting.claim, setting.tcp))?;
+    let net = start(plan, setting.device, told, (setting.claim, setting.tcp))?;
     let place = Place {
         net: net.clone(),
         interface: &setting.interface,
@@ -140,23 +140,33 @@ async fn on_network(plan: &Plan, setting: Setting, report: &mut Report) -> Resul
 fn start(
     plan: &Plan,
     mut device: Box<dyn Device + Send>,
-    recorder: Option<Box<dyn Recorder>>,
+    told: Told,
     (claim, tcp): (ClaimTimings, handfast::tcp::Config),
 ) -> Result<Net, Failure> {
     if let Some(spec) = &plan.args.network.impair {
         device = Box::new(Impair::new(device, spec.clone(), plan.seed));
     }
-    if let Some(recorder) = recorder {
+    let journal = told.journal();
+    if let Some(recorder) = told.recorder {
         device = Box::new(Record::new(device, recorder));
     }
     let config = Config {
         seed: plan.seed,
         claim,
         tcp,
+        journal,
         ..Config::default()
     };
-    Net::start(device, config)
-        .map_err(|error| Failure::new(code::CONNECT, format!("the stack cannot start: {error}")))
+    let start = || {
+        let net = Net::start(device, config)?;
+        if let Some(observer) = told.observer {
+            net.host().observe(observer)?;
+        }
+        Ok(net)
+    };
+    start().map_err(|error: io::Error| {
+        Failure::new(code::CONNECT, format!("the stack cannot start: {error}"))
+    })
 }
 
 /// An address of this machine's own cannot be claimed: its kernel does not hear what a packet

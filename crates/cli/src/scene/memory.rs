@@ -20,7 +20,7 @@ use crate::failure::{Failure, code};
 use crate::fetch::Client;
 use crate::plan::{Plan, Report};
 use crate::target::HostName;
-use crate::watch::{Subject, Watch};
+use crate::watch::{Subject, Told, Watch};
 
 /// The link when --impair does not say otherwise: round trips take 10 ms of virtual time.
 const LINK: &str = "delay=5ms";
@@ -48,20 +48,25 @@ pub(super) fn run(plan: &Rc<Plan>) -> Report {
 fn fetch_all(plan: &Rc<Plan>, remotes: Vec<SocketAddr>, mut report: Report) -> Report {
     let mut world = World::new();
     let (near, far) = link(capabilities(), [CLIENT, SERVER]);
-    let device = match watched(plan, near, &mut report) {
-        Ok(device) => device,
+    let (device, told) = match watched(plan, near, &mut report) {
+        Ok(watched) => watched,
         Err(failure) => {
             report.failure = Some(failure);
             return report;
         }
     };
-    let config = |seed| Config {
+    let config = |seed, journal| Config {
         seed,
+        journal,
         claim: ClaimTimings::fast(),
         ..Config::default()
     };
-    let client = world.add(device, config(plan.seed));
-    let server = world.add(far, config((!plan.seed).max(1)));
+    let client = world.add(device, config(plan.seed, told.journal()));
+    if let Some(observer) = told.observer {
+        let observed = client.observe(observer);
+        observed.expect("it keeps a journal for whoever observes");
+    }
+    let server = world.add(far, config((!plan.seed).max(1), 0));
     let sleeper = world.sleeper();
     let sleep = move |time: Duration| sleeper(time).boxed_local();
     if let Err(error) = serve(&world, &server, sleep.clone()) {
@@ -141,7 +146,7 @@ fn watched(
     plan: &Plan,
     device: MemoryDevice,
     report: &mut Report,
-) -> Result<Box<dyn Device>, Failure> {
+) -> Result<(Box<dyn Device>, Told), Failure> {
     let name = |address: IpAddr, name: &str| (address, name.to_owned());
     let subject = Subject {
         interface: "memory".to_owned(),
@@ -154,17 +159,18 @@ fn watched(
         ],
         clock_offset: 0,
     };
-    let (watch, recorder) = Watch::new(&plan.args.output, &subject)?;
+    let (watch, mut told) = Watch::new(&plan.args.output, &subject)?;
     report.watch = watch;
     let spec: ImpairSpec = match &plan.args.network.impair {
         Some(spec) => spec.clone(),
         None => LINK.parse().expect("the default link is well-formed"),
     };
     let device = Impair::new(device, spec, plan.seed);
-    Ok(match recorder {
+    let device: Box<dyn Device> = match told.recorder.take() {
         Some(recorder) => Box::new(Record::new(device, recorder)),
         None => Box::new(device),
-    })
+    };
+    Ok((device, told))
 }
 
 /// Gives the server its addresses and starts its tasks.
