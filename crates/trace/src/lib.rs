@@ -1,10 +1,12 @@
 //! Reads frames, writes pictures: the ladder of every segment, the summary of a connection, and
-//! pcapng files.
+//! pcapng files. Takes facts, writes files of events.
 //!
-//! Everything here is a [`Recorder`](handfast_packet::record::Recorder): it is told of each frame
-//! that passes a device and draws its own conclusions, as a stranger with a capture file would.
-//! Nothing here decides anything, and nothing asks the stack: the one thing that a frame brings
-//! besides its bytes is its [`Cause`](handfast_packet::cause::Cause), which is only printed.
+//! What reads frames is a [`Recorder`](handfast_packet::record::Recorder): it is told of each frame
+//! that passes a device and draws its own conclusions, as a stranger with a capture file would. The
+//! one thing that a frame brings besides its bytes is its
+//! [`Cause`](handfast_packet::cause::Cause), which is only printed. [`EventsWriter`] is the other
+//! way round: it is told by the stack, and concludes nothing. Nothing here decides anything, and
+//! nothing asks the stack.
 #![forbid(unsafe_code)]
 
 mod events;
