@@ -68,6 +68,12 @@ fn ci(with_tests: bool) -> Result<(), String> {
     cargo("the core alone", &[&["check"], &core[..]].concat(), &[])?;
     let bare = ["check", "-p", "handfast", "--no-default-features"];
     cargo("handfast without tokio", &bare, &[])?;
+    let traced = ["-p", "handfast", "--features", "tracing", "--tests"];
+    let strict = ["--", "-D", "warnings"];
+    let lints = [&["clippy"], &traced[..], &strict].concat();
+    cargo("handfast with tracing", &lints, &[])?;
+    let tests = [&["test"], &traced[..4], &["--test", "tracing"]].concat();
+    cargo("its tests", &tests, &[])?;
     if with_tests {
         cargo("tests", &["test", "--workspace"], &[])?;
     }

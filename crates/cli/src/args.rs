@@ -198,6 +198,13 @@ pub(crate) struct OutputArgs {
     /// Write all frames to a capture file for Wireshark.
     #[arg(short = 'w', long, value_name = "FILE.pcapng")]
     pub(crate) write: Option<PathBuf>,
+    /// Write what the connections do and why, as it happens, a JSON object in each line; `-` is
+    /// standard output, where the body does not go there. What the lines say: docs/events.md.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub(crate) events: Option<PathBuf>,
+    /// Write the same as qlog, for its tools; `-` as above.
+    #[arg(long, value_name = "FILE.sqlog")]
+    pub(crate) qlog: Option<PathBuf>,
     /// Draw every segment as it passes. Without this, small transfers are drawn at their end on a
     /// terminal.
     #[arg(long, overrides_with = "no_ladder")]
@@ -270,6 +277,11 @@ impl GetArgs {
 }
 
 impl OutputArgs {
+    /// Whether somebody is told what connections do and why.
+    pub(crate) fn wants_facts(&self) -> bool {
+        self.explain || self.events.is_some() || self.qlog.is_some()
+    }
+
     /// Whether something is written to standard error as it happens.
     pub(crate) fn is_live(&self) -> bool {
         self.ladder || self.explain

@@ -6,6 +6,7 @@
 
 mod args;
 mod drill;
+mod events;
 mod failure;
 mod fetch;
 mod get;

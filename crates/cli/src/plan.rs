@@ -8,7 +8,8 @@ use futures::{StreamExt, stream};
 use handfast::{Counters, Host, Instant, Steering, StrayCounters};
 use handfast_lab::WEB_NAME;
 
-use crate::args::{GetArgs, SceneKind};
+use crate::args::{GetArgs, OutputArgs, SceneKind};
+use crate::events::is_stdout;
 use crate::failure::{Failure, code};
 use crate::fetch::{Client, Fetched, Job, Limits};
 use crate::output::{Destination, Sink};
@@ -26,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) target: Target,
     pub(crate) template: Template,
     pub(crate) destination: Destination,
+    /// Whether standard output is free for the summary.
+    pub(crate) leaves_stdout: bool,
     pub(crate) seed: u64,
     /// Where to serve a control socket; `None` for none.
     pub(crate) control: Option<PathBuf>,
@@ -82,6 +85,7 @@ impl Plan {
         let target = Target::parse(url.unwrap_or(&default))?;
         let template = Template::new(&target, &args.request)?;
         let destination = Destination::new(&args, &target)?;
+        let leaves_stdout = stdout_is_left(&args.output, destination.leaves_stdout())?;
         if scene != SceneKind::Real && args.network.dev.is_some() {
             return Err(Failure::usage(
                 "--dev is for the real network; the lab has its own",
@@ -103,6 +107,7 @@ impl Plan {
             target,
             template,
             destination,
+            leaves_stdout,
             seed,
         })
     }
@@ -193,6 +198,24 @@ impl Plan {
     }
 }
 
+/// Whether standard output is still free when events have what they want of it; `is_free` without
+/// them.
+fn stdout_is_left(output: &OutputArgs, is_free: bool) -> Result<bool, Failure> {
+    let files = [(&output.events, "--events"), (&output.qlog, "--qlog")];
+    let wants = |path: &Option<_>| path.as_deref().is_some_and(is_stdout);
+    let mut wanting = files.into_iter().filter(|(path, _)| wants(path));
+    match (wanting.next(), wanting.next()) {
+        (None, _) => Ok(is_free),
+        (Some((_, option)), None) if !is_free => Err(Failure::usage(format!(
+            "{option} -: the body goes to standard output already; send it to a file with -o FILE"
+        ))),
+        (Some(_), None) => Ok(false),
+        (Some(_), Some(_)) => Err(Failure::usage(
+            "--events - and --qlog -: standard output takes one of them; write the other to a file",
+        )),
+    }
+}
+
 impl Report {
     pub(crate) fn new(plan: &Plan) -> Self {
         let (wanted, _) = plan.args.measure.plan();
@@ -250,6 +273,12 @@ fn check_shards(args: &GetArgs, scene: SceneKind) -> Result<(), Failure> {
         return Err(Failure::usage(
             "--shards: each shard has a thread, and the virtual time of the memory lab goes on in one \
              only; take --lab, or leave --shards out",
+        ));
+    }
+    if shards > 1 && args.output.wants_facts() {
+        return Err(Failure::usage(
+            "--shards: each shard writes down for itself what its connections do, and --events, --qlog \
+             and --explain are about one stack; leave one or the other out",
         ));
     }
     if u32::from(shards) > parallel {

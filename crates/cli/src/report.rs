@@ -32,7 +32,7 @@ pub(crate) fn print(plan: &Plan, report: &Report) -> u8 {
     }
     if output.json {
         let json = json(plan, report);
-        if plan.destination.leaves_stdout() {
+        if plan.leaves_stdout {
             println!("{json}");
         } else {
             eprintln!("{json}");

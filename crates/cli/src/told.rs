@@ -6,9 +6,12 @@ use handfast::tcp::Entry;
 use handfast::{Host, Observer};
 use handfast_trace::{ExplainedLadder, Shared, Tee};
 
-/// Room in the journal, in entries of 64 bytes: many times what one turn of the driver brings,
-/// after which all are taken out.
-const FACTS: usize = 16_384;
+/// Most facts that wait to be read, when somebody reads them at all: the driver takes them out
+/// after each turn, which moves some hundred frames with a few facts each. The rest, of 4 MiB in
+/// all, is for what applications do to many connections between two turns.
+pub(crate) const JOURNAL_MAX: usize = 65_536;
+/// Most observers of one host: each is told of everything before the driver goes on.
+const OBSERVERS_MAX: usize = 8;
 
 /// All that listen to one stack.
 #[derive(Default)]
@@ -24,7 +27,7 @@ impl Told {
     pub(crate) fn journal(&self) -> usize {
         match self.observers.is_empty() {
             true => 0,
-            false => FACTS,
+            false => JOURNAL_MAX,
         }
     }
 }
@@ -33,14 +36,26 @@ impl Told {
 pub(crate) fn observe(host: &Host, observers: Vec<Box<dyn Observer>>) -> io::Result<()> {
     match observers.is_empty() {
         true => Ok(()),
-        false => host.observe(Box::new(All(observers))),
+        false => host.observe(Box::new(Audience::new(observers))),
     }
 }
 
-/// Several observers in a row.
-struct All(Vec<Box<dyn Observer>>);
+/// All that observe one host, told one after the other.
+pub(crate) struct Audience(Vec<Box<dyn Observer>>);
 
-impl Observer for All {
+impl Audience {
+    /// # Panics
+    /// When there are more than [`OBSERVERS_MAX`].
+    pub(crate) fn new(observers: Vec<Box<dyn Observer>>) -> Self {
+        assert!(
+            observers.len() <= OBSERVERS_MAX,
+            "at most {OBSERVERS_MAX} observers of one host"
+        );
+        Self(observers)
+    }
+}
+
+impl Observer for Audience {
     fn observe(&mut self, facts: &[Entry], lost: u64) {
         for observer in &mut self.0 {
             observer.observe(facts, lost);

@@ -1,5 +1,5 @@
-//! Who watches the frames: the ladder, the summary, the capture file, and an ear for what a
-//! failure may be about.
+//! Who watches: of the frames the ladder, the summary, the capture file, and an ear for what a
+//! failure may be about; of what the connections do and why, the files of events.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal};
@@ -22,6 +22,7 @@ use handfast_trace::{
 };
 
 use crate::args::OutputArgs;
+use crate::events::EventsFile;
 use crate::failure::{Failure, code};
 use crate::told::{Teacher, Told};
 
@@ -49,6 +50,7 @@ pub(crate) struct Watch {
     drawn: Option<Page>,
     explained: Option<Shared<ExplainedLadder>>,
     capture: Option<(PathBuf, Shared<PcapngWriter<BufWriter<File>>>)>,
+    events: Vec<EventsFile>,
 }
 
 impl Watch {
@@ -93,6 +95,10 @@ impl Watch {
             recorders.push(Box::new(Ladder::new(Box::new(page.clone()), options)));
             watch.drawn = Some(page);
         }
+        for file in EventsFile::begin(args, subject.clock_offset)? {
+            told.observers.push(Box::new(file.clone()));
+            watch.events.push(file);
+        }
         told.recorder = (!recorders.is_empty()).then(|| Shared::new(Tee::new(recorders)));
         Ok((watch, told))
     }
@@ -121,11 +127,12 @@ impl Watch {
         self.ear.as_ref().and_then(|ear| ear.lock().unreachable_by)
     }
 
-    /// Shows what waits for its explanation, and completes the capture file.
+    /// Shows what waits for its explanation, and completes the files.
     pub(crate) fn finish(&self) -> Result<(), Failure> {
         if let Some(explained) = &self.explained {
             explained.lock().finish();
         }
+        self.events.iter().try_for_each(EventsFile::finish)?;
         let Some((path, writer)) = &self.capture else {
             return Ok(());
         };

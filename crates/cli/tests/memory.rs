@@ -97,6 +97,10 @@ fn nonsense_is_a_usage_error() {
             "get http://a/ --shards 3 --parallel 4 --repeat 2",
             "--shards 3: some would be idle, as only 2 is fetched at the same time",
         ),
+        (
+            "get --lab --shards 2 --parallel 2 --explain",
+            "each shard writes down for itself what its connections do",
+        ),
         ("lab no-such-lesson", "there is no lesson no-such-lesson"),
         ("lab page --no-dupack", "for the lesson slow-ack"),
         ("", "Usage"),

@@ -29,8 +29,6 @@ pub struct Driver<D> {
     /// What the device has not taken yet goes first.
     tx: TxBatch,
     due: Vec<Waker>,
-    /// Who is told what connections do.
-    watch: Option<Watch>,
     /// What is between us and the other shards of the host.
     strays: Option<Box<Strays>>,
     /// The device gave more than one frame when it was last asked.
@@ -76,12 +74,14 @@ impl<D: Device> Driver<D> {
         shard.driven = true;
         drop(shard);
         Self {
-            host: HostOfDriver(Arc::clone(host.shared())),
+            host: HostOfDriver {
+                shared: Arc::clone(host.shared()),
+                watch: None,
+            },
             device,
             rx: RxBatch::new(),
             tx: TxBatch::new(),
             due: Vec::with_capacity(BATCH_MAX),
-            watch: None,
             strays: None,
             many: false,
             unasked: false,
@@ -145,7 +145,7 @@ impl<D: Device> Driver<D> {
         {
             strays.sort(&mut self.rx, taken);
         }
-        let mut shard = self.host.0.lock();
+        let mut shard = self.host.shared.lock();
         self.worked = taken + received > 0 || shard.called || !self.is_idle(now);
         if !self.worked {
             return Ok(self.wait);
@@ -161,16 +161,16 @@ impl<D: Device> Driver<D> {
         }
         std::mem::swap(&mut shard.due, &mut self.due);
         if let Some(watch) = shard.watch.take() {
-            self.watch = Some(watch);
+            self.host.watch = Some(watch);
         }
-        if let Some(watch) = &mut self.watch {
+        if let Some(watch) = &mut self.host.watch {
             watch.collect(&mut shard.stack);
         }
         drop(shard);
         // Before the device may fail, and while it works the tasks can work too.
         self.due.drain(..).for_each(Waker::wake);
         let sent = self.device.send(now, &mut self.tx);
-        if let Some(watch) = &mut self.watch {
+        if let Some(watch) = &mut self.host.watch {
             watch.tell();
         }
         sent?;
@@ -215,7 +215,7 @@ impl<D: Device> Driver<D> {
         let Some(strays) = &self.strays else {
             return true;
         };
-        let news = self.host.0.lock().note_sent();
+        let news = self.host.shared.lock().note_sent();
         let last = !strays.others().any(|other| other.lock().is_ending());
         if news && last {
             for other in strays.others() {
@@ -233,13 +233,13 @@ impl<D: Device> Driver<D> {
     /// How long to go on with turns, after one that had something to do, before sleeping
     /// ([`crate::Config::busy_poll`]).
     pub fn busy_poll(&self) -> Duration {
-        self.host.0.busy_poll
+        self.host.shared.busy_poll
     }
 
     /// Ready when a handle of the host has made something to do since the last turn; registers
     /// the driver's task otherwise.
     pub fn poll_called(&mut self, cx: &Context<'_>) -> Poll<()> {
-        let mut shard = self.host.0.lock();
+        let mut shard = self.host.shared.lock();
         if shard.called {
             return Poll::Ready(());
         }
@@ -251,7 +251,7 @@ impl<D: Device> Driver<D> {
 
     /// Whether a handle of the host has made something to do since the last turn.
     pub fn is_called(&self) -> bool {
-        self.host.0.lock().called
+        self.host.shared.lock().called
     }
 
     /// Whether the last turn left nothing to do before a time that has not come. A device that
@@ -276,11 +276,15 @@ impl<D: Device> Driver<D> {
 }
 
 /// The driver's hold on its host, which is not a handle: a driver keeps no host alive.
-struct HostOfDriver(Arc<Shared>);
+struct HostOfDriver {
+    shared: Arc<Shared>,
+    /// Who is told what connections do.
+    watch: Option<Watch>,
+}
 
 impl HostOfDriver {
     fn go_down(&self, reason: Down) {
-        self.0.call(|shard, _| shard.go_down(reason));
+        self.shared.call(|shard, _| shard.go_down(reason));
     }
 }
 
@@ -291,7 +295,16 @@ impl std::fmt::Debug for HostOfDriver {
 }
 
 impl Drop for HostOfDriver {
+    /// No turn comes any more: what the journal holds last is told now.
     fn drop(&mut self) {
         self.go_down(Down::DriverGone);
+        let mut shard = self.shared.lock();
+        let watch = shard.watch.take().or_else(|| self.watch.take());
+        let Some(mut watch) = watch else {
+            return;
+        };
+        watch.collect(&mut shard.stack);
+        drop(shard);
+        watch.tell();
     }
 }

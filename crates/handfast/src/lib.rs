@@ -30,6 +30,8 @@ mod strays;
 mod stream;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+#[cfg(feature = "tracing")]
+mod tracing_observer;
 mod wakers;
 
 pub use claims::CLAIMS_MAX;
@@ -54,4 +56,6 @@ pub use shard::{LINGER_MAX, SHUTDOWN_MAX};
 pub use shards::shards;
 pub use strays::{STRAYS_MAX, StrayCounters};
 pub use stream::TcpStream;
+#[cfg(feature = "tracing")]
+pub use tracing_observer::TracingObserver;
 pub use wakers::WAITERS_MAX;

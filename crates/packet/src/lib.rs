@@ -23,6 +23,7 @@ pub mod ip;
 pub mod ipv4;
 pub mod ipv6;
 pub mod ipv6_ext;
+mod names;
 pub mod ndp;
 pub mod pretty;
 pub mod record;

@@ -1,13 +1,15 @@
 //! Reads frames, writes pictures: the ladder of every segment, the summary of a connection, and
-//! pcapng files.
+//! pcapng files. Takes facts, writes files of events.
 //!
-//! What is here is a [`Recorder`](handfast_packet::record::Recorder): it is told of each frame
-//! that passes a device and draws its own conclusions, as a stranger with a capture file would.
-//! Nothing here decides anything, and nothing asks the stack: the one thing that a frame brings
-//! besides its bytes is its [`Cause`](handfast_packet::cause::Cause), which is only printed. The
-//! exception is `explain`, which words the facts that the stack itself has written down.
+//! What reads frames is a [`Recorder`](handfast_packet::record::Recorder): it is told of each frame
+//! that passes a device and draws its own conclusions, as a stranger with a capture file would. The
+//! one thing that a frame brings besides its bytes is its
+//! [`Cause`](handfast_packet::cause::Cause), which is only printed. [`EventsWriter`] and
+//! [`Explainer`] are the other way round: they are told by the stack, and conclude nothing. Nothing
+//! here decides anything, and nothing asks the stack.
 #![forbid(unsafe_code)]
 
+mod events;
 mod exchange;
 mod explain;
 mod fan;
@@ -19,6 +21,7 @@ mod summary;
 mod view;
 mod words;
 
+pub use events::{EVENTS_VERSION, EventsFormat, EventsWriter};
 pub use exchange::{Exchange, ROWS_MAX};
 pub use explain::{
     AHEAD_MAX, CONNECTIONS_MAX, ExplainedLadder, Explainer, Explanation, HELD_MAX, LASTING_MAX,

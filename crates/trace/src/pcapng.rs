@@ -158,9 +158,12 @@ impl<W: Write + Send> Recorder for PcapngWriter<W> {
     }
 }
 
-/// The cause in words, and what a super-frame stands for.
+/// The cause in words with its rule, and what a super-frame stands for.
 fn comment(frame: &FrameRecord<'_>) -> String {
-    let cause = frame.cause.to_string();
+    let mut cause = frame.cause.to_string();
+    if let Some(rule) = frame.cause.rule().filter(|_| !cause.is_empty()) {
+        cause.push_str(&format!(" ({rule})"));
+    }
     let Some(gso) = frame.gso else { return cause };
     let stands_for = format!(
         "super-segment: {} wire segments of {} bytes",

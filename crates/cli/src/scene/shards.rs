@@ -56,11 +56,7 @@ pub(super) struct Crew {
 }
 
 /// Starts a stack on each queue of the setting, with what the plan puts between them.
-pub(super) fn start(
-    plan: &Plan,
-    setting: &mut Setting,
-    told: Told,
-) -> Result<Vec<Shard>, Failure> {
+pub(super) fn start(plan: &Plan, setting: &mut Setting, told: Told) -> Result<Vec<Shard>, Failure> {
     let sockets = (0..).zip(setting.queues.drain(..));
     let queues = sockets.map(|(index, socket)| {
         let mut queue: Box<dyn Device + Send> = Box::new(socket);

@@ -6,6 +6,7 @@
 
 mod fact;
 mod glance;
+mod names;
 
 use alloc::vec::Vec;
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use handfast_packet::build::{Ethernet, Ipv4, Ipv6, Udp};
-use handfast_packet::cause::Cause;
+use handfast_packet::cause::{Cause, Proof};
 use handfast_packet::checksum::pseudo_header;
 use handfast_packet::ethernet::EthernetAddress;
 use handfast_packet::ip::Protocol;
@@ -105,11 +105,40 @@ fn packets_carry_their_bytes_direction_and_cause() {
             })
     };
     assert_eq!((flags(0), flags(1)), (Some(2), Some(1)));
-    assert_eq!(comment(&packets[0]), Some("open".to_owned()));
+    assert_eq!(
+        comment(&packets[0]),
+        Some("open (RFC 9293 3.10.1)".to_owned())
+    );
     assert_eq!(comment(&packets[1]), None);
     let apart = packets[1].timestamp - packets[0].timestamp;
     assert_eq!(apart.as_nanos(), 3_000);
     assert_eq!(packets[0].timestamp.as_nanos(), 1_000_000_005_000_000_000);
+}
+
+#[test]
+fn comments_name_the_rule_where_there_are_words() {
+    let file = write(|script| {
+        for cause in [
+            Cause::FastRetransmit(Proof::DuplicateAcks),
+            Cause::NewData,
+            Cause::Unstated,
+        ] {
+            script.sends(cause, out(1, 1), b"abc");
+        }
+        script
+            .merged(1448, 2)
+            .sends(Cause::TimeoutRetransmit(1), out(1, 1), &[7; 2896]);
+    });
+    let comments: Vec<Option<String>> = packets(&file).iter().map(comment).collect();
+    let expected = [
+        Some("retransmission: duplicate acks (RFC 5681 3.2)"),
+        None,
+        None,
+        Some(
+            "retransmission: timeout 1 (RFC 6298 5.4); super-segment: 2 wire segments of 1448 bytes",
+        ),
+    ];
+    assert_eq!(comments, expected.map(|words| words.map(str::to_owned)));
 }
 
 #[test]

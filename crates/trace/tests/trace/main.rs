@@ -7,6 +7,8 @@
 mod any_bytes;
 mod capture;
 mod common;
+mod events;
 mod explain;
 mod flows;
 mod ladder;
+mod schema;
