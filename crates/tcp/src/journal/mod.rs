@@ -170,7 +170,7 @@ mod tests {
             for n in 3..5 {
                 journal.write(Instant::from_secs(n), nth(n));
             }
-            let first = taken_between.max(2).min(3);
+            let first = taken_between.clamp(2, 3);
             let lost = 2_u64.saturating_sub(taken_between);
             assert_eq!(journal.lost(), lost);
             assert_eq!(journal.len() as u64, 5 - first);
