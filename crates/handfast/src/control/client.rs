@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, test_kill_process};
 
-use super::folder;
+use super::place;
 use super::server::CLIENT_TIME_MAX;
 use super::wire::{self, ANSWER_MAX, Answer};
 
@@ -27,7 +27,7 @@ pub struct Process {
 /// # Errors
 /// `PermissionDenied` when the folder is not this user's alone: what answers there may be anybody.
 pub fn processes(folder: &Path) -> io::Result<Vec<Process>> {
-    match folder::check(folder) {
+    match place::check(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         checked => checked?,
     }

@@ -25,11 +25,11 @@
 //! ```
 
 mod client;
-mod folder;
+mod place;
 mod server;
 mod wire;
 
 pub use client::{PROCESSES_MAX, Process, ask, processes};
-pub use folder::folder;
+pub use place::folder;
 pub use server::{CLIENT_TIME_MAX, CLIENTS_MAX, PLACES_MAX, serve, serve_in};
 pub use wire::{ANSWER_MAX, Answer, REQUEST_MAX, ROWS_MAX, VERSION};

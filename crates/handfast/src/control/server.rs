@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 
-use super::folder;
+use super::place;
 use super::wire::{self, REQUEST_MAX, ROWS_MAX, Request};
 use crate::host::{Host, Shared};
 
@@ -41,7 +41,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// # Panics
 /// Outside of a tokio runtime, or in one without I/O or time enabled.
 pub fn serve(hosts: &[Host]) -> io::Result<impl Future<Output = ()> + Send + use<>> {
-    serve_in(&folder(), hosts)
+    serve_in(&place::folder(), hosts)
 }
 
 /// [`serve`] with a folder of the caller's choice, which is made when it is not there.
@@ -72,8 +72,8 @@ struct File(PathBuf);
 
 impl Server {
     fn open(folder: &Path, hosts: &[Host]) -> io::Result<Self> {
-        folder::make(folder)?;
-        let path = folder::socket(folder, std::process::id());
+        place::make(folder)?;
+        let path = place::socket(folder, std::process::id());
         // Whoever had our number before us has left it behind.
         let left_behind = std::os::unix::net::UnixStream::connect(&path);
         if left_behind.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
