@@ -4,7 +4,7 @@ use crate::config::Cx;
 use crate::congestion::{self, Congestion};
 use crate::connection::{Connection, Phase};
 use crate::event::CloseReason;
-use crate::journal::{Fact, WindowCause};
+use crate::journal::WindowCause;
 use crate::soft_error::SoftError;
 use crate::timer::Timer;
 use handfast_packet::cause::Cause;
@@ -19,7 +19,7 @@ impl Connection {
     pub(crate) fn timers_expire(&mut self, cx: &mut Cx<'_>) {
         while let Some(timer) = self.timers.expired(cx.now) {
             self.timers.stop(timer);
-            cx.note(|| Fact::TimerFired(timer));
+            cx.note_fired(timer);
             match timer {
                 Timer::Retransmit => self.retransmit_expires(cx),
                 Timer::WindowProbe => self.window_probe_expires(cx),

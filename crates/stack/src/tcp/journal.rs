@@ -3,7 +3,7 @@
 
 use alloc::boxed::Box;
 
-use handfast_tcp::{Ends, Fact, Journal};
+use handfast_tcp::{Cx, Ends, Fact, Journal};
 
 use super::slab::Key;
 use super::{Tcp, TcpId};
@@ -44,5 +44,10 @@ impl Tcp {
             state: slot.connection.state(),
         };
         journal.write(now, Fact::Opened(ends));
+        slot.connection.tell_first_timers(&mut Cx {
+            now,
+            pool: &mut self.pool,
+            journal: Some(journal),
+        });
     }
 }

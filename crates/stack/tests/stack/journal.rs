@@ -45,6 +45,35 @@ fn each_connection_begins_with_its_ends_and_keeps_its_number() {
     }
 }
 
+/// Of each timer, too, that was set before the connection had its place.
+#[test]
+fn what_is_stopped_was_set() {
+    let mut wire = Wire::with(PLAIN, keeping(100_000));
+    let mut count = 0_u32;
+    wire.filter = Some(Box::new(move |_, _| {
+        count += 1;
+        !count.is_multiple_of(7)
+    }));
+    let (client, server) = wire.establish(Family::V4);
+    wire.transfer((0, client), (1, server), &pattern(100_000));
+    for stack in &mut wire.stacks {
+        let mut running = Vec::new();
+        for entry in facts(stack) {
+            match entry.fact {
+                Fact::TimerSet { timer, .. } => {
+                    assert!(!running.contains(&timer), "{timer:?} ran already");
+                    running.push(timer);
+                }
+                Fact::TimerStopped(timer) | Fact::TimerFired(timer) => {
+                    let place = running.iter().position(|one| *one == timer);
+                    running.swap_remove(place.expect("it was set"));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
 #[test]
 fn two_connections_are_told_apart() {
     let mut wire = Wire::with(PLAIN, keeping(4_096));

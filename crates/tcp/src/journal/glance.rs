@@ -31,6 +31,13 @@ pub(crate) struct Glance {
     peer_window: u64,
 }
 
+impl Glance {
+    /// `timer` does not run any more.
+    pub(super) fn forget_timer(&mut self, timer: Timer) {
+        self.timers &= !(1 << timer as u16);
+    }
+}
+
 impl Connection {
     /// Remembers how things stand before a verb, where somebody keeps a journal.
     #[inline]
@@ -114,6 +121,12 @@ impl Connection {
                 cx.note(|| Fact::Closed(reason));
             }
         }
+    }
+
+    /// Writes down the timers that run since before anybody could know whose they are: to be called
+    /// once, behind [`Fact::Opened`].
+    pub fn tell_first_timers(&self, cx: &mut Cx<'_>) {
+        self.tell_timers(cx, 0, self.timers.running());
     }
 
     fn tell_timers(&self, cx: &mut Cx<'_>, before: u16, now: u16) {

@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 use handfast_packet::Instant;
 
 use crate::config::Cx;
+use crate::timer::Timer;
 pub use fact::{Arrival, Departure, Effect, Ends, Fact, Nanos, WindowCause};
 use glance::Glance;
 
@@ -138,6 +139,17 @@ impl Cx<'_> {
     pub(crate) fn note(&mut self, fact: impl FnOnce() -> Fact) {
         if let Some(journal) = &mut self.journal {
             journal.write(self.now, fact());
+        }
+    }
+
+    /// Writes down that a timer ran out; when it is set anew in the same verb, that is told too.
+    #[inline]
+    pub(crate) fn note_fired(&mut self, timer: Timer) {
+        if let Some(journal) = &mut self.journal {
+            journal.write(self.now, Fact::TimerFired(timer));
+            if let Some(before) = &mut journal.before {
+                before.forget_timer(timer);
+            }
         }
     }
 
