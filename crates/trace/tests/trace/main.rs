@@ -4,8 +4,10 @@
     reason = "a test stops where something is not as it must be"
 )]
 
+mod analysis;
 mod any_bytes;
 mod capture;
+mod captures;
 mod common;
 mod flows;
 mod ladder;
