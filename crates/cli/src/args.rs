@@ -8,6 +8,7 @@ use handfast_device::ImpairSpec;
 use handfast_packet::ip::Cidr;
 
 use crate::drill::DrillArgs;
+use crate::report_capture::ReportArgs;
 
 /// Most fetches of one command: the figures of each are kept.
 pub(crate) const FETCHES_MAX: u32 = 1_000_000;
@@ -38,6 +39,10 @@ pub(crate) enum Command {
     /// Exit codes: 0 every script passed, or just the listed ones did not; 1 something else;
     /// 2 usage.
     Drill(DrillArgs),
+    /// Say what happened in a capture file, of ours or of anybody.
+    ///
+    /// Exit codes: 0 it was read, 2 usage, 23 cannot write, 26 cannot read.
+    Report(ReportArgs),
 }
 
 const EXIT_CODES: &str = "\
@@ -309,7 +314,9 @@ mod tests {
             .chain(line.split_whitespace());
         match CommandLine::try_parse_from(words)?.command {
             Command::Get(args) => Ok(*args),
-            Command::Lab(_) | Command::Drill(_) => panic!("the line begins with get"),
+            Command::Lab(_) | Command::Drill(_) | Command::Report(_) => {
+                panic!("the line begins with get")
+            }
         }
     }
 

@@ -13,6 +13,7 @@ mod lesson;
 mod output;
 mod plan;
 mod report;
+mod report_capture;
 mod request;
 mod scene;
 mod target;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
     let wants_lab = match &line.command {
         Command::Get(args) => matches!(args.scene_and_url(), Ok((SceneKind::Lab, _))),
         Command::Lab(args) => args.name.is_some(),
-        Command::Drill(_) => false,
+        Command::Drill(_) | Command::Report(_) => false,
     };
     // While the process still has one thread: only then the kernel lets it change its namespaces.
     if wants_lab && let Err(error) = handfast_lab::enter() {
@@ -42,5 +43,6 @@ fn main() -> ExitCode {
         Command::Get(args) => get::run(*args),
         Command::Lab(args) => lesson::run(&args),
         Command::Drill(args) => drill::run(&args),
+        Command::Report(args) => report_capture::run(&args),
     })
 }
