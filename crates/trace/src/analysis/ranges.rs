@@ -112,7 +112,8 @@ impl Sacked {
         if let [.., back] = &self.0[first..last] {
             end = end.max(back.end);
         }
-        self.0.splice(first..last, [start..end]);
+        let joined = std::iter::once(start..end);
+        self.0.splice(first..last, joined);
         if self.0.len() > SACKED_MAX {
             self.0.remove(0);
         }

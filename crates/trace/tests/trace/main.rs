@@ -4,6 +4,7 @@
     reason = "a test stops where something is not as it must be"
 )]
 
+mod against_tshark;
 mod analysis;
 mod any_bytes;
 mod capture;
