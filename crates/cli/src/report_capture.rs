@@ -25,7 +25,7 @@ pub(crate) struct ReportArgs {
     pub(crate) segments: bool,
 }
 
-/// The heads of the columns. Columns with an empty head belong to the one before them.
+/// The heads of the columns, but for the last: how it ended.
 const HEADS: [&str; 19] = [
     "#", "start", "time", "sender", "bytes", "goodput", "RTT min", "median", "max", "resent",
     "fast", "RTO", "TLP", "other", "vain", "late", "dup ACK", "zero win", "RST",
@@ -111,7 +111,7 @@ fn table(analysis: &Analysis) -> String {
         ..
     } = analysis;
     text += &format!(
-        "{} connections in {frames} frames; {other_frames} frames are no TCP, {fragments} fragments\n",
+        "connections: {}, frames: {frames}, of them no TCP: {other_frames}, fragments: {fragments}\n",
         analysis.connections.len()
     );
     for word in &analysis.incomplete {

@@ -18,7 +18,7 @@ fn a_capture_of_our_own_is_explained() {
     assert_eq!(table.code, 0, "{}", table.stderr);
     let text = table.text();
     assert!(
-        text.contains("resent") && text.contains("1 connections in"),
+        text.contains("resent") && text.contains("connections: 1, frames:"),
         "{text}"
     );
     let told = handfast(&format!("report --json {path}"));
