@@ -9,6 +9,7 @@ use handfast_packet::ip::Cidr;
 use handfast_packet::steer::SHARDS_MAX;
 
 use crate::drill::DrillArgs;
+use crate::report_capture::ReportArgs;
 use crate::ss::SsArgs;
 
 /// Most fetches of one command: the figures of each are kept.
@@ -47,6 +48,10 @@ pub(crate) enum Command {
     /// Exit codes: 0 every script passed, or just the listed ones did not; 1 something else;
     /// 2 usage.
     Drill(DrillArgs),
+    /// Say what happened in a capture file, of ours or of anybody.
+    ///
+    /// Exit codes: 0 it was read, 2 usage, 23 cannot write, 26 cannot read.
+    Report(ReportArgs),
 }
 
 const EXIT_CODES: &str = "\
@@ -350,7 +355,7 @@ mod tests {
             .chain(line.split_whitespace());
         match CommandLine::try_parse_from(words)?.command {
             Command::Get(args) => Ok(*args),
-            Command::Ss(_) | Command::Lab(_) | Command::Drill(_) => {
+            Command::Ss(_) | Command::Lab(_) | Command::Drill(_) | Command::Report(_) => {
                 panic!("the line begins with get")
             }
         }

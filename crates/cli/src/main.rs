@@ -14,6 +14,7 @@ mod lesson;
 mod output;
 mod plan;
 mod report;
+mod report_capture;
 mod request;
 mod scene;
 mod ss;
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
     let wants_lab = match &line.command {
         Command::Get(args) => matches!(args.scene_and_url(), Ok((SceneKind::Lab, _))),
         Command::Lab(args) => args.name.is_some(),
-        Command::Ss(_) | Command::Drill(_) => false,
+        Command::Ss(_) | Command::Drill(_) | Command::Report(_) => false,
     };
     // In the lab's namespaces this user has another number.
     let folder = handfast::control::folder();
@@ -48,5 +49,6 @@ fn main() -> ExitCode {
         Command::Ss(args) => ss::run(&args, &folder),
         Command::Lab(args) => lesson::run(&args),
         Command::Drill(args) => drill::run(&args),
+        Command::Report(args) => report_capture::run(&args),
     })
 }

@@ -24,6 +24,7 @@ mod namespace;
 mod quiet_port;
 mod raw_socket;
 pub mod server;
+pub mod specimens;
 #[expect(
     unsafe_code,
     reason = "system calls that rustix does not offer as safe functions"

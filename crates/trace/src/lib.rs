@@ -1,20 +1,25 @@
 //! Reads frames, writes pictures: the ladder of every segment, the summary of a connection, and
-//! pcapng files. Takes facts, writes files of events.
+//! pcapng files; and reads capture files of anybody, to say what happened in them. Takes facts, writes
+//! files of events.
 //!
-//! What reads frames is a [`Recorder`](handfast_packet::record::Recorder): it is told of each frame
+//! What draws frames is a [`Recorder`](handfast_packet::record::Recorder): it is told of each frame
 //! that passes a device and draws its own conclusions, as a stranger with a capture file would. The
 //! one thing that a frame brings besides its bytes is its
 //! [`Cause`](handfast_packet::cause::Cause), which is only printed. [`EventsWriter`] and
-//! [`Explainer`] are the other way round: they are told by the stack, and conclude nothing. Nothing
-//! here decides anything, and nothing asks the stack.
+//! [`Explainer`] are the other way round: they are told by the stack, and conclude nothing. Files are
+//! read by [`capture`] and explained by [`analysis`]. Nothing here decides anything, and nothing asks
+//! the stack.
 #![forbid(unsafe_code)]
 
+pub mod analysis;
+pub mod capture;
 mod events;
 mod exchange;
 mod explain;
 mod fan;
 mod flow;
 mod ladder;
+mod numbers;
 mod page;
 mod pcapng;
 mod summary;

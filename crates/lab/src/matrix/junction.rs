@@ -30,8 +30,8 @@ const PROTOCOL_TCP: u8 = 6;
 /// A link with two owners on this side. As a device it is Handfast's; what belongs to the near
 /// kernel passes by while [`Device::recv`] is called.
 #[derive(Debug)]
-pub(crate) struct Junction {
-    link: Impair<Tap>,
+pub(crate) struct Junction<L = Impair<Tap>> {
+    link: L,
     near: Option<Near>,
     /// What comes from the near kernel.
     leaving: TxBatch,
@@ -49,9 +49,9 @@ struct Near {
     waiting: TxBatch,
 }
 
-impl Junction {
+impl<L: Device> Junction<L> {
     /// A junction of `link` with nobody but the caller on it.
-    pub(crate) fn new(link: Impair<Tap>) -> io::Result<Self> {
+    pub(crate) fn new(link: L) -> io::Result<Self> {
         let ready = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         watch(&ready, &link)?;
         Ok(Self {
@@ -124,7 +124,7 @@ impl Junction {
     }
 }
 
-impl Device for Junction {
+impl<L: Device> Device for Junction<L> {
     fn capabilities(&self) -> Capabilities {
         self.link.capabilities()
     }

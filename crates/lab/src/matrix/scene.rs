@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use handfast::Config;
 use handfast::blocking::Net;
-use handfast_device::{Device, DeviceError, Impair, Record, Tap, TapOptions};
+use handfast_device::{Device, DeviceError, Impair, ImpairSpec, Record, Tap, TapOptions};
 use handfast_packet::buf::{Medium, RxBatch};
 use handfast_packet::ip::Cidr;
 use handfast_packet::time::Instant;
@@ -34,7 +34,7 @@ pub(crate) const NEAR: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 /// Handfast.
 pub(crate) const OURS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 3);
 const PREFIX_LEN: u8 = 24;
-const INTERFACE: &str = "tun0";
+pub(crate) const INTERFACE: &str = "tun0";
 /// Frames that a TUN interface keeps for its reader: enough for a reader that had to wait a while
 /// for a processor.
 const TUN_QUEUE: u32 = 4_096;
@@ -79,9 +79,7 @@ impl Scene {
         seed: u64,
         capture: Option<&Path>,
     ) -> Result<Self, LabError> {
-        // Threads inherit it.
-        let slack = rustix::thread::set_current_timer_slack(Some(TIMER_SLACK));
-        slack.map_err(|error| LabError::setup("setting the timer slack", error))?;
+        set_timer_slack()?;
         let (far, tun) = kernel_end("far", FAR, cell)?;
         let link = Impair::new(tun, cell.link(), seed);
         let failed = |error| LabError::setup("joining link and ends", error);
@@ -110,6 +108,29 @@ impl Scene {
         })
     }
 
+    /// Two kernels with a link of their own between them. What the near one sends and receives goes
+    /// into the file `capture`: the capture is made at its end of the link.
+    pub(crate) fn of_kernels(
+        cell: &Cell,
+        link: ImpairSpec,
+        seed: u64,
+        capture: &Path,
+    ) -> Result<Self, LabError> {
+        set_timer_slack()?;
+        let failed = |error| LabError::setup("joining link and ends", error);
+        let (far, tun) = kernel_end("far", FAR, cell)?;
+        let link = recorded(Impair::new(tun, link, seed), capture).map_err(failed)?;
+        let (near, tun) = kernel_end("near", NEAR, cell)?;
+        let junction = Junction::new(link).and_then(|junction| junction.with_near(tun, NEAR));
+        let relay = junction.and_then(Relay::start).map_err(failed)?;
+        Ok(Self {
+            far,
+            near: Some(near),
+            net: None,
+            relay: Some(relay),
+        })
+    }
+
     /// Ends what runs.
     pub(crate) fn stop(self) {
         if let Some(net) = self.net {
@@ -121,13 +142,14 @@ impl Scene {
     }
 }
 
-fn recorded(junction: Junction, path: &Path) -> io::Result<Record<Junction>> {
+/// Shows what passes `device` to a capture file.
+fn recorded<D: Device>(device: D, path: &Path) -> io::Result<Record<D>> {
     let options = PcapngOptions {
         medium: Medium::Ip,
         ..PcapngOptions::default()
     };
     let writer = PcapngWriter::new(BufWriter::new(File::create(path)?), &options)?;
-    Ok(Record::new(junction, Box::new(writer)))
+    Ok(Record::new(device, Box::new(writer)))
 }
 
 fn start_ours(device: Box<dyn Device + Send>, cell: &Cell, seed: u64) -> io::Result<Net> {
@@ -149,7 +171,7 @@ struct Relay {
 }
 
 impl Relay {
-    fn start(junction: Junction) -> io::Result<Self> {
+    fn start<L: Device + Send + 'static>(junction: Junction<L>) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let thread = thread::Builder::new()
@@ -164,7 +186,7 @@ impl Relay {
     }
 }
 
-fn relay(mut junction: Junction, stop: &AtomicBool) {
+fn relay<L: Device>(mut junction: Junction<L>, stop: &AtomicBool) {
     let mut nobodys = RxBatch::new();
     while !stop.load(Ordering::Relaxed) {
         // It fails only when the interfaces are gone, and then the streams tell.
@@ -186,6 +208,12 @@ fn relay(mut junction: Junction, stop: &AtomicBool) {
         let fd = junction.fd().expect("a junction has a descriptor");
         let _ = poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&left));
     }
+}
+
+/// Lets this thread and those that it starts wait exactly.
+fn set_timer_slack() -> Result<(), LabError> {
+    let slack = rustix::thread::set_current_timer_slack(Some(TIMER_SLACK));
+    slack.map_err(|error| LabError::setup("setting the timer slack", error))
 }
 
 /// A kernel in a namespace of its own, and the TUN through which it is reached.

@@ -5,7 +5,7 @@ use handfast_packet::tcp::SeqNumber;
 use handfast_tcp::{Arrival, Control, Departure, Fact, RecoveryPhase, State, WindowCause};
 
 use super::kind::Kind;
-use crate::flow::nearest;
+use crate::numbers::nearest;
 
 /// One connection.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +56,7 @@ impl Numbers {
     /// The place of `seq`. Who has seen no SYN takes the first number for that of the first byte.
     pub(super) fn place(&self, seq: SeqNumber) -> u64 {
         let start = self.start.unwrap_or_else(|| seq.0.wrapping_sub(1));
-        nearest(self.next, seq, start)
+        nearest(seq.0.wrapping_sub(start), self.next)
     }
 
     fn see(&mut self, seq: SeqNumber, control: Control, len: u64) {

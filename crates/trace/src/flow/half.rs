@@ -6,6 +6,7 @@ use std::ops::Range;
 use handfast_packet::Instant;
 use handfast_packet::tcp::{SeqNumber, TcpFlags, TcpHeader};
 
+use crate::numbers::nearest;
 use crate::summary::Traffic;
 
 /// Most holes remembered for one direction. When one more opens, the oldest is forgotten, and
@@ -97,7 +98,10 @@ impl Half {
 
     /// The relative number that `seq` most likely means: the one nearest to what was seen last.
     pub(super) fn relative(&self, seq: SeqNumber) -> u64 {
-        nearest(self.next, seq, self.start.unwrap_or_default())
+        nearest(
+            seq.0.wrapping_sub(self.start.unwrap_or_default()),
+            self.next,
+        )
     }
 
     /// Takes note of the numbers `range`, which passed at `at`.
@@ -183,20 +187,6 @@ impl Half {
     pub(super) fn end_acked(&self) -> bool {
         self.fin.is_some_and(|fin| self.acked > fin)
     }
-}
-
-/// How far behind `start` the number `seq` most likely lies: of all that the wire may mean, what is
-/// nearest to `near`.
-pub(crate) fn nearest(near: u64, seq: SeqNumber, start: u32) -> u64 {
-    let low = seq.0.wrapping_sub(start);
-    let distance = low.wrapping_sub(truncate(near)).cast_signed();
-    near.checked_add_signed(distance.into())
-        .unwrap_or_else(|| u64::from(low))
-}
-
-/// The low 32 bits, which are what the wire carries.
-fn truncate(offset: u64) -> u32 {
-    u32::try_from(offset & u64::from(u32::MAX)).expect("the mask leaves 32 bits")
 }
 
 #[cfg(test)]

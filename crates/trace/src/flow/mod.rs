@@ -15,7 +15,6 @@ use handfast_packet::record::{FrameRecord, Recorder};
 pub(crate) use self::connection::Step;
 use self::connection::{Flow, ends};
 pub use self::half::HOLES_MAX;
-pub(crate) use self::half::nearest;
 pub(crate) use self::note::Note;
 pub use self::rtt::SAMPLES_MAX;
 use crate::summary::{Summary, Totals};

@@ -4,8 +4,11 @@
     reason = "a test stops where something is not as it must be"
 )]
 
+mod against_tshark;
+mod analysis;
 mod any_bytes;
 mod capture;
+mod captures;
 mod common;
 mod events;
 mod explain;

@@ -1,0 +1,178 @@
+//! `handfast report`: what happened in a capture file of ours or of anybody, as a table for people or
+//! as JSON. What the figures mean is in `handfast_trace::analysis` and `docs/analysis.md`.
+
+use std::fs::File;
+use std::io::{self, BufReader, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use handfast_trace::analysis::{Analysis, Connection, JsonOptions, Mark, Sent, Side};
+use handfast_trace::capture::CaptureError;
+
+use crate::failure::{Failure, code};
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The capture: pcap or pcapng, also of tcpdump and Wireshark.
+    #[arg(value_name = "FILE.pcap[ng]")]
+    pub(crate) file: PathBuf,
+    /// Print everything as one JSON object: figures, events with their frames, resets, silences.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// With --json: each segment and each sample of the round trip, too.
+    #[arg(long, requires = "json")]
+    pub(crate) segments: bool,
+}
+
+/// The heads of the columns, but for the last: how it ended.
+const HEADS: [&str; 19] = [
+    "#", "start", "time", "sender", "bytes", "goodput", "RTT min", "median", "max", "resent",
+    "fast", "RTO", "TLP", "other", "vain", "late", "dup ACK", "zero win", "RST",
+];
+
+/// Runs the command; gives its exit code.
+pub(crate) fn run(args: &ReportArgs) -> u8 {
+    let outcome = read(args).and_then(|analysis| print(args, &analysis));
+    match outcome {
+        Ok(()) => 0,
+        Err(failure) => {
+            eprintln!("handfast: {failure}");
+            failure.code
+        }
+    }
+}
+
+fn read(args: &ReportArgs) -> Result<Analysis, Failure> {
+    let path = args.file.display();
+    let file = File::open(&args.file)
+        .map_err(|error| Failure::new(code::READ, format!("cannot open {path}: {error}")))?;
+    Analysis::of(BufReader::new(file)).map_err(|error| match error {
+        CaptureError::Unknown => Failure::new(
+            code::READ,
+            format!("{path}: {error}; write captures with tcpdump -w or handfast get -w"),
+        ),
+        _ => Failure::new(code::READ, format!("cannot read {path}: {error}")),
+    })
+}
+
+fn print(args: &ReportArgs, analysis: &Analysis) -> Result<(), Failure> {
+    let text = if args.json {
+        let options = JsonOptions {
+            segments: args.segments,
+        };
+        format!("{}\n", analysis.to_json(options))
+    } else {
+        table(analysis)
+    };
+    let written = io::stdout().write_all(text.as_bytes());
+    written.map_err(|error| Failure::new(code::WRITE, format!("cannot write: {error}")))
+}
+
+/// Two rows for each connection, one for what each side sent, and below what there is to add.
+fn table(analysis: &Analysis) -> String {
+    let mut rows = vec![HEADS.map(str::to_owned)];
+    let first = analysis.connections.first().map(|one| one.began);
+    for (number, one) in analysis.connections.iter().enumerate() {
+        let start = first.map_or(Duration::ZERO, |first| one.began.duration_since(first));
+        for side in Side::BOTH {
+            let mut row = row(one, side);
+            if side == Side::A {
+                row[0] = (number + 1).to_string();
+                row[1] = format!("{:.3} s", start.as_secs_f64());
+                row[2] = format!("{:.3} s", one.duration().as_secs_f64());
+            }
+            rows.push(row);
+        }
+    }
+    let widths: [usize; HEADS.len()] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0));
+    let mut text = String::new();
+    for (index, row) in rows.iter().enumerate() {
+        let cells = row.iter().zip(widths).enumerate();
+        let cells: Vec<String> = cells
+            .map(|(column, (cell, width))| match column {
+                3 => format!("{cell:<width$}"),
+                _ => format!("{cell:>width$}"),
+            })
+            .collect();
+        let end = match index {
+            0 => "end".to_owned(),
+            _ if index % 2 == 1 => end(&analysis.connections[index / 2]),
+            _ => String::new(),
+        };
+        text += format!("{}  {end}", cells.join("  ")).trim_end();
+        text.push('\n');
+    }
+    let Analysis {
+        frames,
+        other_frames,
+        fragments,
+        ..
+    } = analysis;
+    text += &format!(
+        "connections: {}, frames: {frames}, of them no TCP: {other_frames}, fragments: {fragments}\n",
+        analysis.connections.len()
+    );
+    for word in &analysis.incomplete {
+        text += &format!("incomplete: {word}\n");
+    }
+    text
+}
+
+fn row(one: &Connection, side: Side) -> [String; HEADS.len()] {
+    let sent: &Sent = one.sent(side);
+    let count = |mark| none_for_zero(sent.count(mark));
+    let empty = String::new;
+    [
+        empty(),
+        empty(),
+        empty(),
+        one.ends[usize::from(side == Side::B)].to_string(),
+        sent.unique_bytes.to_string(),
+        one.goodput(side).map_or_else(empty, rate),
+        sent.rtt.min().map_or_else(empty, time),
+        sent.rtt.median().map_or_else(empty, time),
+        sent.rtt.max().map_or_else(empty, time),
+        none_for_zero(sent.retransmissions),
+        count(Mark::FastRetransmission),
+        count(Mark::TimeoutRetransmission),
+        count(Mark::TailLossProbe),
+        count(Mark::OtherRetransmission),
+        count(Mark::Spurious),
+        count(Mark::OutOfOrder),
+        count(Mark::DuplicateAck),
+        count(Mark::ZeroWindow),
+        none_for_zero(sent.resets),
+    ]
+}
+
+/// How a connection closed, and by whom.
+fn end(one: &Connection) -> String {
+    let by = one.close.side().map(|side| match side {
+        Side::A => " by the first",
+        Side::B => " by the second",
+    });
+    format!("{}{}", one.close.word(), by.unwrap_or_default())
+}
+
+fn none_for_zero(count: u64) -> String {
+    if count == 0 {
+        "-".to_owned()
+    } else {
+        count.to_string()
+    }
+}
+
+/// In milliseconds, as ping prints them.
+fn time(time: Duration) -> String {
+    format!("{:.3} ms", time.as_secs_f64() * 1e3)
+}
+
+fn rate(bits: u64) -> String {
+    match bits {
+        0..1_000_000 => format!("{:.2} kbit/s", bits as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.2} Mbit/s", bits as f64 / 1e6),
+        _ => format!("{:.2} Gbit/s", bits as f64 / 1e9),
+    }
+}
