@@ -40,7 +40,10 @@ fn a_capture_of_our_own_is_explained() {
     let resent = resent.expect("one segment was sent again");
     let cause = resent["comment"].as_u64().expect("our files have causes");
     let cause = &causes[usize::try_from(cause).expect("a small number")];
-    assert_eq!(cause, "retransmission: duplicate acks");
+    assert_eq!(
+        cause,
+        "retransmission: later ones arrived, and its time is over (RFC 8985 6.2)"
+    );
     let _ = std::fs::remove_file(&file);
 }
 

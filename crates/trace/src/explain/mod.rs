@@ -140,7 +140,10 @@ impl Explainer {
             _ => {}
         }
         track.segment(&entry.fact);
-        if let Some(kind) = Kind::of(&entry.fact, &track) {
+        // The timers of the opening would come before the first segment, which is to be the first
+        // thing that is explained.
+        let early = track.opened.is_some() && matches!(entry.fact, Fact::TimerSet { .. });
+        if let Some(kind) = Kind::of(&entry.fact, &track).filter(|_| !early) {
             self.offer(batch, kind, (entry, &track));
         }
         if let (Fact::Sent(_) | Fact::Received(_), Some(state)) = (entry.fact, track.opened) {

@@ -209,7 +209,9 @@ fn our_own_files_give_back_causes_directions_and_names() {
         ));
     }
     let (away, here) = (Some(Direction::Out), Some(Direction::In));
-    let words = ["open", "", "handshake done", "retransmission: timeout 2"];
+    let again = "retransmission: timeout 2 (RFC 6298 5.4)";
+    let done = "handshake done (RFC 9293 3.10.7.3)";
+    let words = ["open (RFC 9293 3.10.1)", "", done, again];
     assert_eq!(
         seen,
         [away, here, away, away]
@@ -221,7 +223,7 @@ fn our_own_files_give_back_causes_directions_and_names() {
     let analysis = Analysis::of(file.as_slice()).unwrap();
     let segment = analysis.connections[0].segments[3];
     let comment = usize::try_from(segment.comment).unwrap() - 1;
-    assert_eq!(analysis.comments[comment], "retransmission: timeout 2");
+    assert_eq!(analysis.comments[comment], again);
 }
 
 #[test]
