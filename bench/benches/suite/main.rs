@@ -89,6 +89,8 @@ const GROUPS: &[Group] = &[
 struct Table {
     lines: Vec<String>,
     json: Vec<Value>,
+    /// Some works of the group were not chosen.
+    partial: bool,
 }
 
 /// What the command line asks for.
@@ -180,8 +182,10 @@ fn bench(choice: &Choice) -> Result<(), Failure> {
             },
             Works::Solos(solos) => show(solos(), choice)?,
         };
-        if choice.write && !table.lines.is_empty() {
-            write(group, &table)?;
+        match table.partial {
+            _ if !choice.write || table.lines.is_empty() => {}
+            true => eprintln!("{group} was done in part, and is not written"),
+            false => write(group, &table)?,
         }
         all.extend(table.json);
     }
@@ -198,6 +202,7 @@ fn compare(contests: Vec<Contest<'static>>, choice: &Choice) -> Result<Table, Fa
     let mut table = Table::default();
     for mut contest in contests {
         if !choice.has(contest.name) {
+            table.partial = true;
             continue;
         }
         if let Some(side) = &choice.only {
@@ -213,10 +218,12 @@ fn compare(contests: Vec<Contest<'static>>, choice: &Choice) -> Result<Table, Fa
 fn show(solos: Vec<Solo<'static>>, choice: &Choice) -> Result<Table, Failure> {
     let mut table = Table::default();
     for mut solo in solos {
-        if choice.has(solo.name) {
-            let facts = repeat(&mut solo, choice.pairs)?;
-            table.add(Facts::head(), facts.rows(), facts.json());
+        if !choice.has(solo.name) {
+            table.partial = true;
+            continue;
         }
+        let facts = repeat(&mut solo, choice.pairs)?;
+        table.add(Facts::head(), facts.rows(), facts.json());
     }
     Ok(table)
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod bytes;
+mod capture;
 mod connection;
 mod icmp;
 mod link;
@@ -19,6 +20,7 @@ mod stack;
 mod tcp;
 mod udp;
 
+pub use capture::capture_file;
 pub use connection::connection_ops;
 pub use icmp::{icmpv4, icmpv6, ndp};
 pub use link::{arp, ethernet};
@@ -50,4 +52,5 @@ pub const TARGETS: &[Target] = &[
     ("stack_frames", stack_frames),
     ("script_parser", script_parser),
     ("script_runner", script_runner),
+    ("capture_file", capture_file),
 ];

@@ -1,4 +1,4 @@
-//! One stream through a link that loses some segments: ours against the kernel in our place, on the
+//! One stream through a link that loses some segments, or holds some of them back: ours against the kernel in our place, on the
 //! link of the lab's matrix, which cuts super-segments both ways.
 
 use std::time::Duration;
@@ -35,7 +35,21 @@ pub(super) fn contests() -> Vec<Contest<'static>> {
         let names = (name, "Handfast without loss");
         contests.push(contest(names, lossy, Who::Ours, clean, None));
     }
+    let [ordered, held_back] = [Reordering::No, Reordering::Mild].map(reordering);
+    let names = ("stress.reorder.bbr.cost", "Handfast without it");
+    contests.push(contest(names, held_back, Who::Ours, ordered, None));
     contests
+}
+
+/// A link that loses nothing, and where to be held back for a part of a round trip is something.
+fn reordering(reordering: Reordering) -> Lossy {
+    let clean = plan(Algorithm::Bbr, Direction::Up, 0);
+    let cell = Cell {
+        reordering,
+        round_trip_ms: 1,
+        ..clean.cell
+    };
+    Lossy { cell, ..clean }
 }
 
 /// What [`Plan`] is made of.
@@ -83,6 +97,10 @@ fn contest(
         Direction::Down => "receive",
     };
     let controller = ours.cell.controller_name();
+    let trouble = match ours.cell.reordering {
+        Reordering::No => "1 % loss both ways",
+        _ => "1 % held back by a sixteenth of 1 ms",
+    };
     let mut seed = 0;
     let mut next = move || {
         seed += 1;
@@ -92,7 +110,7 @@ fn contest(
     Contest {
         name,
         what: format!(
-            "{direction} for {} s, {controller}, 1 % loss both ways, MTU 1500, no offloads",
+            "{direction} for {} s, {controller}, {trouble}, MTU 1500, no offloads",
             ours.span.as_secs()
         ),
         peer,
