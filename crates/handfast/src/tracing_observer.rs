@@ -40,6 +40,7 @@ impl Observer for TracingObserver {
 fn emit(entry: &Entry) {
     let connection = entry.connection;
     let rule = entry.fact.rule().map(display);
+    let rule = rule.as_ref();
     match entry.fact {
         Fact::Opened(ends) => info!(
             target: TARGET,
@@ -78,7 +79,7 @@ fn emit(entry: &Entry) {
     }
 }
 
-fn sent(connection: u64, departure: &Departure, rule: Option<DisplayValue<Rule>>) {
+fn sent(connection: u64, departure: &Departure, rule: Option<&DisplayValue<Rule>>) {
     let (proof, count) = match departure.cause {
         Cause::FastRetransmit(proof) => (Some(proof), None),
         Cause::TimeoutRetransmit(count) | Cause::WindowProbe(count) => (None, Some(count)),
@@ -102,7 +103,7 @@ fn sent(connection: u64, departure: &Departure, rule: Option<DisplayValue<Rule>>
     );
 }
 
-fn received(connection: u64, arrival: &Arrival, rule: Option<DisplayValue<Rule>>) {
+fn received(connection: u64, arrival: &Arrival, rule: Option<&DisplayValue<Rule>>) {
     debug!(
         target: TARGET,
         connection,
@@ -122,7 +123,7 @@ fn received(connection: u64, arrival: &Arrival, rule: Option<DisplayValue<Rule>>
 }
 
 /// Windows, round trips and timers.
-fn measure(connection: u64, fact: &Fact, rule: Option<DisplayValue<Rule>>) {
+fn measure(connection: u64, fact: &Fact, rule: Option<&DisplayValue<Rule>>) {
     match *fact {
         Fact::Congestion {
             window,
@@ -163,7 +164,7 @@ fn measure(connection: u64, fact: &Fact, rule: Option<DisplayValue<Rule>>) {
         Fact::TimerFired(timer @ (Timer::Retransmit | Timer::UserTimeout | Timer::FinWait2)) => {
             warn!(
                 target: TARGET, connection, timer = timer.name(), rule, "timer_fired"
-            )
+            );
         }
         Fact::TimerFired(timer) => trace!(
             target: TARGET, connection, timer = timer.name(), rule, "timer_fired"
