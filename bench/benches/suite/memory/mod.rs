@@ -6,14 +6,14 @@ mod lwip;
 mod ours;
 mod theirs;
 
-#[cfg(target_os = "linux")]
-use handfast_bench::Failure;
-use handfast_bench::{Contest, Reach, Unit, measure};
+use handfast_bench::{Contest, Failure, Reach, Unit, measure};
 
 /// Text of one turn in bytes.
 const TEXT: u64 = 2 << 30;
 /// What the application writes and reads at once.
 const PIECE: usize = 64 * 1_024;
+/// Turns after which a transfer that does not move is given up.
+const TURNS_IDLE_MAX: usize = 10_000;
 /// Facts of a journal that is read: more than a turn makes.
 const JOURNAL: usize = 4_096;
 
@@ -53,6 +53,27 @@ impl Path {
             2 => "MTU 1500, checksums, an ACK for two segments".to_owned(),
             many => format!("MTU 1500, checksums, an ACK for {many} segments"),
         }
+    }
+}
+
+/// Has `turn` done until [`TEXT`] has arrived; it says how much was written and how much arrived so
+/// far. Returns how much arrived.
+fn until_there(mut turn: impl FnMut() -> Result<(u64, u64), Failure>) -> Result<f64, Failure> {
+    let (mut before, mut idle) = ((0, 0), 0);
+    loop {
+        let (out, arrived) = turn()?;
+        if arrived >= TEXT {
+            return Ok(arrived as f64);
+        }
+        idle = if before == (out, arrived) {
+            idle + 1
+        } else {
+            0
+        };
+        if idle > TURNS_IDLE_MAX {
+            return Err(format!("stuck after {arrived} of {TEXT} bytes").into());
+        }
+        before = (out, arrived);
     }
 }
 

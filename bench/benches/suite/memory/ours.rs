@@ -12,10 +12,8 @@ use handfast_packet::buf::{
 use handfast_stack::{Config, Connect, Listen, Stack, TcpId};
 use handfast_tcp as tcp;
 
-use super::{PIECE, Path, TEXT};
+use super::{PIECE, Path, TEXT, until_there};
 
-/// Turns after which a transfer that does not move is given up.
-const TURNS_IDLE_MAX: usize = 10_000;
 const ADDRESSES: [[u8; 4]; 2] = [[192, 0, 2, 1], [192, 0, 2, 2]];
 const PORT: u16 = 80;
 
@@ -46,9 +44,8 @@ pub(super) fn transfer(path: Path) -> Result<f64, Failure> {
     let (client, server) = pair.open()?;
     let written = vec![0x5a; PIECE];
     let mut read = vec![0; PIECE];
-    let (mut out, mut arrived, mut idle) = (0_u64, 0_u64, 0);
-    while arrived < TEXT {
-        let before = (out, arrived);
+    let (mut out, mut arrived) = (0_u64, 0_u64);
+    until_there(|| {
         while out < TEXT {
             let wanted = usize::try_from(TEXT - out)?.min(PIECE);
             let mut socket = pair.socket(0, client)?;
@@ -67,16 +64,8 @@ pub(super) fn transfer(path: Path) -> Result<f64, Failure> {
         }
         pair.carry(1);
         pair.read_journals()?;
-        idle = if before == (out, arrived) {
-            idle + 1
-        } else {
-            0
-        };
-        if idle > TURNS_IDLE_MAX {
-            return Err(format!("stuck after {arrived} of {TEXT} bytes").into());
-        }
-    }
-    Ok(arrived as f64)
+        Ok((out, arrived))
+    })
 }
 
 impl Pair {

@@ -12,12 +12,10 @@ use smoltcp::socket::tcp;
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 
-use super::{PIECE, Path, TEXT};
+use super::{PIECE, Path, TEXT, until_there};
 
 /// Of each socket and direction.
 const BUFFER: usize = 256 * 1_024;
-/// Turns after which a transfer that does not move is given up.
-const TURNS_IDLE_MAX: usize = 10_000;
 const PORT: u16 = 80;
 
 /// One end of the way: frames that came, frames that leave, and blocks for the next ones.
@@ -100,9 +98,8 @@ pub(super) fn transfer(path: Path) -> Result<f64, Failure> {
     socket.connect(client.interface.context(), (address, PORT), 50_000)?;
     let written = vec![0x5a; PIECE];
     let mut read = vec![0; PIECE];
-    let (mut out, mut arrived, mut idle, mut turn) = (0_u64, 0_u64, 0, 0);
-    while arrived < TEXT {
-        let before = (out, arrived);
+    let (mut out, mut arrived, mut turn) = (0_u64, 0_u64, 0);
+    until_there(|| {
         turn += 1;
         let now = Instant::from_micros(turn);
         while out < TEXT && client.socket().can_send() {
@@ -124,16 +121,8 @@ pub(super) fn transfer(path: Path) -> Result<f64, Failure> {
         server.send(now);
         client.wire.inbox.append(&mut server.wire.outbox);
         client.receive(now);
-        idle = if before == (out, arrived) {
-            idle + 1
-        } else {
-            0
-        };
-        if idle > TURNS_IDLE_MAX {
-            return Err(format!("stuck after {arrived} of {TEXT} bytes").into());
-        }
-    }
-    Ok(arrived as f64)
+        Ok((out, arrived))
+    })
 }
 
 impl End {

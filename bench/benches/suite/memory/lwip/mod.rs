@@ -6,11 +6,8 @@ mod library;
 
 use handfast_bench::Failure;
 
-use super::{PIECE, TEXT};
+use super::{PIECE, TEXT, until_there};
 pub(super) use library::Pair;
-
-/// Turns after which a transfer that does not move is given up.
-const TURNS_IDLE_MAX: usize = 10_000;
 
 /// Sends [`TEXT`] from one to the other; returns how much arrived.
 pub(super) fn transfer(pair: &Pair) -> Result<f64, Failure> {
@@ -22,9 +19,8 @@ pub(super) fn transfer(pair: &Pair) -> Result<f64, Failure> {
 fn send(pair: &Pair) -> Result<f64, Failure> {
     let written = vec![0x5a; PIECE];
     let start = pair.arrived();
-    let (mut out, mut arrived, mut idle) = (0_u64, 0_u64, 0);
-    while arrived < TEXT {
-        let before = (out, arrived);
+    let mut out = 0_u64;
+    until_there(|| {
         pair.on_time();
         if out < TEXT {
             let wanted = usize::try_from(TEXT - out)?.min(PIECE);
@@ -35,15 +31,6 @@ fn send(pair: &Pair) -> Result<f64, Failure> {
         }
         pair.carry(0);
         pair.carry(1);
-        arrived = pair.arrived() - start;
-        idle = if before == (out, arrived) {
-            idle + 1
-        } else {
-            0
-        };
-        if idle > TURNS_IDLE_MAX {
-            return Err(format!("stuck after {arrived} of {TEXT} bytes").into());
-        }
-    }
-    Ok(arrived as f64)
+        Ok((out, pair.arrived() - start))
+    })
 }
