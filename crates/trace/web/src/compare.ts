@@ -176,8 +176,9 @@ function difference({ values: [a, b], show, isMoreBetter }: Figure): HTMLElement
   const sign = by > 0 ? "+" : "−";
   const share = a === 0 ? "" : ` (${sign}${percent(Math.abs(by / a))})`;
   const isBetter = isMoreBetter === null ? null : by > 0 === isMoreBetter;
-  const arrow = isBetter === null ? "" : isBetter ? " ✓" : " ▾";
-  return h("td", { class: isBetter === null ? "" : isBetter ? "better" : "worse" }, `${sign}${show(Math.abs(by))}${share}`, arrow);
+  const arrow = isBetter === null ? "" : isBetter ? " ✓" : " ✗";
+  const word = isBetter === null ? null : isBetter ? "better" : "worse";
+  return h("td", { class: word, title: word && words().compare[word] }, `${sign}${show(Math.abs(by))}${share}`, arrow);
 }
 
 function findingsOf(run: Run, i: 0 | 1): HTMLElement {
@@ -233,7 +234,7 @@ function sequenceOverlay(pair: Pair): PlotSpec {
     draw: (area) =>
       each(({ bars, ack, again }, colour) => {
         area.context.globalAlpha = 0.65;
-        stepLine(area, ack, { colour, width: 1 });
+        stepLine(area, ack, { colour, width: 1 }, area.y, ack.at[ack.at.length - 1]);
         area.context.globalAlpha = 1;
         upright(area, bars, span(...visible(area, bars.at)), { colour, width: 1.5 });
         const seen = again.filter((k) => bars.at[k] >= area.from && bars.at[k] <= area.to);
@@ -250,7 +251,7 @@ function ratesOverlay(pair: Pair): PlotSpec {
   }, pair);
   return {
     id: "rates-overlay",
-    title: words().plots.series.goodput,
+    title: words().plots.rates,
     about: words().compare.overlay,
     height: 200,
     showsTime: true,
@@ -262,7 +263,7 @@ function ratesOverlay(pair: Pair): PlotSpec {
     },
     draw: (area) =>
       bins.forEach((one, i) => {
-        if (one && legend[i].shown) strokeBins(area, one, one.fresh, theme.colour(COLOURS[i]));
+        if (one && legend[i].shown) strokeBins(area, one, one.fresh, theme.colour(COLOURS[i]), pair[i]?.bars.at.at(-1));
       }),
   };
 }

@@ -59,10 +59,18 @@ function card(run: Run, finding: Finding, index: number, ways: Ways): HTMLElemen
       h("h3", {}, finding.title),
       finding.cost === null || finding.cost <= 0 ? null : h("span", { class: "cost" }, text.cost(time(finding.cost))),
     ),
-    h("p", { class: "finding-text" }, finding.text),
-    finding.advice ? h("p", { class: "advice" }, h("b", {}, text.advice), finding.advice) : null,
-    evidence(finding, ways),
-    foot(run, finding, ways),
+    h(
+      "div",
+      { class: "card-body" },
+      h(
+        "div",
+        {},
+        h("p", { class: "finding-text" }, finding.text),
+        finding.advice ? h("p", { class: "advice" }, h("b", {}, text.advice), finding.advice) : null,
+        foot(run, finding, ways),
+      ),
+      evidence(finding, ways),
+    ),
   );
 }
 
@@ -84,7 +92,7 @@ function evidence(finding: Finding, ways: Ways): HTMLElement | null {
   const rest = items.slice(EVIDENCE_SHOWN);
   const list = h("ul", { class: "evidence", "aria-label": text.evidence }, ...items.slice(0, EVIDENCE_SHOWN));
   const toggle = (isOpen: boolean): void => (isOpen ? list.append(...rest) : rest.forEach((item) => item.remove()));
-  return h("div", {}, list, rest.length > 0 ? moreButton(rest.length, toggle) : null);
+  return h("div", {}, h("h4", {}, text.evidence), list, rest.length > 0 ? moreButton(rest.length, toggle) : null);
 }
 
 function foot(run: Run, finding: Finding, ways: Ways): HTMLElement | null {

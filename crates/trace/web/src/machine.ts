@@ -34,12 +34,12 @@ type Edge = [from: string, to: string, label: LabelKey | null, at: [number, numb
 
 const EDGES: Edge[] = [
   ["CLOSED", "LISTEN", "passive", [324, 66, "end"], "M330 38V86"],
-  ["CLOSED", "SYN-SENT", "active", [470, 66, "start"], "M389 30Q520 44 548 146"],
+  ["CLOSED", "SYN-SENT", "active", [512, 60, "start"], "M389 30Q520 44 548 146"],
   ["LISTEN", "SYN-RECEIVED", "rcvSyn", [208, 112, "end"], "M271 106Q160 116 122 146"],
-  ["LISTEN", "SYN-SENT", "sendSyn", [450, 108, "end"], "M389 106Q480 116 524 146"],
+  ["LISTEN", "SYN-SENT", "sendSyn", [404, 101, "start"], "M389 106Q480 116 524 146"],
   ["SYN-SENT", "SYN-RECEIVED", "rcvSyn", [330, 154, "middle"], "M491 160H169"],
-  ["SYN-SENT", "ESTABLISHED", "rcvSynAck", [462, 206, "start"], "M536 174Q500 208 389 212"],
-  ["SYN-RECEIVED", "ESTABLISHED", "rcvAck", [198, 206, "end"], "M124 174Q160 208 271 212"],
+  ["SYN-SENT", "ESTABLISHED", "rcvSynAck", [460, 197, "end"], "M536 174Q500 208 389 212"],
+  ["SYN-RECEIVED", "ESTABLISHED", "rcvAck", [200, 197, "start"], "M124 174Q160 208 271 212"],
   ["SYN-RECEIVED", "FIN-WAIT-1", "close", [92, 222, "end"], "M100 174V264"],
   ["ESTABLISHED", "FIN-WAIT-1", "close", [226, 252, "end"], "M290 228Q270 262 169 274"],
   ["ESTABLISHED", "CLOSE-WAIT", "rcvFin", [434, 252, "start"], "M370 228Q390 262 491 274"],

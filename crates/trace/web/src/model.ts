@@ -116,20 +116,20 @@ export function buildDetail(report: Report, conn: Conn, columns: Columns): Detai
   const base = {
     count,
     seconds: Math.max(conn.seconds, count > 0 ? at[count - 1] : 0, 1e-6),
-    side: Uint8Array.from(get("side")),
+    side: new Uint8Array(get("side")),
     at,
     frame: get("frame"),
-    flags: Uint16Array.from(get("flags")),
+    flags: new Uint16Array(get("flags")),
     seq: get("seq"),
     len: get("len"),
     ack: get("ack"),
     window: get("window"),
     inFlight: get("in_flight"),
-    marks: Uint32Array.from(get("marks")),
-    comment: Uint32Array.from(get("comment")),
+    marks: new Uint32Array(get("marks")),
+    comment: new Uint32Array(get("comment")),
     tsval: get("tsval"),
     tsecr: get("tsecr"),
-    state: [Uint8Array.from(get("state_a")), Uint8Array.from(get("state_b"))] as [Uint8Array, Uint8Array],
+    state: [new Uint8Array(get("state_a")), new Uint8Array(get("state_b"))] as [Uint8Array, Uint8Array],
     sackFrom: places(get("sacks"), Math.min(sackStart.length, sackEnd.length)),
     sackStart,
     sackEnd,
@@ -146,7 +146,9 @@ export function buildDetail(report: Report, conn: Conn, columns: Columns): Detai
 type Base = Omit<Detail, "directions">;
 
 function seconds(nanoseconds: Float64Array): Float64Array {
-  return nanoseconds.map((ns) => ns / 1e9);
+  const result = new Float64Array(nanoseconds.length);
+  for (let i = 0; i < result.length; i++) result[i] = nanoseconds[i] / 1e9;
+  return result;
 }
 
 function places(counts: Float64Array, most: number): Uint32Array {
@@ -197,9 +199,10 @@ function kindOf(detail: Base): (i: number) => number {
   const bits = ["fast-retransmission", "timeout-retransmission", "tail-loss-probe", "other-retransmission"].map(
     detail.bit,
   );
+  const all = bits.reduce((sum, bit) => sum + bit, 0);
   return (i) => {
     const marks = detail.marks[i];
-    if (marks === 0) return 0;
+    if ((marks & all) === 0) return 0;
     return bits.findIndex((bit) => (marks & bit) !== 0) + 1;
   };
 }
@@ -228,7 +231,8 @@ function sentBars(detail: Base, sender: Side): Pick<Direction, SentPart> {
   const sumFresh = new Float64Array(n + 1);
   const fresh = new Fresh();
   const kindAt = kindOf(detail);
-  segment.forEach((i, k) => {
+  for (let k = 0; k < n; k++) {
+    const i = segment[k];
     bars.at[k] = detail.at[i];
     bars.from[k] = detail.seq[i];
     bars.to[k] = detail.seq[i] + takes(detail, i);
@@ -237,21 +241,27 @@ function sentBars(detail: Base, sender: Side): Pick<Direction, SentPart> {
     const from = detail.seq[i] + (detail.flags[i] & FLAGS.SYN ? 1 : 0);
     sum[k + 1] = sum[k] + detail.len[i];
     sumFresh[k + 1] = sumFresh[k] + fresh.add(from, from + detail.len[i]);
-  });
+  }
   return {
     bars,
     kind,
     sum,
     sumFresh,
-    segment: Uint32Array.from(segment),
-    again: Uint32Array.from(again),
-    resets: Uint32Array.from(resets),
+    segment: new Uint32Array(segment),
+    again: new Uint32Array(again),
+    resets: new Uint32Array(resets),
     flight: pick(detail.at, detail.inFlight, own),
   };
 }
 
 function pick(at: Float64Array, value: Float64Array, which: number[]): Steps {
-  return { at: Float64Array.from(which, (i) => at[i]), value: Float64Array.from(which, (i) => value[i]) };
+  return { at: chosen(at, which), value: chosen(value, which) };
+}
+
+function chosen(values: Float64Array, which: number[]): Float64Array {
+  const result = new Float64Array(which.length);
+  for (let k = 0; k < which.length; k++) result[k] = values[which[k]];
+  return result;
 }
 
 type AnswerPart = "ack" | "edge" | "window" | "sacks" | "duplicateSacks" | "zeroWindows";
@@ -276,14 +286,15 @@ function answers(detail: Base, sender: Side): Pick<Direction, AnswerPart> {
   // A late segment takes no acknowledgment back.
   for (let k = 1; k < ack.value.length; k++) ack.value[k] = Math.max(ack.value[k], ack.value[k - 1]);
   const window = pick(detail.at, detail.window, which);
-  const edge = { at: ack.at, value: ack.value.map((value, k) => value + window.value[k]) };
+  const edge = { at: ack.at, value: new Float64Array(which.length) };
+  for (let k = 0; k < which.length; k++) edge.value[k] = ack.value[k] + window.value[k];
   return {
     ack,
     edge,
     window,
     sacks: barsOf(sacks),
     duplicateSacks: barsOf(duplicates),
-    zeroWindows: Uint32Array.from(zero),
+    zeroWindows: new Uint32Array(zero),
   };
 }
 
@@ -298,11 +309,9 @@ export function isDuplicateSack(detail: Pick<Detail, "sackFrom" | "sackStart" | 
 }
 
 function barsOf(list: [number, number, number][]): Bars {
-  return {
-    at: Float64Array.from(list, (bar) => bar[0]),
-    from: Float64Array.from(list, (bar) => bar[1]),
-    to: Float64Array.from(list, (bar) => bar[2]),
-  };
+  const bars = { at: new Float64Array(list.length), from: new Float64Array(list.length), to: new Float64Array(list.length) };
+  for (let k = 0; k < list.length; k++) [bars.at[k], bars.from[k], bars.to[k]] = list[k];
+  return bars;
 }
 
 function drops(columns: Columns, sender: Side): Bars {

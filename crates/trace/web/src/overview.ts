@@ -75,10 +75,8 @@ export class Overview {
     if (!row) return;
     row.setAttribute("aria-selected", "true");
     row.tabIndex = 0;
-    const scroller = row.closest(".table-scroll");
-    if (!scroller || !row.isConnected) return;
-    const [box, own] = [scroller.getBoundingClientRect(), row.getBoundingClientRect()];
-    if (own.top < box.top + 40 || own.bottom > box.bottom) scroller.scrollTop += own.top - box.top - box.height / 2;
+    // After the page is laid out anyway: to ask for places before would lay it out twice.
+    requestAnimationFrame(() => bringIntoTable(row));
   }
 
   /** The connection before or behind `connection` as they are shown. */
@@ -159,6 +157,13 @@ export class Overview {
     event.preventDefault();
     event.stopPropagation();
   }
+}
+
+function bringIntoTable(row: HTMLElement): void {
+  const scroller = row.closest(".table-scroll");
+  if (!scroller) return;
+  const [box, own] = [scroller.getBoundingClientRect(), row.getBoundingClientRect()];
+  if (own.top < box.top + 40 || own.bottom > box.bottom) scroller.scrollTop += own.top - box.top - box.height / 2;
 }
 
 function compare(a: number | string, b: number | string): number {

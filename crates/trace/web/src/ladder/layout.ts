@@ -5,7 +5,7 @@ import type { Detail } from "../model";
 import { lastAtMost } from "../search";
 
 /** Heights of a row in pixels, from the overview to everything written out. */
-export const ROW_HEIGHTS = [8, 14, 24, 46] as const;
+export const ROW_HEIGHTS = [8, 14, 24, 50] as const;
 /** Browsers place nothing right in elements that are much taller. */
 const HEIGHT_MAX = 12_000_000;
 const PAUSE_MAX = 54;

@@ -34,7 +34,7 @@ export function drawRow(subject: Subject, layout: Layout, columns: Columns, i: n
     const rect = { class: "row-back", x: 2, y: 0, width: columns.b + 20, height: row, rx: 4 };
     group.append(s("rect", rect));
   }
-  if (row >= 12) group.append(s("text", { class: "row-time", x: columns.time, y: row * 0.5 + 4 }, moment(detail.at[i], 1e-6)));
+  if (row >= 12) group.append(s("text", { class: "row-time", x: columns.time, y: row >= CAUSES_FROM ? 26 : row * 0.5 + 4 }, moment(detail.at[i], 1e-6)));
   group.append(...arrow(subject, layout, columns, i, state));
   if (row >= LABELS_FROM) group.append(...texts(subject, layout, columns, i));
   return group;
@@ -43,7 +43,7 @@ export function drawRow(subject: Subject, layout: Layout, columns: Columns, i: n
 function arrow({ detail, report }: Subject, { row }: Layout, columns: Columns, i: number, state: RowState): SVGElement[] {
   const isFromA = detail.side[i] === 0;
   const [x1, x2] = isFromA ? [columns.a, columns.b] : [columns.b, columns.a];
-  const [y1, y2] = row >= CAUSES_FROM ? [17, 27] : row >= LABELS_FROM ? [13, 20] : [row * 0.3, row * 0.7];
+  const [y1, y2] = row >= CAUSES_FROM ? [18, 26] : row >= LABELS_FROM ? [13, 20] : [row * 0.3, row * 0.7];
   const share = state.isDropped ? 0.72 : 1;
   const [endX, endY] = [x1 + (x2 - x1) * share, y1 + (y2 - y1) * share];
   const loud = marksOf(report, detail, i).find((mark) => !mark.isQuiet && mark.colour !== "muted");
@@ -70,7 +70,7 @@ function texts(subject: Subject, { row }: Layout, columns: Columns, i: number): 
   const room = columns.b - columns.a - 20;
   const label = labelOf(detail, i);
   const loud = marksOf(report, detail, i).filter((mark) => !mark.isQuiet);
-  const line = s("text", { class: "label", x, y: 11, "text-anchor": anchor });
+  const line = s("text", { class: "label", x, y: row >= CAUSES_FROM ? 13 : 11, "text-anchor": anchor });
   line.append(s("tspan", { class: "label-flags" }, label.flags));
   let left = room / MONO - label.flags.length - 2;
   const add = (text: string, attributes: Record<string, string>): void => {
@@ -85,7 +85,7 @@ function texts(subject: Subject, { row }: Layout, columns: Columns, i: number): 
     return [line];
   }
   add(label.sack, { class: "label-sack" });
-  const below = s("text", { class: "cause", x, y: 40, "text-anchor": anchor });
+  const below = s("text", { class: "cause", x, y: 38, "text-anchor": anchor });
   let space = room / SANS;
   for (const mark of loud) {
     const text = clipped(mark.words, space);

@@ -45,8 +45,8 @@ function begin(area: Area, stroke: Stroke): CanvasRenderingContext2D {
   return context;
 }
 
-/** A line of steps that goes on to the right edge. Values below 0 are breaks. */
-export function stepLine(area: Area, steps: Steps, stroke: Stroke, y = area.y): void {
+/** A line of steps that goes on to `until`. Values below 0 are breaks. */
+export function stepLine(area: Area, steps: Steps, stroke: Stroke, y = area.y, until = area.to): void {
   const context = begin(area, stroke);
   const [first, end] = visibleSteps(area, steps.at);
   let column = -1;
@@ -75,7 +75,7 @@ export function stepLine(area: Area, steps: Steps, stroke: Stroke, y = area.y): 
     last = py;
   }
   flush();
-  if (!Number.isNaN(last)) context.lineTo(area.left + area.width, last);
+  if (!Number.isNaN(last)) context.lineTo(Math.max(area.x(Math.min(until, area.to)), column), last);
   context.stroke();
 }
 
@@ -173,8 +173,8 @@ export function line(area: Area, at: Float64Array, value: Float64Array, stroke: 
 
 /** A cross whose middle is at x, y. */
 export function cross(area: Area, x: number, y: number, colour: string): void {
-  const context = begin(area, { colour, width: 1.75 });
-  const arm = 4.5 * area.ratio;
+  const context = begin(area, { colour, width: 1.5 });
+  const arm = 3.5 * area.ratio;
   context.moveTo(x - arm, y - arm);
   context.lineTo(x + arm, y + arm);
   context.moveTo(x - arm, y + arm);
@@ -192,6 +192,8 @@ export function ring(area: Area, x: number, y: number, colour: string, radius = 
 export function label(area: Area, x: number, y: number, text: string, colour: string): void {
   const { context, ratio } = area;
   context.font = `600 ${10 * ratio}px system-ui, sans-serif`;
+  context.textAlign = "left";
+  context.textBaseline = "alphabetic";
   context.fillStyle = colour;
   const width = context.measureText(text).width;
   const isRight = x + width + 6 * ratio > area.left + area.width;

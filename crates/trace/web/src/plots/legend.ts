@@ -23,6 +23,8 @@ export class Legend {
   private item(entry: LegendEntry, changed: () => void): HTMLElement {
     const value = h("span", { class: "legend-value" });
     if (entry.value) this.values.push([entry, value]);
+    // An entry without words is a mere value: it stands for no colour.
+    if (entry.words === "") return h("span", { class: "legend-item" }, value);
     const swatch = h("i", { class: `swatch swatch-${entry.swatch}`, style: `--swatch: var(--${entry.colour})`, "aria-hidden": "true" });
     if (entry.shown === undefined) return h("span", { class: "legend-item" }, swatch, entry.words, value);
     const button: HTMLButtonElement = h(

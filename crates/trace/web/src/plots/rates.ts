@@ -85,19 +85,20 @@ export function ratesPlot(direction: Direction): PlotSpec {
   };
 }
 
-export function strokeBins(area: Area, bins: Bins, rates: Float64Array, colour: string): void {
-  trace(area, bins, rates);
+export function strokeBins(area: Area, bins: Bins, rates: Float64Array, colour: string, until = Infinity): void {
+  trace(area, bins, rates, until);
   area.context.strokeStyle = colour;
   area.context.setLineDash([]);
   area.context.lineWidth = 1.75 * area.ratio;
   area.context.stroke();
 }
 
-function trace(area: Area, bins: Bins, rates: Float64Array): void {
+function trace(area: Area, bins: Bins, rates: Float64Array, until = Infinity): void {
   const { context } = area;
   context.beginPath();
   rates.forEach((value, i) => {
     const start = bins.first + i * bins.width;
+    if (start > until) return;
     context.lineTo(area.x(start), area.y(value));
     context.lineTo(area.x(start + bins.width), area.y(value));
   });

@@ -90,7 +90,9 @@ function draw(area: Area, detail: Detail, direction: Direction, selected: number
   stepLine(area, direction.edge, { colour: theme.colour("window"), width: 1.25 });
   stepLine(area, direction.ack, { colour: theme.colour("ack"), width: 1.25 });
   const sacks = direction.sacks;
-  upright(area, sacks, span(...visible(area, sacks.at)), { colour: theme.colour("sack"), width: 1.25 }, 2);
+  area.context.globalAlpha = 0.7;
+  upright(area, sacks, span(...visible(area, sacks.at)), { colour: theme.colour("sack"), width: 1 }, 2);
+  area.context.globalAlpha = 1;
   const twice = direction.duplicateSacks;
   upright(area, twice, span(...visible(area, twice.at)), { colour: theme.colour("drop"), width: 2 }, 4);
   upright(area, bars, span(first, end), { colour: theme.colour(senderColour(direction)), width }, 1);
