@@ -13,8 +13,8 @@ export interface Ways {
 }
 
 /** So many cards are open at first. */
-const SHOWN = 6;
-const EVIDENCE_SHOWN = 6;
+const SHOWN = 5;
+const EVIDENCE_SHOWN = 4;
 
 export function findingsSection(run: Run, ways: Ways): HTMLElement {
   const text = words().findings;
@@ -26,16 +26,16 @@ export function findingsSection(run: Run, ways: Ways): HTMLElement {
     { class: "findings", id: "findings", "aria-label": text.title },
     h("h2", {}, text.title, h("span", { class: "count" }, run.findings.length)),
     cards.length === 0 ? h("p", { class: "muted" }, text.none) : list,
-    rest.length === 0 ? null : moreButton(rest.length, (isOpen) => (isOpen ? list.append(...rest) : rest.forEach((card) => card.remove()))),
+    rest.length === 0 ? null : moreButton(rest.length, "", (isOpen) => (isOpen ? list.append(...rest) : rest.forEach((card) => card.remove()))),
   );
 }
 
-function moreButton(n: number, toggle: (isOpen: boolean) => void): HTMLElement {
+function moreButton(n: number, kind: string, toggle: (isOpen: boolean) => void): HTMLElement {
   let isOpen = false;
   const text = words().findings;
   const button: HTMLButtonElement = h("button", {
     type: "button",
-    class: "more",
+    class: `more ${kind}`,
     "aria-expanded": "false",
     click: () => {
       isOpen = !isOpen;
@@ -92,7 +92,7 @@ function evidence(finding: Finding, ways: Ways): HTMLElement | null {
   const rest = items.slice(EVIDENCE_SHOWN);
   const list = h("ul", { class: "evidence", "aria-label": text.evidence }, ...items.slice(0, EVIDENCE_SHOWN));
   const toggle = (isOpen: boolean): void => (isOpen ? list.append(...rest) : rest.forEach((item) => item.remove()));
-  return h("div", {}, h("h4", {}, text.evidence), list, rest.length > 0 ? moreButton(rest.length, toggle) : null);
+  return h("div", {}, h("h4", {}, text.evidence), list, rest.length > 0 ? moreButton(rest.length, "link", toggle) : null);
 }
 
 function foot(run: Run, finding: Finding, ways: Ways): HTMLElement | null {

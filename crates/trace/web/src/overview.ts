@@ -9,8 +9,8 @@ import { words } from "./words";
 
 /** From so many connections on there is a box to filter them. */
 const FILTER_FROM = 20;
-/** More rows than this are not drawn at once: the filter is the way to the others. */
-const ROWS_MAX = 2_000;
+/** So many rows are made at first, and again whenever the reader comes near their end. */
+const ROWS_STEP = 60;
 
 type Key = keyof Words["overview"]["columns"];
 
@@ -40,7 +40,8 @@ export class Overview {
   readonly element: HTMLElement;
   private readonly body = h("tbody", { keydown: (event: KeyboardEvent) => this.key(event) });
   private readonly shown = h("span", { class: "muted" });
-  private readonly rows: HTMLTableRowElement[];
+  private readonly rows = new Map<number, HTMLTableRowElement>();
+  private readonly scroller: HTMLElement;
   private readonly columns: Column[];
   private readonly heads: HTMLElement[] = [];
   private order: number[];
@@ -54,25 +55,28 @@ export class Overview {
   ) {
     this.columns = columnsOf(run);
     this.order = run.connections.map((_, i) => i);
-    this.rows = run.connections.map((conn, i) => this.row(conn, i));
     const text = words().overview;
     const table = h("table", {}, h("thead", {}, h("tr", {}, ...this.columns.map((column) => this.heading(column)))), this.body);
+    this.scroller = h("div", { class: "table-scroll panel", scroll: () => this.scrolled() }, table);
     this.element = h(
       "section",
       { class: "overview", id: "overview", "aria-label": text.title },
       h("div", { class: "section-head" }, h("h2", {}, text.title, h("span", { class: "count" }, count(run.connections.length))), this.filter(), this.shown),
-      h("div", { class: "table-scroll panel" }, table),
+      this.scroller,
       run.connections.length > 1 ? h("p", { class: "muted small no-print" }, text.hint) : null,
     );
     this.arrange();
   }
 
   mark(connection: number): void {
-    this.rows[this.selected]?.removeAttribute("aria-selected");
-    if (this.selected >= 0) this.rows[this.selected].tabIndex = -1;
+    const before = this.rows.get(this.selected);
+    before?.removeAttribute("aria-selected");
+    if (before) before.tabIndex = -1;
     this.selected = connection;
-    const row = this.rows[connection];
-    if (!row) return;
+    const place = this.order.indexOf(connection);
+    if (place < 0) return;
+    this.showUpTo(place);
+    const row = this.row(connection);
     row.setAttribute("aria-selected", "true");
     row.tabIndex = 0;
     // After the page is laid out anyway: to ask for places before would lay it out twice.
@@ -107,9 +111,15 @@ export class Overview {
     return head;
   }
 
-  private row(conn: Conn, index: number): HTMLTableRowElement {
+  private row(index: number): HTMLTableRowElement {
+    const known = this.rows.get(index);
+    if (known) return known;
+    const conn = this.run.connections[index];
     const cells = this.columns.map((column) => h("td", { class: column.isText ? "text" : null, "data-key": column.key }, column.cell(conn, index)));
-    return h("tr", { tabindex: -1, "data-connection": index, click: () => this.open(index) }, ...cells);
+    const attributes = { tabindex: -1, "data-connection": index, click: () => this.open(index) };
+    const row = h("tr", { ...attributes, "aria-selected": index === this.selected ? "true" : null }, ...cells);
+    this.rows.set(index, row);
+    return row;
   }
 
   private sort(key: Key): void {
@@ -129,17 +139,31 @@ export class Overview {
     const sign = isDown ? -1 : 1;
     const found = connections.map((_, i) => i).filter((i) => this.sought === "" || searchText(this.run, connections[i]).includes(this.sought));
     this.order = found.sort((i, j) => sign * compare(values[i], values[j]) || i - j);
-    const rows = this.order.slice(0, ROWS_MAX).map((i) => this.rows[i]);
-    this.body.replaceChildren(...rows);
-    if (rows.length === 0) this.body.append(h("tr", {}, h("td", { colspan: this.columns.length, class: "text muted" }, words().overview.nothing)));
-    if (rows.length > 0 && !rows.some((row) => row.tabIndex === 0)) rows[0].tabIndex = 0;
+    this.body.replaceChildren();
+    this.scroller.scrollTop = 0;
+    this.showUpTo(0);
+    const first = this.order.length === 0 ? null : this.row(this.order[0]);
+    if (first === null) this.body.append(h("tr", {}, h("td", { colspan: this.columns.length, class: "text muted" }, words().overview.nothing)));
+    else if (!this.order.includes(this.selected)) first.tabIndex = 0;
     for (const head of this.heads) {
       const isSorted = head.dataset["key"] === key;
       if (isSorted) head.setAttribute("aria-sort", isDown ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
     }
-    const isPart = rows.length < connections.length;
-    this.shown.textContent = isPart ? words().overview.shown(rows.length, connections.length) : "";
+    const isPart = this.order.length < connections.length;
+    this.shown.textContent = isPart ? words().overview.shown(this.order.length, connections.length) : "";
+  }
+
+  /** Makes rows up to the one at `place`, and some more. */
+  private showUpTo(place: number): void {
+    const made = this.body.querySelectorAll("[data-connection]").length;
+    if (made > place + ROWS_STEP / 2 || made >= this.order.length) return;
+    this.body.append(...this.order.slice(made, place + ROWS_STEP).map((i) => this.row(i)));
+  }
+
+  private scrolled(): void {
+    const { scrollTop, clientHeight, scrollHeight } = this.scroller;
+    if (scrollTop + 2 * clientHeight > scrollHeight) this.showUpTo(this.body.rows.length);
   }
 
   private key(event: KeyboardEvent): void {
@@ -152,7 +176,8 @@ export class Overview {
     else if (by === undefined) return;
     else {
       const place = Math.min(Math.max(this.order.indexOf(index) + by, 0), this.order.length - 1);
-      this.rows[this.order[place]].focus();
+      this.showUpTo(place);
+      this.row(this.order[place]).focus();
     }
     event.preventDefault();
     event.stopPropagation();

@@ -35,6 +35,7 @@ export class Frame {
   private readonly ends: (() => void)[] = [];
   private manual: [number, number] | null = null;
   private pending = 0;
+  private isDrawn = false;
   private pressedAt = { x: -1, y: -1 };
 
   constructor(
@@ -51,7 +52,6 @@ export class Frame {
     );
     this.plot = new uPlot(this.options(right), [[0, links.zoom.total], [null, null]], this.body);
     this.listen();
-    this.refresh();
   }
 
   destroy(): void {
@@ -65,20 +65,22 @@ export class Frame {
     if (this.pending !== 0) return;
     this.pending = requestAnimationFrame(() => {
       this.pending = 0;
-      this.apply();
+      this.apply(this.plot.width);
     });
   }
 
-  private apply(): void {
+  private apply(width: number): void {
     const range = this.links.zoom.range.get();
     const fit = this.spec.fit(range);
     const y = this.manual ?? fit.y;
+    this.isDrawn = true;
     this.plot.batch(() => {
+      if (width !== this.plot.width) this.plot.setSize({ width, height: this.spec.height });
       this.plot.setScale("x", { min: range.from, max: range.to });
       this.plot.setScale("y", { min: y[0], max: y[1] });
       if (fit.y2) this.plot.setScale("y2", { min: fit.y2[0], max: fit.y2[1] });
+      this.plot.redraw(false, true);
     });
-    this.plot.redraw(false, true);
     this.readout();
   }
 
@@ -154,11 +156,9 @@ export class Frame {
     over.addEventListener("pointerdown", (event) => (this.pressedAt = { x: event.clientX, y: event.clientY }));
     over.addEventListener("click", (event) => this.clicked(event));
     const sizes = new ResizeObserver(() => {
+      // The first of these comes when the plot has its place on the page: nothing is drawn before.
       const width = Math.floor(this.body.clientWidth);
-      if (width > 0 && width !== this.plot.width) {
-        this.plot.setSize({ width, height: this.spec.height });
-        this.refresh();
-      }
+      if (width > 0 && (!this.isDrawn || width !== this.plot.width)) this.apply(width);
     });
     sizes.observe(this.body);
     this.ends.push(() => sizes.disconnect());
