@@ -18,13 +18,15 @@ export type Colour = (typeof COLOURS)[number];
 class ThemeStore {
   readonly choice = new Signal<Choice>("auto");
   readonly shown = new Signal<Theme>("light");
-  private readonly dark = matchMedia("(prefers-color-scheme: dark)");
-  private readonly print = matchMedia("print");
+  private dark: MediaQueryList | null = null;
+  private print: MediaQueryList | null = null;
   private colours = new Map<Colour, string>();
 
   start(): void {
     this.choice.set(stored());
     const apply = (): void => this.apply();
+    this.dark = matchMedia("(prefers-color-scheme: dark)");
+    this.print = matchMedia("print");
     this.dark.addEventListener("change", apply);
     this.print.addEventListener("change", apply);
     this.choice.on((choice) => {
@@ -40,8 +42,8 @@ class ThemeStore {
 
   private apply(): void {
     const choice = this.choice.get();
-    const byChoice = choice === "auto" ? (this.dark.matches ? "dark" : "light") : choice;
-    const theme: Theme = this.print.matches ? "light" : byChoice;
+    const byChoice = choice === "auto" ? (this.dark?.matches ? "dark" : "light") : choice;
+    const theme: Theme = this.print?.matches ? "light" : byChoice;
     document.documentElement.dataset["theme"] = theme;
     const style = getComputedStyle(document.documentElement);
     for (const name of COLOURS) this.colours.set(name, style.getPropertyValue(`--${name}`).trim());

@@ -29,13 +29,15 @@ export function binWidth(span: number): number {
 
 export function binned(direction: Direction, range: Range): Bins {
   const width = binWidth(range.to - range.from);
-  const first = Math.floor(range.from / width) * width;
+  // Edges are whole multiples of the width: the same bytes fall into a bin from wherever it is seen.
+  const index = Math.floor(range.from / width);
+  const first = index * width;
   const length = Math.ceil((range.to - first) / width) + 1;
   const all = new Float64Array(length);
   const fresh = new Float64Array(length);
   let low = firstAtLeast(direction.bars.at, first);
   for (let i = 0; i < length; i++) {
-    const high = firstAtLeast(direction.bars.at, first + (i + 1) * width);
+    const high = firstAtLeast(direction.bars.at, (index + i + 1) * width);
     all[i] = ((direction.sum[high] - direction.sum[low]) * 8) / width;
     fresh[i] = ((direction.sumFresh[high] - direction.sumFresh[low]) * 8) / width;
     low = high;
