@@ -241,7 +241,9 @@ test("states light up with the moment", () =>
 
 /** Whether a canvas has a pixel of exactly this colour; runs in the page. */
 function hasColour(canvas, [r, g, b]) {
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
   for (let i = 0; i < data.length; i += 4) if (data[i] === r && data[i + 1] === g && data[i + 2] === b) return true;
   return false;
 }
