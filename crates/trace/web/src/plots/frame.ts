@@ -81,7 +81,8 @@ export class Frame {
       if (fit.y2) this.plot.setScale("y2", { min: fit.y2[0], max: fit.y2[1] });
       this.plot.redraw(false, true);
     });
-    this.readout();
+    // uPlot applies a batch when the running code is done; the pointer then is at another time.
+    queueMicrotask(() => (this.plot.over.matches(":hover") ? this.pointed() : this.follow(this.links.hover.get())));
   }
 
   private readout(): void {
