@@ -12,7 +12,7 @@ import type { LegendEntry, PlotSpec } from "./spec";
 import { fromZero } from "./spec";
 
 /** A series that is this much higher than what is in flight hides it, and is not shown at first. */
-const DWARFS = 6;
+const DWARFS = 3;
 
 interface Series {
   steps: Steps;
