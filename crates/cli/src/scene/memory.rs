@@ -160,7 +160,7 @@ fn watched(
         ],
         clock_offset: 0,
     };
-    let (watch, mut told) = Watch::new(&plan.args.output, &subject)?;
+    let (watch, mut told) = Watch::new(&plan.args.output, &subject, &plan.title())?;
     report.watch = watch;
     let spec: ImpairSpec = match &plan.args.network.impair {
         Some(spec) => spec.clone(),
