@@ -195,12 +195,7 @@ fn fact(micros: u64, fact: Fact) -> Entry {
     }
 }
 
-#[test]
-fn what_a_stack_told_stands_beside_its_frames() {
-    let mut live = LiveRun::new(Medium::Ethernet, Language::Russian);
-    Script::new(&mut live)
-        .handshake()
-        .sends(Cause::NewData, out(1, 1), b"hello");
+fn facts() -> Vec<Entry> {
     let congestion = |window, by| Fact::Congestion {
         window,
         threshold: u64::MAX,
@@ -214,7 +209,7 @@ fn what_a_stack_told_stands_beside_its_frames() {
         remote_port: 80,
         state: State::SynSent,
     };
-    let facts = [
+    vec![
         fact(0, Fact::Opened(ends)),
         fact(200, congestion(14_480, WindowCause::Handshake)),
         fact(210, Fact::TimerFired(Timer::TailLossProbe)),
@@ -235,8 +230,16 @@ fn what_a_stack_told_stands_beside_its_frames() {
                 by: Limit::Nagle,
             },
         ),
-    ];
-    live.observe(&facts, 2);
+    ]
+}
+
+#[test]
+fn what_a_stack_told_stands_beside_its_frames() {
+    let mut live = LiveRun::new(Medium::Ethernet, Language::Russian);
+    Script::new(&mut live)
+        .handshake()
+        .sends(Cause::NewData, out(1, 1), b"hello");
+    live.observe(&facts(), 2);
     let page = page(live.finish("run".to_owned(), 0), Language::Russian);
     assert!(page.contains("<html lang=\"ru\""));
     let document = document(&page);
