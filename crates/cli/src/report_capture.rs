@@ -68,6 +68,7 @@ fn page(args: &ReportArgs, path: &Path) -> Result<(), Failure> {
             name: name.clone(),
             analysis: read(file)?,
             told: None,
+            losses: Vec::new(),
             clock_offset: None,
         })
     });

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use handfast::Observer;
 use handfast::tcp::Entry;
 use handfast_packet::buf::Medium;
-use handfast_packet::record::{FrameRecord, Recorder};
+use handfast_packet::record::{FrameRecord, LossRecord, Recorder};
 use handfast_trace::report::{LiveRun, Report};
 use handfast_trace::{Language, Shared};
 
@@ -69,6 +69,12 @@ impl Recorder for ReportFile {
     fn record(&mut self, frame: &FrameRecord<'_>) {
         if let Some(run) = &mut *self.run.lock() {
             run.record(frame);
+        }
+    }
+
+    fn record_loss(&mut self, loss: &LossRecord<'_>) {
+        if let Some(run) = &mut *self.run.lock() {
+            run.record_loss(loss);
         }
     }
 }

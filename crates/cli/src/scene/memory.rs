@@ -166,7 +166,10 @@ fn watched(
         Some(spec) => spec.clone(),
         None => LINK.parse().expect("the default link is well-formed"),
     };
-    let device = Impair::new(device, spec, plan.seed);
+    let mut device = Impair::new(device, spec, plan.seed);
+    if let Some(recorder) = &told.recorder {
+        device.tell_losses(Box::new(recorder.clone()));
+    }
     let device: Box<dyn Device> = match told.recorder.take() {
         Some(recorder) => Box::new(Record::new(device, Box::new(recorder))),
         None => Box::new(device),

@@ -5,10 +5,12 @@ use handfast_packet::Instant;
 use handfast_tcp::Limit;
 use serde_json::{Value, json};
 
+use super::Loss;
 use super::columns::Columns;
 use super::told::Account;
 use crate::Language;
 use crate::analysis::{Connection, Rtt, Segment, Side};
+use crate::numbers::nearest;
 
 /// The least retransmission timeout, in nanoseconds, where none is told: as Linux and we have it.
 const TIMEOUT_MIN: i64 = 200_000_000;
@@ -50,13 +52,17 @@ fn words(limit: Limit, language: Language) -> String {
     language.of(limit.to_string(), russian.to_owned())
 }
 
+/// What belongs to one connection beside its segments.
+pub(super) struct Beside<'a> {
+    /// What its stack told of it, and which side that stack is.
+    pub(super) told: Option<(Side, &'a Account)>,
+    /// The segments of it that are known to be lost.
+    pub(super) losses: &'a [Loss],
+}
+
 /// The first `count` segments of a connection, and what belongs to them.
-pub(super) fn of(
-    one: &Connection,
-    count: usize,
-    told: Option<(Side, &Account)>,
-    limits: &mut Limits,
-) -> Columns {
+pub(super) fn of(one: &Connection, count: usize, beside: &Beside<'_>, limits: &Limits) -> Columns {
+    let told = beside.told;
     let mut columns = Columns::default();
     let segments = &one.segments[..count];
     numbers(&mut columns, one, segments);
@@ -82,7 +88,42 @@ pub(super) fn of(
         columns.delta("event_at", all.clone().map(|&(at, _)| since(began, at)));
         columns.plain("event_text", all.map(|&(_, text)| whole(text)));
     }
+    drops(&mut columns, one, beside.losses);
     columns
+}
+
+/// What was lost on the way, by the numbers that segments have here.
+fn drops(columns: &mut Columns, one: &Connection, losses: &[Loss]) {
+    let rows = losses.iter().filter_map(|loss| {
+        let side = match loss.source == one.ends[0] {
+            true => Side::A,
+            false => Side::B,
+        };
+        let start = one.sent(side).initial_number?;
+        let before = one
+            .segments
+            .partition_point(|segment| segment.at <= loss.at);
+        let mut before = one.segments[..before].iter().rev();
+        let near = before.find(|segment| segment.side == side);
+        let place = nearest(
+            loss.seq.0.wrapping_sub(start),
+            near.map_or(0, |near| near.seq),
+        );
+        Some((
+            side,
+            since(one.began, loss.at),
+            whole(place),
+            i64::from(loss.len),
+        ))
+    });
+    let rows: Vec<_> = rows.collect();
+    columns.delta("drop_at", rows.iter().map(|row| row.1));
+    columns.plain(
+        "drop_side",
+        rows.iter().map(|row| i64::from(row.0 == Side::B)),
+    );
+    columns.delta("drop_seq", rows.iter().map(|row| row.2));
+    columns.delta("drop_len", rows.iter().map(|row| row.3));
 }
 
 fn numbers(columns: &mut Columns, one: &Connection, segments: &[Segment]) {

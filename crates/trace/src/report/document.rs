@@ -6,9 +6,9 @@ use handfast_packet::Instant;
 use handfast_tcp::State;
 use serde_json::{Value, json};
 
-use super::detail::{self, Limits};
+use super::detail::{self, Beside, Limits};
 use super::told::Account;
-use super::{DETAILED_MAX, Report, Run, VERSION};
+use super::{DETAILED_MAX, Loss, Report, Run, VERSION};
 use crate::Language;
 use crate::analysis::{Close, Connection, Mark, Side};
 
@@ -19,7 +19,7 @@ const VIRTUAL_MAX: u64 = 86_400_000_000_000;
 
 /// The document, and the detail of connections by the identifiers of their elements.
 pub(super) fn of(report: &Report) -> (Value, Vec<(String, Vec<u8>)>) {
-    let mut limits = Limits::new(report.language);
+    let limits = Limits::new(report.language);
     let mut room = DETAILED_MAX;
     let mut details = Vec::new();
     let mut runs = Vec::new();
@@ -28,7 +28,7 @@ pub(super) fn of(report: &Report) -> (Value, Vec<(String, Vec<u8>)>) {
             run,
             language: report.language,
             number,
-            limits: &mut limits,
+            limits: &limits,
             room: &mut room,
             details: &mut details,
         };
@@ -53,7 +53,7 @@ struct Writer<'a> {
     language: Language,
     /// Which run it is.
     number: usize,
-    limits: &'a mut Limits,
+    limits: &'a Limits,
     /// How many more segments there is room for.
     room: &'a mut usize,
     details: &'a mut Vec<(String, Vec<u8>)>,
@@ -66,10 +66,17 @@ impl Writer<'_> {
         let zero = analysis.connections.first().map(|one| one.began);
         let zero = zero.unwrap_or_default();
         let accounts = accounts(run);
+        let losses = losses(run);
         let listed = analysis.connections.iter().take(CONNECTIONS_REPORTED_MAX);
         let connections: Vec<Value> = listed
             .enumerate()
-            .map(|(index, one)| self.connection(index, one, accounts.get(&index).copied(), zero))
+            .map(|(index, one)| {
+                let beside = Beside {
+                    told: accounts.get(&index).copied(),
+                    losses: losses.get(&index).map_or(&[], Vec::as_slice),
+                };
+                self.connection(index, one, &beside, zero)
+            })
             .collect();
         let names = analysis.names.iter();
         let names: BTreeMap<String, &str> = names
@@ -131,18 +138,18 @@ impl Writer<'_> {
         &mut self,
         index: usize,
         one: &Connection,
-        told: Option<(Side, &Account)>,
+        beside: &Beside<'_>,
         zero: Instant,
     ) -> Value {
         let count = one.segments.len().min(*self.room);
         *self.room -= count;
-        let columns = detail::of(one, count, told, self.limits);
+        let columns = detail::of(one, count, beside, self.limits);
         let id = format!("d{}-{index}", self.number);
         let mut value = one.figures();
         value["began"] = json!(one.began.duration_since(zero).as_secs_f64());
         value["close_words"] = json!(close_words(one.close, self.language));
         value["isn"] = json!(Side::BOTH.map(|side| one.sent(side).initial_number));
-        value["told_by"] = json!(told.map(|(side, _)| side.word()));
+        value["told_by"] = json!(beside.told.map(|(side, _)| side.word()));
         value["count"] = json!(count);
         let all = Side::BOTH.map(|side| one.sent(side).segments);
         let kept = u64::try_from(count).expect("a length in memory");
@@ -172,6 +179,31 @@ fn accounts(run: &Run) -> BTreeMap<usize, (Side, &Account)> {
                 found.entry(index).or_insert((side, account));
             }
         }
+    }
+    found
+}
+
+/// Which connections lost what: of several between the same ends, the last that had begun.
+fn losses(run: &Run) -> BTreeMap<usize, Vec<Loss>> {
+    let mut between: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (index, one) in run.analysis.connections.iter().enumerate() {
+        let [a, b] = one.ends;
+        between.entry((a.min(b), a.max(b))).or_default().push(index);
+    }
+    let mut found: BTreeMap<_, Vec<Loss>> = BTreeMap::new();
+    for loss in &run.losses {
+        let (one, other) = (loss.source, loss.destination);
+        let Some(indices) = between.get(&(one.min(other), one.max(other))) else {
+            continue;
+        };
+        let connections = &run.analysis.connections;
+        let begun = indices.iter().rev();
+        let index = begun
+            .copied()
+            .find(|&index| connections[index].began <= loss.at);
+        // The SYN that was lost on its way in was the first of its connection.
+        let index = index.unwrap_or(indices[0]);
+        found.entry(index).or_default().push(*loss);
     }
     found
 }

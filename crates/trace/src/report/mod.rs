@@ -18,7 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use miniz_oxide::deflate::compress_to_vec;
 
 pub use self::document::CONNECTIONS_REPORTED_MAX;
-pub use self::live::LiveRun;
+pub use self::live::{LOSSES_MAX, LiveRun, Loss};
 pub use self::told::{FACTS_KEPT_MAX, TEXTS_MAX, Told};
 use crate::Language;
 use crate::analysis::Analysis;
@@ -54,6 +54,8 @@ pub struct Run {
     pub analysis: Analysis,
     /// What the stack itself said; `None` for a capture.
     pub told: Option<Told>,
+    /// The segments that its link is known to have lost, in the order of their times.
+    pub losses: Vec<Loss>,
     /// What its clock shows plus this is nanoseconds since 1970; `None` for a virtual clock.
     pub clock_offset: Option<u64>,
 }

@@ -8,7 +8,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use handfast_packet::Instant;
 use handfast_packet::buf::Medium;
+use handfast_packet::build::Ipv4;
 use handfast_packet::cause::Cause;
+use handfast_packet::record::{Direction, LossRecord, Recorder};
 use handfast_tcp::{Ends, Entry, Fact, Limit, State, Timer, WindowCause};
 use handfast_trace::Language;
 use handfast_trace::analysis::{Analysis, Side};
@@ -85,6 +87,7 @@ fn capture(name: &str) -> Run {
         name: name.to_owned(),
         analysis: Analysis::of(std::fs::File::open(path).unwrap()).unwrap(),
         told: None,
+        losses: Vec::new(),
         clock_offset: None,
     }
 }
@@ -239,6 +242,12 @@ fn what_a_stack_told_stands_beside_its_frames() {
     Script::new(&mut live)
         .handshake()
         .sends(Cause::NewData, out(1, 1), b"hello");
+    live.record_loss(&LossRecord {
+        at: Instant::from_micros(5_000_250),
+        direction: Direction::Out,
+        bytes: &packet(Ipv4::new(CLIENT, SERVER), out(6, 1), &[7; 700]).to_vec()[..54],
+        wire_len: 54 + 700,
+    });
     live.observe(&facts(), 2);
     let page = page(live.finish("run".to_owned(), 0), Language::Russian);
     assert!(page.contains("<html lang=\"ru\""));
@@ -285,6 +294,8 @@ fn what_a_stack_told_stands_beside_its_frames() {
         (&columns["limit_a_at"], &columns["limit_a"]),
         (&vec![240_000], &vec![5])
     );
+    let drop = ["drop_at", "drop_side", "drop_seq", "drop_len"].map(|name| columns[name].clone());
+    assert_eq!(drop, [[250_000], [0], [6], [700]]);
     let comment = columns["comment"][0];
     assert_eq!(
         run["comments"][usize::try_from(comment).unwrap() - 1],
