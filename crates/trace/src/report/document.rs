@@ -6,6 +6,7 @@ use handfast_packet::Instant;
 use handfast_tcp::State;
 use serde_json::{Value, json};
 
+use super::comments;
 use super::detail::{self, Beside, Limits};
 use super::told::Account;
 use super::{DETAILED_MAX, Loss, Report, Run, VERSION};
@@ -96,11 +97,19 @@ impl Writer<'_> {
             "fragments": analysis.fragments,
             "names": names,
             "incomplete": self.incomplete(),
-            "comments": analysis.comments,
+            "comments": self.comments(),
             "texts": run.told.as_ref().map_or_else(Vec::new, |told| told.texts()),
             "findings": [],
             "connections": connections,
         })
+    }
+
+    fn comments(&self) -> Vec<String> {
+        let all = self.run.analysis.comments.iter();
+        match self.language {
+            Language::English => all.cloned().collect(),
+            Language::Russian => all.map(|comment| comments::russian(comment)).collect(),
+        }
     }
 
     /// Nanoseconds from 1970 to second 0 of the run.

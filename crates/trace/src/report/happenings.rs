@@ -1,7 +1,7 @@
 //! The words for what a stack tells besides segments, windows and round trips.
 
 use handfast_packet::cause::Proof;
-use handfast_tcp::{Fact, RecoveryPhase, Timer, WindowCause};
+use handfast_tcp::{CloseReason, Fact, RecoveryPhase, Timer, WindowCause};
 
 use crate::Language;
 
@@ -37,7 +37,7 @@ pub(super) fn words(fact: &Fact, language: Language) -> Option<String> {
         Fact::Congestion { by, .. } => of_window(*by, language).to_owned(),
         Fact::Closed(reason) => match language {
             Language::English => format!("the end: {reason}"),
-            Language::Russian => format!("конец: {reason}"),
+            Language::Russian => format!("конец: {}", of_reason(*reason)),
         },
         _ => return None,
     };
@@ -89,7 +89,7 @@ fn of_phase(phase: RecoveryPhase, language: Language) -> &'static str {
     language.of(english, russian)
 }
 
-fn of_proof(proof: Proof, language: Language) -> String {
+pub(super) fn of_proof(proof: Proof, language: Language) -> String {
     let russian = match proof {
         Proof::Timeout => "истёк таймер",
         Proof::DuplicateAcks => "повторные подтверждения",
@@ -129,4 +129,17 @@ fn of_window(by: WindowCause, language: Language) -> &'static str {
         ),
     };
     language.of(english, russian)
+}
+
+/// Why a connection is over, in Russian; in English reasons have words of their own.
+const fn of_reason(reason: CloseReason) -> &'static str {
+    match reason {
+        CloseReason::Normal => "обе стороны закрыли соединение как положено",
+        CloseReason::Refused => "собеседник отказал (RST в ответ на SYN)",
+        CloseReason::Reset => "собеседник сбросил соединение (RST)",
+        CloseReason::Aborted => "эта сторона оборвала соединение (отправлен RST)",
+        CloseReason::TimedOut => "истекло время: собеседник слишком долго ничего не подтверждал",
+        CloseReason::KeepAliveTimedOut => "истекло время: на пробы keep-alive никто не ответил",
+        CloseReason::Unreachable => "сеть сообщает, что собеседник недостижим",
+    }
 }

@@ -5,6 +5,7 @@
 //! that is going on is collected by `live`. Nothing is worked out here.
 
 mod columns;
+mod comments;
 mod detail;
 mod document;
 mod happenings;

@@ -299,7 +299,7 @@ fn what_a_stack_told_stands_beside_its_frames() {
     let comment = columns["comment"][0];
     assert_eq!(
         run["comments"][usize::try_from(comment).unwrap() - 1],
-        "open (RFC 9293 3.10.1)"
+        "открытие (RFC 9293 3.10.1)"
     );
 }
 
