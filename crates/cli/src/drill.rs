@@ -157,8 +157,7 @@ fn write_report(args: &DrillArgs, script: &Path, report: &Report) -> Result<(), 
     let Some(file) = &args.report else {
         return Ok(());
     };
-    let name = script.file_name().unwrap_or(script.as_os_str());
-    let name = name.to_string_lossy().into_owned();
+    let name = report_file::name(script);
     let mut run = LiveRun::new(Medium::Ip, args.lang);
     report.replay(&mut run);
     let mut run = run.finish(name.clone(), 0);

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &ReportArgs) -> u8 {
 fn page(args: &ReportArgs, path: &Path) -> Result<(), Failure> {
     let files = [Some(&args.file), args.other.as_ref()];
     let files: Vec<&PathBuf> = files.into_iter().flatten().collect();
-    let names: Vec<String> = files.iter().map(|file| name(file)).collect();
+    let names: Vec<String> = files.iter().map(|file| report_file::name(file)).collect();
     let runs = files.into_iter().zip(&names).map(|(file, name)| {
         Ok(Run {
             name: name.clone(),
@@ -78,12 +78,6 @@ fn page(args: &ReportArgs, path: &Path) -> Result<(), Failure> {
         runs: runs.collect::<Result<_, Failure>>()?,
     };
     report_file::write(&report, path)
-}
-
-/// What a capture is called.
-fn name(file: &Path) -> String {
-    let name = file.file_name().unwrap_or(file.as_os_str());
-    name.to_string_lossy().into_owned()
 }
 
 fn read(file: &Path) -> Result<Analysis, Failure> {

@@ -87,6 +87,12 @@ impl Observer for ReportFile {
     }
 }
 
+/// What a capture or a script is called in its report.
+pub(crate) fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
 /// Writes a report to a file.
 pub(crate) fn write(report: &Report, path: &Path) -> Result<(), Failure> {
     let written = File::create(path).and_then(|file| {

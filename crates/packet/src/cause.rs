@@ -29,6 +29,18 @@ pub enum Proof {
 }
 
 impl Proof {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Timeout,
+        Self::DuplicateAcks,
+        Self::PartialAck,
+        Self::ManyHoles,
+        Self::SackCount,
+        Self::Lateness,
+        Self::LateDuplicate,
+        Self::Refused,
+    ];
+
     /// Where this is laid down.
     pub const fn rule(self) -> Rule {
         match self {

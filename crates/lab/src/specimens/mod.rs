@@ -71,18 +71,11 @@ pub fn record(specimen: &Specimen, seed: u64, file: &Path) -> io::Result<()> {
 
 /// Whether a comment of a capture file is the cause of a retransmission, and which.
 pub fn retransmission_cause(comment: &str) -> Option<&'static str> {
-    let fast = [
-        Proof::DuplicateAcks,
-        Proof::PartialAck,
-        Proof::ManyHoles,
-        Proof::SackCount,
-        Proof::Lateness,
-        Proof::LateDuplicate,
-    ];
+    let fast = Proof::ALL.into_iter();
+    let fast = fast.filter(|proof| !matches!(proof, Proof::Timeout | Proof::Refused));
     let others = [(Cause::LossProbe, "probe"), (Cause::Resend, "resend")];
     let fast = fast.map(|proof| (Cause::FastRetransmit(proof), "fast"));
     let causes: Vec<_> = fast
-        .into_iter()
         .chain(others)
         .map(|(cause, word)| (cause.to_string(), word))
         .collect();

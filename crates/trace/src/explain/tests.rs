@@ -14,16 +14,6 @@ use super::*;
 /// Longest sentence in characters, with its figures and its rule.
 const SENTENCE_LEN: usize = 240;
 
-const PROOFS: [Proof; 8] = [
-    Proof::Timeout,
-    Proof::DuplicateAcks,
-    Proof::PartialAck,
-    Proof::ManyHoles,
-    Proof::SackCount,
-    Proof::Lateness,
-    Proof::LateDuplicate,
-    Proof::Refused,
-];
 const PHASES: [RecoveryPhase; 4] = [
     RecoveryPhase::Disorder,
     RecoveryPhase::Cwr,
@@ -113,7 +103,7 @@ fn causes() -> Vec<Cause> {
         Cause::DataAfterClose,
         Cause::TimeWaitAck,
     ];
-    causes.extend(PROOFS.map(Cause::FastRetransmit));
+    causes.extend(Proof::ALL.map(Cause::FastRetransmit));
     causes
 }
 

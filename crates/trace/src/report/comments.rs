@@ -46,17 +46,6 @@ const CAUSES: [(Cause, &str); 22] = [
     (Cause::EchoReply, "эхо-ответ"),
 ];
 
-const PROOFS: [Proof; 8] = [
-    Proof::Timeout,
-    Proof::DuplicateAcks,
-    Proof::PartialAck,
-    Proof::ManyHoles,
-    Proof::SackCount,
-    Proof::Lateness,
-    Proof::LateDuplicate,
-    Proof::Refused,
-];
-
 /// A comment in Russian, as far as it is ours.
 pub(super) fn russian(comment: &str) -> String {
     let (cause, super_segment) = match comment.split_once("super-segment: ") {
@@ -90,7 +79,7 @@ fn of_cause(words: &str) -> Option<String> {
             .map(|&(_, russian)| russian.to_owned())
     };
     let proven = || {
-        let proof = PROOFS
+        let proof = Proof::ALL
             .into_iter()
             .find(|&proof| Cause::FastRetransmit(proof).to_string() == words)?;
         let proof = of_proof(proof, Language::Russian);
@@ -139,6 +128,6 @@ mod tests {
                 || links.iter().any(|link| name.starts_with(link));
             assert!(is_known != is_other, "{name}");
         }
-        assert_eq!(PROOFS.len(), Proof::NAMES.len());
+        assert_eq!(Proof::ALL.len(), Proof::NAMES.len());
     }
 }

@@ -2,13 +2,11 @@
 //! Times are nanoseconds since the connection began.
 
 use handfast_packet::Instant;
-use handfast_tcp::Limit;
-use serde_json::{Value, json};
 
 use super::Loss;
 use super::columns::Columns;
+use super::limits;
 use super::told::Account;
-use crate::Language;
 use crate::analysis::{Connection, Rtt, Segment, Side};
 use crate::numbers::nearest;
 
@@ -16,41 +14,6 @@ use crate::numbers::nearest;
 const TIMEOUT_MIN: i64 = 200_000_000;
 /// Stands for a threshold that does not exist yet.
 const NO_THRESHOLD: i64 = -1;
-
-/// What can limit a sender: the numbers that columns have, and the words for them.
-#[derive(Debug)]
-pub(super) struct Limits(Language);
-
-impl Limits {
-    pub(super) fn new(language: Language) -> Self {
-        Self(language)
-    }
-
-    fn number(&self, limit: Limit) -> i64 {
-        let place = Limit::ALL.iter().position(|&known| known == limit);
-        whole(place.expect("all of them are known"))
-    }
-
-    /// The table by these numbers.
-    pub(super) fn into_table(self) -> Value {
-        let rows = Limit::ALL.iter();
-        rows.map(|&limit| json!({ "id": limit.name(), "words": words(limit, self.0) }))
-            .collect()
-    }
-}
-
-fn words(limit: Limit, language: Language) -> String {
-    let russian = match limit {
-        Limit::Application => "приложение",
-        Limit::SendBuffer => "буфер отправки",
-        Limit::CongestionWindow => "окно перегрузки",
-        Limit::ReceiveWindow => "окно получателя",
-        Limit::Pacing => "размеренная отправка (pacing)",
-        Limit::Nagle => "алгоритм Нейгла",
-        Limit::Cork => "приложение копит данные (cork)",
-    };
-    language.of(limit.to_string(), russian.to_owned())
-}
 
 /// What belongs to one connection beside its segments.
 pub(super) struct Beside<'a> {
@@ -61,7 +24,7 @@ pub(super) struct Beside<'a> {
 }
 
 /// The first `count` segments of a connection, and what belongs to them.
-pub(super) fn of(one: &Connection, count: usize, beside: &Beside<'_>, limits: &Limits) -> Columns {
+pub(super) fn of(one: &Connection, count: usize, beside: &Beside<'_>) -> Columns {
     let told = beside.told;
     let mut columns = Columns::default();
     let segments = &one.segments[..count];
@@ -82,7 +45,7 @@ pub(super) fn of(one: &Connection, count: usize, beside: &Beside<'_>, limits: &L
         };
         let all = account.limits.iter();
         columns.delta(names[0], all.clone().map(|&(at, _)| since(began, at)));
-        columns.plain(names[1], all.map(|&(_, limit)| limits.number(limit)));
+        columns.plain(names[1], all.map(|&(_, limit)| limits::number(limit)));
         windows(&mut columns, began, account);
         let all = account.happenings.iter();
         columns.delta("event_at", all.clone().map(|&(at, _)| since(began, at)));

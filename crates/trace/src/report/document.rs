@@ -7,7 +7,8 @@ use handfast_tcp::State;
 use serde_json::{Value, json};
 
 use super::comments;
-use super::detail::{self, Beside, Limits};
+use super::detail::{self, Beside};
+use super::limits;
 use super::told::Account;
 use super::{DETAILED_MAX, Loss, Report, Run, VERSION};
 use crate::Language;
@@ -20,7 +21,6 @@ const VIRTUAL_MAX: u64 = 86_400_000_000_000;
 
 /// The document, and the detail of connections by the identifiers of their elements.
 pub(super) fn of(report: &Report) -> (Value, Vec<(String, Vec<u8>)>) {
-    let limits = Limits::new(report.language);
     let mut room = DETAILED_MAX;
     let mut details = Vec::new();
     let mut runs = Vec::new();
@@ -29,7 +29,6 @@ pub(super) fn of(report: &Report) -> (Value, Vec<(String, Vec<u8>)>) {
             run,
             language: report.language,
             number,
-            limits: &limits,
             room: &mut room,
             details: &mut details,
         };
@@ -42,7 +41,7 @@ pub(super) fn of(report: &Report) -> (Value, Vec<(String, Vec<u8>)>) {
         "title": report.title,
         "states": State::ALL.map(|state| state.to_string()),
         "marks": Mark::ALL.map(|(_, word)| word),
-        "limits": limits.into_table(),
+        "limits": limits::table(report.language),
         "runs": runs,
     });
     (document, details)
@@ -54,7 +53,6 @@ struct Writer<'a> {
     language: Language,
     /// Which run it is.
     number: usize,
-    limits: &'a Limits,
     /// How many more segments there is room for.
     room: &'a mut usize,
     details: &'a mut Vec<(String, Vec<u8>)>,
@@ -152,7 +150,7 @@ impl Writer<'_> {
     ) -> Value {
         let count = one.segments.len().min(*self.room);
         *self.room -= count;
-        let columns = detail::of(one, count, beside, self.limits);
+        let columns = detail::of(one, count, beside);
         let id = format!("d{}-{index}", self.number);
         let mut value = one.figures();
         value["began"] = json!(one.began.duration_since(zero).as_secs_f64());

@@ -34,7 +34,7 @@ pub(super) fn words(fact: &Fact, language: Language) -> Option<String> {
                 "последнее уменьшение окна оказалось ошибкой",
             )
             .to_owned(),
-        Fact::Congestion { by, .. } => of_window(*by, language).to_owned(),
+        Fact::Congestion { by, .. } => of_window(*by, language)?.to_owned(),
         Fact::Closed(reason) => match language {
             Language::English => format!("the end: {reason}"),
             Language::Russian => format!("конец: {}", of_reason(*reason)),
@@ -103,9 +103,10 @@ pub(super) fn of_proof(proof: Proof, language: Language) -> String {
     language.of(proof.to_string(), russian.to_owned())
 }
 
-fn of_window(by: WindowCause, language: Language) -> &'static str {
+/// What changed the window; ACKs need no words, they come all the time.
+fn of_window(by: WindowCause, language: Language) -> Option<&'static str> {
     let (english, russian) = match by {
-        WindowCause::Acknowledged => ("acknowledged", "подтверждение"),
+        WindowCause::Acknowledged => return None,
         WindowCause::Loss => ("a loss", "потеря"),
         WindowCause::EcnEcho => ("a congestion mark", "отметка о перегрузке (ECN)"),
         WindowCause::Probe => (
@@ -128,7 +129,7 @@ fn of_window(by: WindowCause, language: Language) -> &'static str {
             "управление перешло к другому алгоритму",
         ),
     };
-    language.of(english, russian)
+    Some(language.of(english, russian))
 }
 
 /// Why a connection is over, in Russian; in English reasons have words of their own.

@@ -9,6 +9,7 @@ mod comments;
 mod detail;
 mod document;
 mod happenings;
+mod limits;
 mod live;
 mod told;
 

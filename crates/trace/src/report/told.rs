@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use handfast_packet::Instant;
-use handfast_tcp::{Ends, Entry, Fact, Limit, Nanos, WindowCause};
+use handfast_tcp::{Ends, Entry, Fact, Limit, Nanos};
 
 use super::happenings;
 use crate::Language;
@@ -127,17 +127,13 @@ impl Told {
                 window,
                 threshold,
                 pacing,
-                by,
+                ..
             } => account.windows.push(Window {
                 at,
                 window,
                 threshold,
                 pacing,
-                text: if by == WindowCause::Acknowledged {
-                    0
-                } else {
-                    text
-                },
+                text,
             }),
             Fact::Limited { by, .. } => account.limits.push((at, by)),
             _ if text > 0 => account.happenings.push((at, text)),
