@@ -212,7 +212,7 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_name = "FILE.sqlog")]
     pub(crate) qlog: Option<PathBuf>,
     /// Write a report of every connection as one HTML file, for any browser and without a network:
-    /// what was found, time-sequence, windows, round trips, the ladder, states.
+    /// time-sequence, windows, round trips, the ladder, states.
     #[arg(long, value_name = "FILE.html")]
     pub(crate) report: Option<PathBuf>,
     /// The language of the report.

@@ -30,7 +30,7 @@ export const en = {
   },
   findings: {
     title: "Findings",
-    none: "Nothing was found.",
+    none: "Nobody has looked for findings here.",
     advice: "What to do",
     rule: "Rule",
     cost: (time: string) => `cost ${time}`,

@@ -39,7 +39,7 @@ export const ru: Words = {
   },
   findings: {
     title: "Диагноз",
-    none: "Замечаний нет.",
+    none: "Замечаний здесь никто не искал.",
     advice: "Что делать",
     rule: "Основание",
     cost: (time) => `потеряно ${time}`,
