@@ -84,10 +84,9 @@ fn fetch_all(plan: &Rc<Plan>, remotes: Vec<SocketAddr>, mut report: Report) -> R
         }
     };
     // What the report holds so far survives a world that does not reach its end.
-    let mut stalled = Report {
-        watch: report.watch.clone(),
-        ..Report::new(plan)
-    };
+    let watch = report.watch.clone();
+    let mut stalled = Report::new(plan);
+    stalled.watch = watch;
     let plan = Rc::clone(plan);
     let client = Client {
         host: client,
