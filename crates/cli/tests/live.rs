@@ -13,7 +13,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use common::{handfast, scratch};
+use common::{handfast, is_skipped, scratch};
+use rustix::process::{Pid, Signal, kill_process};
 use vt100::Parser;
 
 const ROWS: u16 = 24;
@@ -24,7 +25,7 @@ const TAKEN: &[u8] = b"\x1b[?1049h";
 const GIVEN_BACK: &[u8] = b"\x1b[?1049l";
 /// A transfer of some seconds, in virtual time that passes as ours.
 const SLOW: &str = "get --lab memory --live http://web.lab/bytes/400000 --impair \
-                    rate=1mbit,delay=5ms,loss=1% --seed 3";
+                    rate=1mbit,delay=5ms,loss=5% --seed 3";
 
 /// A command in a terminal of its own.
 struct Typed {
@@ -166,6 +167,39 @@ fn ctrl_c_ends_it_and_gives_the_terminal_back() {
 }
 
 #[test]
+fn watch_shows_another_process_with_its_events_and_outlives_it() {
+    if is_skipped(&handfast("get --lab -s -o /dev/null")) {
+        return;
+    }
+    let runtime = runtime("live-other");
+    let line = "get --lab http://web.lab/bytes/300000 --repeat 1000 --impair rate=4mbit -s";
+    let mut command = common::command(line);
+    let command = command.env("XDG_RUNTIME_DIR", &runtime);
+    let fetch = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut fetch = fetch.unwrap();
+    let mut typed = Typed::new("watch", &runtime);
+    typed.until(&[
+        "[ESTABLISHED]",
+        "203.0.113.29:80",
+        "cubic",
+        "in flight",
+        "q quit",
+    ]);
+    typed.until(&["from SYN-SENT to ESTABLISHED", "RFC 9293 3.3.2"]);
+    typed.press("/established");
+    typed.until(&["filter: established", "type what a line must have"]);
+    typed.press("\r\r");
+    typed.until(&["details"]);
+    let interrupted = Pid::from_raw(i32::try_from(fetch.id()).unwrap()).unwrap();
+    kill_process(interrupted, Signal::INT).unwrap();
+    fetch.wait().unwrap();
+    typed.press("\u{1b}");
+    typed.until(&[" 0 connections"]);
+    typed.press("q");
+    typed.is_given_back(0);
+}
+
+#[test]
 fn watch_waits_for_processes_and_quits() {
     let mut typed = Typed::new("watch", &runtime("live-watch"));
     typed.until(&["no process of this user can be asked", "q quit"]);
@@ -175,7 +209,7 @@ fn watch_waits_for_processes_and_quits() {
 
 #[test]
 fn away_from_a_terminal_there_are_lines_and_the_same_ones_each_time() {
-    let line = SLOW.replace("rate=1mbit,", "");
+    let line = SLOW.replace("rate=1mbit,delay=5ms,loss=5%", "delay=5ms,loss=6%");
     let [first, second] = [&line, &line].map(|line| handfast(&format!("{line} -o /dev/null")));
     first.expect(0, "closed in order");
     let lines = |text: &str| -> Vec<String> {

@@ -92,10 +92,11 @@ impl Screen {
         restore_on_panic();
         enable_raw_mode()?;
         TAKEN.store(stream.number(), Ordering::SeqCst);
+        // This screen is empty, so it need not be cleared, for which the terminal would be asked where
+        // its cursor is: one that never answers costs seconds.
         let mut out = stream;
         let terminal = execute!(out, EnterAlternateScreen)
-            .and_then(|()| Terminal::new(CrosstermBackend::new(BufWriter::new(stream))))
-            .and_then(|mut terminal| terminal.clear().map(|()| terminal));
+            .and_then(|()| Terminal::new(CrosstermBackend::new(BufWriter::new(stream))));
         match terminal {
             Ok(terminal) => Ok(Self {
                 terminal,

@@ -84,9 +84,8 @@ fn fetch_all(plan: &Rc<Plan>, remotes: Vec<SocketAddr>, mut report: Report) -> R
         }
     };
     // What the report holds so far survives a world that does not reach its end.
-    let watch = report.watch.clone();
     let mut stalled = Report::new(plan);
-    stalled.watch = watch;
+    stalled.watch = report.watch.clone();
     let plan = Rc::clone(plan);
     let client = Client {
         host: client,
