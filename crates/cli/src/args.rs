@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use handfast_device::ImpairSpec;
 use handfast_packet::ip::Cidr;
 use handfast_packet::steer::SHARDS_MAX;
+use handfast_trace::Language;
 
 use crate::drill::DrillArgs;
 use crate::live::WatchArgs;
@@ -220,6 +221,13 @@ pub(crate) struct OutputArgs {
     /// Write the same as qlog, for its tools; `-` as above.
     #[arg(long, value_name = "FILE.sqlog")]
     pub(crate) qlog: Option<PathBuf>,
+    /// Write a report of every connection as one HTML file, for any browser and without a network:
+    /// what was found, time-sequence, windows, round trips, the ladder, states.
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+    /// The language of the report.
+    #[arg(long, value_name = "en|ru", default_value_t, requires = "report")]
+    pub(crate) lang: Language,
     /// Draw every segment as it passes. Without this, small transfers are drawn at their end on a
     /// terminal.
     #[arg(long, overrides_with = "no_ladder")]
@@ -300,7 +308,7 @@ impl GetArgs {
 impl OutputArgs {
     /// Whether somebody is told what connections do and why.
     pub(crate) fn wants_facts(&self) -> bool {
-        self.explain || self.events.is_some() || self.qlog.is_some()
+        self.explain || self.events.is_some() || self.qlog.is_some() || self.report.is_some()
     }
 
     /// Whether something is written to standard error as it happens.

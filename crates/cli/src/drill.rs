@@ -7,10 +7,14 @@ use std::time::Duration;
 use std::{fs, io};
 
 use clap::Args;
+use handfast_packet::buf::Medium;
 use handfast_sim::script::runner::{End, IpVersion, Mode, Options, Report, Verdict, run_text};
+use handfast_trace::Language;
+use handfast_trace::report::{LiveRun, Report as Page};
 use serde_json::json;
 
-use crate::failure::code;
+use crate::failure::{Failure, code};
+use crate::report_file;
 
 /// Most scripts of one command.
 pub(crate) const SCRIPTS_MAX: usize = 100_000;
@@ -51,6 +55,13 @@ pub(crate) struct DrillArgs {
     /// The value of a name that scripts use, such as a cookie; may be given several times.
     #[arg(short = 'D', long, value_name = "NAME=VALUE", value_parser = parse_definition)]
     pub(crate) define: Vec<(String, String)>,
+    /// Write a report of the connections of one script as one HTML file, for any browser and without
+    /// a network.
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+    /// The language of the report.
+    #[arg(long, value_name = "en|ru", default_value_t, requires = "report")]
+    pub(crate) lang: Language,
     /// A file with lines `PATH REASON`: scripts that are known not to pass. The command succeeds
     /// when just these do not; may be given several times.
     #[arg(long, value_name = "LIST")]
@@ -79,6 +90,13 @@ pub(crate) fn run(args: &DrillArgs) -> u8 {
             return code::USAGE;
         }
     };
+    if args.report.is_some() && scripts.len() != 1 {
+        eprintln!(
+            "handfast: --report is of one script, and these are {}",
+            scripts.len()
+        );
+        return code::USAGE;
+    }
     let mode = match (args.strict, args.relaxed) {
         (true, _) => Some(Mode::Strict),
         (_, true) => Some(Mode::Relaxed),
@@ -101,6 +119,10 @@ pub(crate) fn run(args: &DrillArgs) -> u8 {
                 return code::USAGE;
             }
         };
+        if let Err(failure) = write_report(args, path, &report) {
+            eprintln!("handfast: {failure}");
+            return failure.code;
+        }
         let reason = take_reason(&mut expected, path);
         let passes = report.verdict == Verdict::Pass;
         sums.count(&report.verdict);
@@ -128,6 +150,26 @@ pub(crate) fn run(args: &DrillArgs) -> u8 {
         );
     }
     if sums.surprises == 0 { 0 } else { code::FAILED }
+}
+
+/// Writes what passed in a script as a page, if that is wanted.
+fn write_report(args: &DrillArgs, script: &Path, report: &Report) -> Result<(), Failure> {
+    let Some(file) = &args.report else {
+        return Ok(());
+    };
+    let name = script.file_name().unwrap_or(script.as_os_str());
+    let name = name.to_string_lossy().into_owned();
+    let mut run = LiveRun::new(Medium::Ip, args.lang);
+    report.replay(&mut run);
+    let mut run = run.finish(name.clone(), 0);
+    // A script is told of its packets only.
+    run.told = None;
+    let page = Page {
+        title: name,
+        language: args.lang,
+        runs: vec![run],
+    };
+    report_file::write(&page, file)
 }
 
 impl Sums {

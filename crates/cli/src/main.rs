@@ -16,6 +16,7 @@ mod output;
 mod plan;
 mod report;
 mod report_capture;
+mod report_file;
 mod request;
 mod scene;
 mod ss;

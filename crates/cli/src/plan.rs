@@ -114,6 +114,11 @@ impl Plan {
         })
     }
 
+    /// What is done, in a line.
+    pub(crate) fn title(&self) -> String {
+        format!("handfast get {}", self.target.url)
+    }
+
     /// Those addresses that -4 and -6 allow.
     pub(crate) fn family(&self, addresses: Vec<IpAddr>) -> Vec<IpAddr> {
         let network = &self.args.network;
@@ -303,8 +308,8 @@ fn check_shards(args: &GetArgs, scene: SceneKind) -> Result<(), Failure> {
     }
     if shards > 1 && args.output.wants_facts() {
         return Err(Failure::usage(
-            "--shards: each shard writes down for itself what its connections do, and --events, --qlog \
-             and --explain are about one stack; leave one or the other out",
+            "--shards: each shard writes down for itself what its connections do, and --events, --qlog, \
+             --report and --explain are about one stack; leave one or the other out",
         ));
     }
     if u32::from(shards) > parallel {

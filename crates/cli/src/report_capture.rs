@@ -3,20 +3,32 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use handfast_trace::Language;
 use handfast_trace::analysis::{Analysis, Connection, JsonOptions, Mark, Sent, Side};
 use handfast_trace::capture::CaptureError;
+use handfast_trace::report::{Report, Run};
 
 use crate::failure::{Failure, code};
+use crate::report_file;
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
     /// The capture: pcap or pcapng, also of tcpdump and Wireshark.
     #[arg(value_name = "FILE.pcap[ng]")]
     pub(crate) file: PathBuf,
+    /// A second one, which is compared with the first; with -o.
+    #[arg(value_name = "OTHER.pcap[ng]", requires = "output")]
+    pub(crate) other: Option<PathBuf>,
+    /// Write the report as one HTML file, for any browser and without a network.
+    #[arg(short = 'o', long, value_name = "FILE.html", conflicts_with = "json")]
+    pub(crate) output: Option<PathBuf>,
+    /// The language of the report.
+    #[arg(long, value_name = "en|ru", default_value_t)]
+    pub(crate) lang: Language,
     /// Print everything as one JSON object: figures, events with their frames, resets, silences.
     #[arg(long)]
     pub(crate) json: bool,
@@ -33,7 +45,10 @@ const HEADS: [&str; 19] = [
 
 /// Runs the command; gives its exit code.
 pub(crate) fn run(args: &ReportArgs) -> u8 {
-    let outcome = read(args).and_then(|analysis| print(args, &analysis));
+    let outcome = match &args.output {
+        Some(path) => page(args, path),
+        None => read(&args.file).and_then(|analysis| print(args, &analysis)),
+    };
     match outcome {
         Ok(()) => 0,
         Err(failure) => {
@@ -43,9 +58,37 @@ pub(crate) fn run(args: &ReportArgs) -> u8 {
     }
 }
 
-fn read(args: &ReportArgs) -> Result<Analysis, Failure> {
-    let path = args.file.display();
-    let file = File::open(&args.file)
+/// Writes the page.
+fn page(args: &ReportArgs, path: &Path) -> Result<(), Failure> {
+    let files = [Some(&args.file), args.other.as_ref()];
+    let files: Vec<&PathBuf> = files.into_iter().flatten().collect();
+    let names: Vec<String> = files.iter().map(|file| name(file)).collect();
+    let runs = files.into_iter().zip(&names).map(|(file, name)| {
+        Ok(Run {
+            name: name.clone(),
+            analysis: read(file)?,
+            told: None,
+            losses: Vec::new(),
+            clock_offset: None,
+        })
+    });
+    let report = Report {
+        title: names.join(" / "),
+        language: args.lang,
+        runs: runs.collect::<Result<_, Failure>>()?,
+    };
+    report_file::write(&report, path)
+}
+
+/// What a capture is called.
+fn name(file: &Path) -> String {
+    let name = file.file_name().unwrap_or(file.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+fn read(file: &Path) -> Result<Analysis, Failure> {
+    let path = file.display();
+    let file = File::open(file)
         .map_err(|error| Failure::new(code::READ, format!("cannot open {path}: {error}")))?;
     Analysis::of(BufReader::new(file)).map_err(|error| match error {
         CaptureError::Unknown => Failure::new(

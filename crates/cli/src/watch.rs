@@ -24,6 +24,7 @@ use handfast_trace::{
 use crate::args::OutputArgs;
 use crate::events::EventsFile;
 use crate::failure::{Failure, code};
+use crate::report_file::ReportFile;
 use crate::told::{Teacher, Told};
 
 /// Longest ladder that is drawn without being asked for, in lines.
@@ -51,11 +52,17 @@ pub(crate) struct Watch {
     explained: Option<Shared<ExplainedLadder>>,
     capture: Option<(PathBuf, Shared<PcapngWriter<BufWriter<File>>>)>,
     events: Vec<EventsFile>,
+    report: Option<ReportFile>,
 }
 
 impl Watch {
-    /// The watchers that the command line asks for, and what tells them all.
-    pub(crate) fn new(args: &OutputArgs, subject: &Subject) -> Result<(Self, Told), Failure> {
+    /// The watchers that the command line asks for, and what tells them all. `title` is what the
+    /// command does.
+    pub(crate) fn new(
+        args: &OutputArgs,
+        subject: &Subject,
+        title: &str,
+    ) -> Result<(Self, Told), Failure> {
         let mut watch = Self::default();
         let mut told = Told::default();
         let mut recorders: Vec<Box<dyn Recorder>> = Vec::new();
@@ -99,6 +106,12 @@ impl Watch {
             told.observers.push(Box::new(file.clone()));
             watch.events.push(file);
         }
+        if let Some(path) = &args.report {
+            let file = ReportFile::begin(path, title, args.lang, subject)?;
+            recorders.push(Box::new(file.clone()));
+            told.observers.push(Box::new(file.clone()));
+            watch.report = Some(file);
+        }
         told.recorder = (!recorders.is_empty()).then(|| Shared::new(Tee::new(recorders)));
         Ok((watch, told))
     }
@@ -133,6 +146,7 @@ impl Watch {
             explained.lock().finish();
         }
         self.events.iter().try_for_each(EventsFile::finish)?;
+        self.report.iter().try_for_each(ReportFile::finish)?;
         let Some((path, writer)) = &self.capture else {
             return Ok(());
         };

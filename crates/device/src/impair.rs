@@ -12,6 +12,7 @@ mod too_big;
 mod transit;
 mod unit;
 
+use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,11 +20,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use handfast_packet::buf::{Capabilities, Pool, RxBatch, RxChecksum, RxFrame, TxBatch, TxFrame};
 use handfast_packet::cause::Cause;
 use handfast_packet::ethernet::EthernetAddress;
+use handfast_packet::record::{Direction, LossRecord, Recorder};
 use handfast_packet::time::Instant;
 
 use self::link::Link;
 pub use self::link::{LINK_BYTES_MAX, LINK_SEGMENTS_MAX, LinkStatistics};
 use self::random::Random;
+use self::segment::WireSegment;
 pub use self::spec::{
     Burst, DOWNS_MAX, DROPS_MAX, HOLD_DEFAULT, ImpairSpec, LinkSpec, Mtu, QUEUE_DEFAULT, Red,
     Reorder,
@@ -55,6 +58,17 @@ pub struct Impair<D> {
     again_at: Option<Instant>,
     /// Where those look who cannot reach the device.
     shown: Option<Arc<Mutex<ImpairStatistics>>>,
+    /// Who is told what is lost.
+    witness: Option<Witness>,
+}
+
+/// Somebody who is told what is lost.
+struct Witness(Box<dyn Recorder>);
+
+impl fmt::Debug for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Witness")
+    }
 }
 
 /// Shows what became of the segments when the device itself has gone to a driver.
@@ -92,12 +106,21 @@ impl<D: Device> Impair<D> {
             leaving: TxBatch::new(),
             again_at: None,
             shown: None,
+            witness: None,
         }
     }
 
     /// The device below.
     pub fn device(&self) -> &D {
         &self.device
+    }
+
+    /// Tells `recorder` of each segment that is lost from now on ([`Recorder::record_loss`]); the
+    /// frames that pass are for [`crate::Record`] to show.
+    pub fn tell_losses(&mut self, recorder: Box<dyn Recorder>) {
+        self.witness = Some(Witness(recorder));
+        self.inbound.keep_lost();
+        self.outbound.keep_lost();
     }
 
     /// What became of the segments so far.
@@ -122,6 +145,19 @@ impl<D: Device> Impair<D> {
         }
     }
 
+    /// Tells of what was lost since the last time.
+    fn tell_lost(&mut self, at: Instant) {
+        let Some(Witness(recorder)) = &mut self.witness else {
+            return;
+        };
+        for segment in self.inbound.take_lost() {
+            tell(recorder.as_mut(), at, Direction::In, &segment);
+        }
+        for segment in self.outbound.take_lost() {
+            tell(recorder.as_mut(), at, Direction::Out, &segment);
+        }
+    }
+
     /// Both directions count their times from the first call.
     fn begin(&mut self, now: Instant) {
         self.inbound.begin(now);
@@ -142,6 +178,7 @@ impl<D: Device> Impair<D> {
                         self.outbound.offer(now, answer, &mut self.pool);
                     }
                 }
+                self.tell_lost(now);
             }
             if count < room {
                 return Ok(());
@@ -228,6 +265,7 @@ impl<D: Device> Device for Impair<D> {
                 // The device below knows better what to do with it.
                 Err(frame) => self.offer_outbound(now, frame),
             }
+            self.tell_lost(now);
         }
         self.flush(now)?;
         self.show();
@@ -251,6 +289,20 @@ impl<D: Device> Device for Impair<D> {
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.device.fd()
     }
+}
+
+fn tell(
+    recorder: &mut dyn Recorder,
+    at: Instant,
+    direction: Direction,
+    segment: &impl WireSegment,
+) {
+    recorder.record_loss(&LossRecord {
+        at,
+        direction,
+        bytes: segment.headers(),
+        wire_len: segment.wire_len(),
+    });
 }
 
 #[cfg(test)]

@@ -31,8 +31,25 @@ pub struct FrameRecord<'a> {
     pub cause: Cause,
 }
 
+/// A wire segment that a link is known to have lost: only a link of our own making tells.
+#[derive(Clone, Copy, Debug)]
+pub struct LossRecord<'a> {
+    /// When it was lost.
+    pub at: Instant,
+    /// Which way it went.
+    pub direction: Direction,
+    /// Its bytes from the link header on, at least to the end of the transport header.
+    pub bytes: &'a [u8],
+    /// How many bytes it had in all.
+    pub wire_len: usize,
+}
+
 /// Something that wants to see every frame.
 pub trait Recorder: Send {
     /// Takes note of one frame. Must not block for long: it is called on the packet path.
     fn record(&mut self, frame: &FrameRecord<'_>);
+
+    /// Takes note of a segment that the link has lost. Most recorders show what was seen, and are not
+    /// interested.
+    fn record_loss(&mut self, _loss: &LossRecord<'_>) {}
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use handfast_packet::record::{FrameRecord, Recorder};
+use handfast_packet::record::{FrameRecord, LossRecord, Recorder};
 
 /// Most recorders behind one [`Tee`]: each is called for every frame on the packet path.
 pub const TEE_MAX: usize = 8;
@@ -36,6 +36,12 @@ impl Recorder for Tee {
             recorder.record(frame);
         }
     }
+
+    fn record_loss(&mut self, loss: &LossRecord<'_>) {
+        for recorder in &mut self.0 {
+            recorder.record_loss(loss);
+        }
+    }
 }
 
 /// A recorder that its maker can still ask while the device holds it. Clones are the same recorder.
@@ -64,5 +70,9 @@ impl<R> Clone for Shared<R> {
 impl<R: Recorder> Recorder for Shared<R> {
     fn record(&mut self, frame: &FrameRecord<'_>) {
         self.lock().record(frame);
+    }
+
+    fn record_loss(&mut self, loss: &LossRecord<'_>) {
+        self.lock().record_loss(loss);
     }
 }

@@ -23,6 +23,7 @@ mod language;
 mod numbers;
 mod page;
 mod pcapng;
+pub mod report;
 mod summary;
 mod view;
 mod words;

@@ -159,7 +159,7 @@ impl<W: Write + Send> Recorder for PcapngWriter<W> {
 }
 
 /// The cause in words with its rule, and what a super-frame stands for.
-fn comment(frame: &FrameRecord<'_>) -> String {
+pub(crate) fn comment(frame: &FrameRecord<'_>) -> String {
     let mut cause = frame.cause.to_string();
     if let Some(rule) = frame.cause.rule().filter(|_| !cause.is_empty()) {
         cause.push_str(&format!(" ({rule})"));

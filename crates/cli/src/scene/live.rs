@@ -90,7 +90,7 @@ fn on_network(
         names: setting.names.clone(),
         clock_offset: wall_clock_offset(),
     };
-    let (watch, told) = Watch::new(&plan.args.output, &subject)?;
+    let (watch, told) = Watch::new(&plan.args.output, &subject, &plan.title())?;
     report.watch = watch;
     let shards = shards::start(plan, &mut setting, told)?;
     let hosts: Vec<_> = shards

@@ -191,13 +191,16 @@ fn watched(
         ],
         clock_offset: 0,
     };
-    let (watch, mut told) = Watch::new(&plan.args.output, &subject)?;
+    let (watch, mut told) = Watch::new(&plan.args.output, &subject, &plan.title())?;
     report.watch = watch;
     let spec: ImpairSpec = match &plan.args.network.impair {
         Some(spec) => spec.clone(),
         None => LINK.parse().expect("the default link is well-formed"),
     };
-    let device = Impair::new(device, spec, plan.seed);
+    let mut device = Impair::new(device, spec, plan.seed);
+    if let Some(recorder) = &told.recorder {
+        device.tell_losses(Box::new(recorder.clone()));
+    }
     let device: Box<dyn Device> = match told.recorder.take() {
         Some(recorder) => Box::new(Record::new(device, Box::new(recorder))),
         None => Box::new(device),

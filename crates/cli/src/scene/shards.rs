@@ -62,7 +62,11 @@ pub(super) fn start(plan: &Plan, setting: &mut Setting, told: Told) -> Result<Ve
         let mut queue: Box<dyn Device + Send> = Box::new(socket);
         if let Some(spec) = &plan.args.network.impair {
             let seed = plan.seed.wrapping_add(index);
-            queue = Box::new(Impair::new(queue, spec.clone(), seed));
+            let mut impaired = Impair::new(queue, spec.clone(), seed);
+            if let Some(recorder) = &told.recorder {
+                impaired.tell_losses(Box::new(recorder.clone()));
+            }
+            queue = Box::new(impaired);
         }
         if let Some(recorder) = &told.recorder {
             queue = Box::new(Record::new(queue, Box::new(recorder.clone())));

@@ -70,6 +70,8 @@ pub(crate) struct Link<F> {
     statistics: LinkStatistics,
     /// The first moment that the link saw: its times count from there.
     begun: Option<Instant>,
+    /// What was lost, as long as somebody wants to know.
+    lost: Option<Vec<F>>,
 }
 
 impl<F: WireSegment> Link<F> {
@@ -86,7 +88,18 @@ impl<F: WireSegment> Link<F> {
             bytes: 0,
             statistics: LinkStatistics::default(),
             begun: None,
+            lost: None,
         }
+    }
+
+    /// From now on, what is lost is kept until it is taken.
+    pub(crate) fn keep_lost(&mut self) {
+        self.lost = Some(Vec::new());
+    }
+
+    /// What was lost since the last call.
+    pub(crate) fn take_lost(&mut self) -> Vec<F> {
+        self.lost.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The link sees the time; its own times count from the first that it sees.
@@ -116,6 +129,7 @@ impl<F: WireSegment> Link<F> {
         };
         if let Some(counter) = lost {
             *counter += 1;
+            self.lose(segment);
             return None;
         }
         if let Some(mtu) = self.exceeded(age, &segment) {
@@ -181,6 +195,7 @@ impl<F: WireSegment> Link<F> {
     /// Drops a segment that is too large, with an answer or without.
     fn refuse(&mut self, mtu: Mtu, mut segment: F) -> Option<Vec<u8>> {
         self.statistics.too_big += 1;
+        self.lose(segment.clone());
         if !mtu.answer {
             return None;
         }
@@ -189,13 +204,20 @@ impl<F: WireSegment> Link<F> {
         answer
     }
 
+    /// The end of a segment.
+    fn lose(&mut self, segment: F) {
+        if let Some(lost) = &mut self.lost {
+            lost.push(segment);
+        }
+    }
+
     /// A segment that was not lost goes on, damaged and doubled maybe.
     fn damage(&mut self, arrival: &Arrival, mut segment: F, pool: &mut Pool) {
         let Arrival { faulty, dice, .. } = arrival;
         if *faulty && self.spec.corrupt.happens(dice.corrupt) {
             self.statistics.corrupted += 1;
             if !segment.corrupt(self.medium, dice.bit) {
-                return;
+                return self.lose(segment);
             }
         }
         if *faulty && self.spec.duplicate.happens(dice.duplicate) {
@@ -220,14 +242,14 @@ impl<F: WireSegment> Link<F> {
         };
         let Some(marked) = marked else {
             self.statistics.early += 1;
-            return;
+            return self.lose(segment);
         };
         let len = segment.wire_len();
         let full = self.on_the_way.len() >= LINK_SEGMENTS_MAX || self.bytes + len > LINK_BYTES_MAX;
         let sent = (!full).then(|| self.bottleneck.pass(*now, &self.spec, len));
         let Some(sent) = sent.flatten() else {
             self.statistics.overflowed += 1;
-            return;
+            return self.lose(segment);
         };
         self.statistics.marked += u64::from(marked);
         self.bytes += len;

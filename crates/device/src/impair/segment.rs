@@ -14,6 +14,8 @@ use crate::split::{complete_checksum, complete_received};
 pub(crate) trait WireSegment: Clone {
     /// Length in bytes, link header included.
     fn wire_len(&self) -> usize;
+    /// Its bytes, at least to the end of the transport header.
+    fn headers(&self) -> &[u8];
     /// Whether it is a TCP segment with payload.
     fn carries_data(&self, medium: Medium) -> bool;
     /// Sets "congestion experienced" in the IP header (RFC 3168 section 5); `false`, and no
@@ -32,6 +34,10 @@ pub(crate) trait WireSegment: Clone {
 impl WireSegment for RxFrame {
     fn wire_len(&self) -> usize {
         self.data.len()
+    }
+
+    fn headers(&self) -> &[u8] {
+        &self.data
     }
 
     fn carries_data(&self, medium: Medium) -> bool {
@@ -88,6 +94,10 @@ impl WireSegment for RxFrame {
 impl WireSegment for TxFrame {
     fn wire_len(&self) -> usize {
         self.len()
+    }
+
+    fn headers(&self) -> &[u8] {
+        headers_of(self)
     }
 
     fn carries_data(&self, medium: Medium) -> bool {

@@ -1,8 +1,10 @@
 //! Tests of the device wrapper: both directions over a memory pair in virtual time.
 
 use handfast_packet::buf::{Medium, RxChecksum};
+use handfast_packet::record::FrameRecord;
 
 use super::*;
+use crate::layout::TcpLayout;
 use crate::memory::{MemoryDevice, memory_pair_polled};
 use crate::testing::{TcpFrame, batch, capable, receive_all, tcp_checksum_holds};
 
@@ -54,6 +56,54 @@ fn super_frames_are_cut_before_segments_are_dropped_in_both_directions() {
         (statistics.inbound.chosen, statistics.inbound.delivered),
         (1, 3)
     );
+}
+
+/// What was lost: which way, and how long it was.
+#[derive(Clone, Default)]
+struct Lost(Arc<Mutex<Vec<(Direction, usize)>>>);
+
+impl Recorder for Lost {
+    fn record(&mut self, _: &FrameRecord<'_>) {
+        panic!("what passes is not for those who ask for losses");
+    }
+
+    fn record_loss(&mut self, loss: &LossRecord<'_>) {
+        assert!(TcpLayout::parse(loss.bytes, Medium::Ethernet).is_some());
+        self.0.lock().unwrap().push((loss.direction, loss.wire_len));
+    }
+}
+
+#[test]
+fn who_asks_is_told_of_each_segment_that_is_lost() {
+    let (mut left, mut right) = pair("in.drop=2,out.drop=1,out.mtu=1000@1s");
+    let lost = Lost::default();
+    left.tell_losses(Box::new(lost.clone()));
+    let (one, two) = (
+        TcpFrame::gso(2_000, 1_000).tx(),
+        TcpFrame::gso(3_000, 900).tx(),
+    );
+    let head = TcpFrame::gso(0, 1_000).tx().len();
+    right.send(Instant::ZERO, &mut batch(one)).unwrap();
+    receive_all(&mut left, Instant::ZERO);
+    left.send(Instant::ZERO, &mut batch(two)).unwrap();
+    let late = TcpFrame::gso(1_200, 1_200).tx();
+    left.send(Instant::from_secs(1), &mut batch(late)).unwrap();
+    let told = lost.0.lock().unwrap().clone();
+    let expected = [
+        (Direction::In, 1_000),
+        (Direction::Out, 900),
+        (Direction::Out, 1_200),
+    ];
+    assert_eq!(
+        told,
+        expected.map(|(direction, text)| (direction, head + text))
+    );
+    let statistics = left.statistics();
+    assert_eq!(
+        (statistics.inbound.chosen, statistics.outbound.chosen),
+        (1, 1)
+    );
+    assert_eq!(statistics.outbound.too_big, 1);
 }
 
 #[test]

@@ -94,6 +94,11 @@ struct Awaited {
 }
 
 impl Half {
+    /// The number on the wire that is 0 here, if it can be told.
+    pub(super) fn start(&self) -> Option<u32> {
+        self.start
+    }
+
     /// Learns the first number from this side's own segment.
     pub(super) fn start_at(&mut self, header: &TcpHeader) {
         if header.flags.contains(TcpFlags::SYN) {

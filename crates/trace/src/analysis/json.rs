@@ -39,44 +39,55 @@ impl Analysis {
 }
 
 fn connection(connection: &Connection, options: JsonOptions) -> Value {
-    let began = connection.began;
-    let resets = connection.resets.iter().map(|reset| {
-        json!({
-            "frame": reset.frame,
-            "by": reset.by.word(),
-            "state": reset.state.to_string(),
-            "other_state": reset.other_state.to_string(),
-            "ignored": reset.is_ignored,
-        })
-    });
-    let idles = connection.idles.iter().map(
-        |idle| json!({ "frame": idle.frame, "by": idle.by.word(), "seconds": seconds(idle.time) }),
-    );
     let marked = connection.segments.iter();
     let events = marked.filter(|segment| !segment.marks.is_empty());
-    let mut value = json!({
-        "a": connection.ends[0].to_string(),
-        "b": connection.ends[1].to_string(),
-        "began": began.as_nanos() as f64 / 1e9,
-        "seconds": seconds(connection.duration()),
-        "initial_rtt": connection.initial_rtt.map(seconds),
-        "close": connection.close.word(),
-        "closed_by": connection.close.side().map(Side::word),
-        "ports_reused": connection.is_reuse,
-        "resets": resets.collect::<Vec<_>>(),
-        "idle": idles.collect::<Vec<_>>(),
-        "a_sent": sent(connection, Side::A, options),
-        "b_sent": sent(connection, Side::B, options),
-        "events": events.map(|segment| event(connection, segment)).collect::<Vec<_>>(),
-    });
+    let mut value = connection.figures();
+    value["events"] = events.map(|segment| event(connection, segment)).collect();
     if options.segments {
+        for (side, name) in Side::BOTH.into_iter().zip(["a_sent", "b_sent"]) {
+            let sent = connection.sent(side);
+            value[name]["rtt"]["each"] = each(&sent.rtt);
+            value[name]["rtt_by_timestamps"]["each"] = each(&sent.rtt_by_timestamps);
+        }
         let all = connection.segments.iter();
         value["segments"] = all.map(|one| segment(connection, one)).collect();
     }
     value
 }
 
-fn sent(connection: &Connection, side: Side, options: JsonOptions) -> Value {
+impl Connection {
+    /// What is known but for the single segments.
+    pub(crate) fn figures(&self) -> Value {
+        let resets = self.resets.iter().map(|reset| {
+            json!({
+                "frame": reset.frame,
+                "by": reset.by.word(),
+                "state": reset.state.to_string(),
+                "other_state": reset.other_state.to_string(),
+                "ignored": reset.is_ignored,
+            })
+        });
+        let idles = self.idles.iter().map(|idle| {
+            json!({ "frame": idle.frame, "by": idle.by.word(), "seconds": seconds(idle.time) })
+        });
+        json!({
+            "a": self.ends[0].to_string(),
+            "b": self.ends[1].to_string(),
+            "began": self.began.as_nanos() as f64 / 1e9,
+            "seconds": seconds(self.duration()),
+            "initial_rtt": self.initial_rtt.map(seconds),
+            "close": self.close.word(),
+            "closed_by": self.close.side().map(Side::word),
+            "ports_reused": self.is_reuse,
+            "resets": resets.collect::<Vec<_>>(),
+            "idle": idles.collect::<Vec<_>>(),
+            "a_sent": sent(self, Side::A),
+            "b_sent": sent(self, Side::B),
+        })
+    }
+}
+
+fn sent(connection: &Connection, side: Side) -> Value {
     let sent = connection.sent(side);
     let marks: Map<String, Value> = Mark::ALL
         .iter()
@@ -104,8 +115,8 @@ fn sent(connection: &Connection, side: Side, options: JsonOptions) -> Value {
         "in_flight_max_window": sent.in_flight_max_window,
         "goodput": connection.goodput(side),
         "throughput": connection.throughput(side),
-        "rtt": rtt(&sent.rtt, options),
-        "rtt_by_timestamps": rtt(&sent.rtt_by_timestamps, options),
+        "rtt": rtt(&sent.rtt),
+        "rtt_by_timestamps": rtt(&sent.rtt_by_timestamps),
     })
 }
 
@@ -122,22 +133,22 @@ fn syn(sent: &Sent) -> Value {
     })
 }
 
-fn rtt(rtt: &Rtt, options: JsonOptions) -> Value {
-    let mut value = json!({
+fn rtt(rtt: &Rtt) -> Value {
+    json!({
         "samples": rtt.count(),
         "min": rtt.min().map(seconds),
         "median": rtt.median().map(seconds),
         "mean": rtt.mean().map(seconds),
         "max": rtt.max().map(seconds),
         "smoothed": rtt.smoothed().map(seconds),
-    });
-    if options.segments {
-        let samples = rtt.samples().iter();
-        value["each"] = samples
-            .map(|sample| json!([sample.frame, seconds(sample.time)]))
-            .collect();
-    }
-    value
+    })
+}
+
+fn each(rtt: &Rtt) -> Value {
+    let samples = rtt.samples().iter();
+    samples
+        .map(|sample| json!([sample.frame, seconds(sample.time)]))
+        .collect()
 }
 
 fn event(connection: &Connection, segment: &Segment) -> Value {

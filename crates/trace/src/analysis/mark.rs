@@ -126,6 +126,11 @@ impl Marks {
         self.iter().find(|mark| mark.is_retransmission())
     }
 
+    /// The marks as bits, in the order of [`Mark::ALL`].
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
     pub(super) fn add(&mut self, mark: Mark) {
         self.0 |= 1 << mark as u8;
     }

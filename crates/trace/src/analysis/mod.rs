@@ -24,7 +24,9 @@ use handfast_packet::Instant;
 pub use self::half::{AWAITED_MAX, REMEMBERED_MAX};
 pub use self::json::JsonOptions;
 pub use self::mark::{Mark, Marks};
-pub use self::model::{Analysis, Close, Connection, Idle, Reset, Segment, Sent, Side, SynOptions};
+pub use self::model::{
+    Analysis, Close, Connection, Idle, Reset, Segment, Sent, Side, States, SynOptions,
+};
 pub use self::ranges::{GAPS_MAX, SACKED_MAX};
 pub use self::rtt::{Rtt, SAMPLES_KEPT_MAX, Sample, TIMED_MAX};
 pub use self::track::{CONNECTION_SEGMENTS_MAX, IDLE_MIN, IDLES_MAX, RESETS_MAX};

@@ -93,6 +93,8 @@ pub struct Connection {
     pub is_reuse: bool,
     /// The segments in the order in which they passed, within the limits.
     pub segments: Vec<Segment>,
+    /// The states of both sides whenever one of them changed, as far as the segments tell them.
+    pub states: Vec<States>,
     /// The SACK blocks of all segments as relative numbers of the other side: first number, and the
     /// one behind the last. [`Connection::sack_blocks`] gives those of one segment.
     pub(super) sack: Vec<(u64, u64)>,
@@ -175,6 +177,9 @@ pub struct Sent {
     pub resets: u64,
     /// What its first SYN said.
     pub syn: Option<SynOptions>,
+    /// The sequence number on the wire that is 0 here: that of its SYN, seen or worked out from what
+    /// follows it. `None` when nothing tells it.
+    pub initial_number: Option<u32>,
     /// The shift of its windows; `None` when no SYN tells it, and windows are then as on the wire.
     pub window_shift: Option<u8>,
     /// Smallest window that it granted, in bytes; SYNs and resets do not count.
@@ -217,6 +222,16 @@ pub struct SynOptions {
     pub timestamps: bool,
     /// The window of the SYN in bytes; it is never scaled.
     pub window: u16,
+}
+
+/// The states of both sides from one segment on (RFC 9293 3.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct States {
+    /// Where the segment that brought them stands among [`Connection::segments`].
+    pub from: usize,
+    /// That of each [`Side`].
+    pub of: [State; 2],
 }
 
 /// A reset.

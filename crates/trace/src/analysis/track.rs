@@ -11,7 +11,7 @@ use handfast_tcp::State;
 use super::acks;
 use super::half::Half;
 use super::mark::{Mark, Marks};
-use super::model::{Close, Connection, Idle, Reset, Segment, Side};
+use super::model::{Close, Connection, Idle, Reset, Segment, Side, States};
 use super::text::{self, Numbers};
 use crate::capture::TcpFrame;
 
@@ -191,10 +191,11 @@ impl Track {
         let shifts = Side::BOTH.map(|side| self.shift(side));
         self.told.close = self.close();
         for (index, (half, shift)) in self.halves.into_iter().zip(shifts).enumerate() {
-            let missing_bytes = half.gaps.len();
+            let (missing_bytes, start) = (half.gaps.len(), half.start());
             self.told.sent[index] = half.sent;
             self.told.sent[index].missing_bytes = missing_bytes;
             self.told.sent[index].window_shift = shift;
+            self.told.sent[index].initial_number = start;
         }
         self.told
     }
@@ -384,7 +385,18 @@ impl Track {
         };
         self.told.sack_seen |= !sack.is_empty();
         self.told.sack.extend(sack);
+        self.note_states();
         self.told.segments.push(segment);
+    }
+
+    /// Takes note of the states with the segment that is kept next.
+    fn note_states(&mut self) {
+        let of = Side::BOTH.map(|side| self.state(side));
+        let states = &mut self.told.states;
+        if states.last().is_none_or(|last| last.of != of) {
+            let from = self.told.segments.len();
+            states.push(States { from, of });
+        }
     }
 }
 
@@ -401,6 +413,7 @@ impl Connection {
             close: Close::Open,
             is_reuse,
             segments: Vec::new(),
+            states: Vec::new(),
             sack: Vec::new(),
             sack_seen: false,
         }

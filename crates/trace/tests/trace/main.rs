@@ -14,4 +14,5 @@ mod events;
 mod explain;
 mod flows;
 mod ladder;
+mod report;
 mod schema;

@@ -41,12 +41,26 @@ pub(super) struct Machine {
 /// What came of a call.
 pub(super) type Finished = Result<Result<Value, Errno>, String>;
 
-#[derive(Debug)]
-struct Passed {
+/// One packet that passed, to or from the machine.
+#[derive(Clone, Debug)]
+pub(super) struct Passed {
     at: Instant,
     direction: Direction,
     bytes: Vec<u8>,
     cause: Cause,
+}
+
+/// Shows packets to a recorder in the order in which they passed.
+pub(super) fn replay(passed: &[Passed], recorder: &mut dyn Recorder) {
+    for one in passed {
+        recorder.record(&FrameRecord {
+            at: one.at,
+            direction: one.direction,
+            bytes: &one.bytes,
+            gso: None,
+            cause: one.cause,
+        });
+    }
 }
 
 /// Scripts that go round in circles.
@@ -143,18 +157,15 @@ impl Machine {
             ..LadderOptions::default()
         };
         let mut ladder = Ladder::new(Box::new(Shared(Arc::clone(&text))), options);
-        for passed in &self.passed {
-            ladder.record(&FrameRecord {
-                at: passed.at,
-                direction: passed.direction,
-                bytes: &passed.bytes,
-                gso: None,
-                cause: passed.cause,
-            });
-        }
+        replay(&self.passed, &mut ladder);
         drop(ladder);
         let text = text.lock().expect("nobody panics while holding it");
         String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Everything that passed.
+    pub(super) fn into_passed(self) -> Vec<Passed> {
+        self.passed
     }
 
     /// A packet that no link could carry stands for several.

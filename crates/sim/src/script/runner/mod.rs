@@ -20,6 +20,7 @@ mod text;
 mod wire;
 
 use handfast_packet::Instant;
+use handfast_packet::record::Recorder;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -31,7 +32,7 @@ pub use python::CODE_DEPTH_MAX;
 
 use self::call::Descriptors;
 use self::flow::Flow;
-use self::machine::Machine;
+use self::machine::{Machine, Passed};
 use self::plan::Plan;
 use super::ast::{Action, Script, Step};
 use super::parse_with;
@@ -103,6 +104,7 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Every segment that passed, in words.
     pub ladder: String,
+    passed: Vec<Passed>,
 }
 
 /// Runs the text of a script.
@@ -173,6 +175,7 @@ pub fn run(script: &Script, options: &Options) -> Report {
         verdict,
         notes,
         ladder: runner.machine.ladder(),
+        passed: runner.machine.into_passed(),
     }
 }
 
@@ -182,7 +185,13 @@ impl Report {
             verdict,
             notes: Vec::new(),
             ladder: String::new(),
+            passed: Vec::new(),
         }
+    }
+
+    /// Shows every packet that passed, which begins with its IP header, to a recorder.
+    pub fn replay(&self, recorder: &mut dyn Recorder) {
+        machine::replay(&self.passed, recorder);
     }
 }
 
