@@ -10,6 +10,7 @@ use handfast_packet::steer::SHARDS_MAX;
 use handfast_trace::Language;
 
 use crate::drill::DrillArgs;
+use crate::live::WatchArgs;
 use crate::report_capture::ReportArgs;
 use crate::ss::SsArgs;
 
@@ -42,6 +43,15 @@ pub(crate) enum Command {
     ///
     /// Exit codes: 0 somebody answered; 1 nobody did; 2 usage; 23 cannot write.
     Ss(SsArgs),
+    /// Watch the connections of this user's Handfast processes while they live.
+    ///
+    /// On a terminal a picture of them: states, windows, round trips, and the last events in words;
+    /// its keys are written below it, and `?` explains it. Elsewhere a line for each event. It goes on
+    /// until q or Ctrl-C; with --pid it ends with that process.
+    ///
+    /// Exit codes: 0 it came to its end; 1 there is no such process; 2 usage; 23 cannot write;
+    /// 130 Ctrl-C.
+    Watch(WatchArgs),
     /// List the lessons, or run one.
     Lab(LabArgs),
     /// Run packetdrill scripts against our stack in virtual time.
@@ -229,6 +239,12 @@ pub(crate) struct OutputArgs {
     /// --no-ladder the sentences alone.
     #[arg(long)]
     pub(crate) explain: bool,
+    /// Show the connections while the command runs, as `handfast watch` does, on the terminal of
+    /// standard error; elsewhere write a line there for each event. The last picture stays. A body
+    /// that would go to the same terminal is thrown away. In the memory lab time then passes as
+    /// outside. With --shards all shards are in one picture.
+    #[arg(long, conflicts_with_all = ["ladder", "explain", "verbose"])]
+    pub(crate) live: bool,
     /// Print the summary as JSON in one line: to standard output when the body goes to a file,
     /// else to standard error.
     #[arg(long)]
@@ -297,7 +313,7 @@ impl OutputArgs {
 
     /// Whether something is written to standard error as it happens.
     pub(crate) fn is_live(&self) -> bool {
-        self.ladder || self.explain
+        self.ladder || self.explain || self.live
     }
 }
 
@@ -363,7 +379,11 @@ mod tests {
             .chain(line.split_whitespace());
         match CommandLine::try_parse_from(words)?.command {
             Command::Get(args) => Ok(*args),
-            Command::Ss(_) | Command::Lab(_) | Command::Drill(_) | Command::Report(_) => {
+            Command::Ss(_)
+            | Command::Watch(_)
+            | Command::Lab(_)
+            | Command::Drill(_)
+            | Command::Report(_) => {
                 panic!("the line begins with get")
             }
         }
@@ -415,6 +435,8 @@ mod tests {
             "--ip 192.168.0.1",
             "-4 -6",
             "-o a -O",
+            "--live --explain",
+            "--live -v",
             "-T a -d b",
             "--repeat 0",
             "--seed 0",

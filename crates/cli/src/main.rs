@@ -11,6 +11,7 @@ mod failure;
 mod fetch;
 mod get;
 mod lesson;
+mod live;
 mod output;
 mod plan;
 mod report;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
     let wants_lab = match &line.command {
         Command::Get(args) => matches!(args.scene_and_url(), Ok((SceneKind::Lab, _))),
         Command::Lab(args) => args.name.is_some(),
-        Command::Ss(_) | Command::Drill(_) | Command::Report(_) => false,
+        Command::Ss(_) | Command::Watch(_) | Command::Drill(_) | Command::Report(_) => false,
     };
     // In the lab's namespaces this user has another number.
     let folder = handfast::control::folder();
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
     ExitCode::from(match line.command {
         Command::Get(args) => get::run(*args, folder),
         Command::Ss(args) => ss::run(&args, &folder),
+        Command::Watch(args) => live::run(&args, &folder),
         Command::Lab(args) => lesson::run(&args),
         Command::Drill(args) => drill::run(&args),
         Command::Report(args) => report_capture::run(&args),

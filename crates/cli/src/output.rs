@@ -35,7 +35,9 @@ impl Destination {
             return Ok(Self::File(PathBuf::from(name)));
         }
         let is_measured = args.measure.plan().0 > 1 || args.measure.verify;
-        Ok(if is_measured {
+        // It would be written across the picture.
+        let is_in_the_way = args.output.live && io::stdout().is_terminal();
+        Ok(if is_measured || is_in_the_way {
             Self::Nowhere
         } else {
             Self::StandardOutput

@@ -1,5 +1,6 @@
 //! What the command line asks for, and what came of it.
 
+use std::io::{self, IsTerminal};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::args::{GetArgs, OutputArgs, SceneKind};
 use crate::events::is_stdout;
 use crate::failure::{Failure, code};
 use crate::fetch::{Client, Fetched, Job, Limits};
+use crate::live::{Live, OnInterrupt, Subject};
 use crate::output::{Destination, Sink};
 use crate::request::Template;
 use crate::target::Target;
@@ -136,6 +138,24 @@ impl Plan {
         Failure::new(code::RESOLVE, message)
     }
 
+    /// The view of the command's own connections, where it is wanted.
+    pub(crate) fn live(
+        &self,
+        hosts: &[Host],
+        on_interrupt: OnInterrupt,
+    ) -> Result<Option<Live>, Failure> {
+        if !self.args.output.live {
+            return Ok(None);
+        }
+        let authority = &self.target.authority;
+        let subject = Subject {
+            hosts,
+            title: format!("handfast get {authority}"),
+            on_interrupt,
+        };
+        Live::start(subject).map(Some)
+    }
+
     /// How connections are shared out among the shards.
     pub(crate) fn steering(&self) -> Steering {
         Steering::new(self.args.network.shards, self.seed)
@@ -214,6 +234,12 @@ fn stdout_is_left(output: &OutputArgs, is_free: bool) -> Result<bool, Failure> {
         (Some((_, option)), None) if !is_free => Err(Failure::usage(format!(
             "{option} -: the body goes to standard output already; send it to a file with -o FILE"
         ))),
+        (Some((_, option)), None) if output.live && io::stdout().is_terminal() => {
+            Err(Failure::usage(format!(
+                "{option} -: --live draws on the terminal to which it would be written; send it to a \
+                 file or a pipe"
+            )))
+        }
         (Some(_), None) => Ok(false),
         (Some(_), Some(_)) => Err(Failure::usage(
             "--events - and --qlog -: standard output takes one of them; write the other to a file",

@@ -92,7 +92,7 @@ impl Watch {
             watch.explained = Some(explained);
         } else if args.ladder {
             recorders.push(Box::new(Ladder::new(Box::new(io::stderr()), options)));
-        } else if is_terminal && !args.no_ladder && !args.silent && !args.json {
+        } else if is_terminal && !(args.no_ladder || args.silent || args.json || args.live) {
             let page = Page::default();
             let lines_max = Some(SMALL_LADDER_MAX);
             let options = LadderOptions {

@@ -163,9 +163,7 @@ impl<D: Device> Driver<D> {
         if let Some(watch) = shard.watch.take() {
             self.host.watch = Some(watch);
         }
-        if let Some(watch) = &mut self.host.watch {
-            watch.collect(&mut shard.stack);
-        }
+        shard.collect(self.host.watch.as_mut());
         drop(shard);
         // Before the device may fail, and while it works the tasks can work too.
         self.due.drain(..).for_each(Waker::wake);
@@ -299,12 +297,11 @@ impl Drop for HostOfDriver {
     fn drop(&mut self) {
         self.go_down(Down::DriverGone);
         let mut shard = self.shared.lock();
-        let watch = shard.watch.take().or_else(|| self.watch.take());
-        let Some(mut watch) = watch else {
-            return;
-        };
-        watch.collect(&mut shard.stack);
+        let mut watch = shard.watch.take().or_else(|| self.watch.take());
+        shard.collect(watch.as_mut());
         drop(shard);
-        watch.tell();
+        if let Some(watch) = &mut watch {
+            watch.tell();
+        }
     }
 }

@@ -146,7 +146,7 @@ impl Host {
     /// `InvalidInput` when no journal is kept ([`Config::journal`]).
     pub fn observe(&self, observer: Box<dyn Observer>) -> io::Result<()> {
         self.shared().call(|shard, _| {
-            if !shard.stack.keeps_journal() {
+            if !shard.has_journal() {
                 return Err(error::no_journal());
             }
             shard.watch = Some(Watch::new(observer, &mut shard.stack));

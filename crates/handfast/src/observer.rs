@@ -36,8 +36,18 @@ impl Watch {
     /// Takes over what was written, under the lock of the host.
     pub(crate) fn collect(&mut self, stack: &mut Stack) {
         while let Some(fact) = stack.take_fact() {
-            self.facts.push(fact);
+            self.hear(fact);
         }
+        self.count_lost(stack);
+    }
+
+    /// Takes over one fact.
+    pub(crate) fn hear(&mut self, fact: Entry) {
+        self.facts.push(fact);
+    }
+
+    /// Takes note of what the journal has lost.
+    pub(crate) fn count_lost(&mut self, stack: &mut Stack) {
         let lost = stack.facts_lost();
         self.lost += lost - self.lost_before;
         self.lost_before = lost;

@@ -49,6 +49,9 @@ pub(crate) struct Shard {
     pub(crate) strays: StrayCounters,
     /// Who is to be told from the next turn on what connections do.
     pub(crate) watch: Option<Watch>,
+    /// Who listens from outside.
+    #[cfg(feature = "control")]
+    pub(crate) ears: Option<Box<crate::control::Ears>>,
 }
 
 /// A host on its way down.
@@ -93,6 +96,8 @@ impl Shard {
             calls: 0,
             strays: StrayCounters::default(),
             watch: None,
+            #[cfg(feature = "control")]
+            ears: None,
         }
     }
 
@@ -102,6 +107,40 @@ impl Shard {
         self.calls += 1;
         self.now = self.now.max(now);
         self.now
+    }
+
+    /// Whether a journal is kept for observers.
+    #[cfg(not(feature = "control"))]
+    pub(crate) fn has_journal(&mut self) -> bool {
+        self.stack.keeps_journal()
+    }
+
+    /// Hands the facts that were written down to those who want to know: the driver's observer, and
+    /// whoever listens from outside.
+    pub(crate) fn collect(&mut self, watch: Option<&mut Watch>) {
+        #[cfg(feature = "control")]
+        if let Some(mut ears) = self.ears.take() {
+            let mut watch = watch;
+            while let Some(fact) = self.stack.take_fact() {
+                ears.hear(&fact, &self.stack);
+                if let Some(watch) = &mut watch {
+                    watch.hear(fact);
+                }
+            }
+            ears.count_lost(&mut self.stack);
+            let is_over = ears.is_over(self.now);
+            self.ears = Some(ears);
+            if is_over {
+                self.stop_listening();
+            }
+            if let Some(watch) = watch {
+                watch.count_lost(&mut self.stack);
+            }
+            return;
+        }
+        if let Some(watch) = watch {
+            watch.collect(&mut self.stack);
+        }
     }
 
     /// One batch in, what is due, one batch out. Those to be woken are in `due` afterwards.

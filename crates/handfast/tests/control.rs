@@ -11,7 +11,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use common::{address, capabilities, config, devices, server};
-use handfast::control::{self, Answer, CLIENT_TIME_MAX, CLIENTS_MAX, REQUEST_MAX, ROWS_MAX};
+use handfast::control::{
+    self, Answer, CLIENT_TIME_MAX, CLIENTS_MAX, Facts, Lookout, REQUEST_MAX, ROWS_MAX,
+};
 use handfast::tokio::Net;
 use handfast::{Clock, Connect, Host};
 use handfast_tcp::State;
@@ -43,13 +45,26 @@ impl Place {
 
     /// Asks as another process would, which may block.
     async fn ask(&self) -> Answer {
+        self.ask_by(control::ask).await
+    }
+
+    /// What happened since the fact with this number.
+    async fn facts(&self, after: u64) -> Facts {
+        let asking = move |process: &_| control::ask_with_facts(process, after);
+        self.ask_by(asking).await.facts.unwrap()
+    }
+
+    async fn ask_by(
+        &self,
+        asking_it: impl Fn(&control::Process) -> std::io::Result<Option<Answer>> + Send + 'static,
+    ) -> Answer {
         let folder = self.0.clone();
         let asking = tokio::task::spawn_blocking(move || {
             let found = control::processes(&folder).unwrap();
             let [process] = &found[..] else {
                 panic!("one process: {found:?}");
             };
-            control::ask(process).unwrap().unwrap()
+            asking_it(process).unwrap().unwrap()
         });
         asking.await.unwrap()
     }
@@ -125,6 +140,86 @@ async fn sockets_of_all_hosts_are_told_with_their_figures() {
     let mut text = [0; 5];
     theirs.read_exact(&mut text).await.unwrap();
     assert_eq!(place.ask().await.sockets[2].receive_queue, 0);
+}
+
+#[tokio::test]
+async fn what_happens_is_told_in_words_once_somebody_listens() {
+    let place = Place::new("facts");
+    let (client, peer) = nets();
+    let listener = peer.bind(server()).await.unwrap();
+    serve(&place, &[client.host().clone(), peer.host().clone()]);
+    let unheard = client.connect(server()).await.unwrap();
+    assert_eq!(place.ask().await.facts, None);
+    let first = place.facts(0).await;
+    assert_eq!(first, Facts::default(), "it begins to listen now");
+
+    let heard = client.connect(server()).await.unwrap();
+    let _both = (
+        listener.accept().await.unwrap(),
+        listener.accept().await.unwrap(),
+    );
+    let ends = (heard.local_addr().unwrap(), server());
+    assert_ne!(unheard.local_addr().unwrap(), ends.0);
+    let facts = place.facts(first.next).await;
+    let told = |local| facts.told.iter().filter(move |told| told.local == local);
+    let words: Vec<_> = told(ends.0).map(|told| told.words.as_str()).collect();
+    for expected in [
+        "the connection begins in SYN-SENT",
+        "sent SYN (open)",
+        "from SYN-SENT to ESTABLISHED",
+    ] {
+        assert!(words.contains(&expected), "{expected}: {words:?}");
+    }
+    let state = told(ends.0).find(|told| told.name == "state").unwrap();
+    assert_eq!(
+        (state.remote, state.state, state.rule.as_str()),
+        (ends.1, Some(State::Established), "RFC 9293 3.3.2")
+    );
+    assert!(
+        told(ends.1).count() > 0,
+        "the other host is listened to, too"
+    );
+    assert!(facts.told.iter().is_sorted_by_key(|told| told.at));
+
+    let again = place.facts(facts.next).await;
+    assert!(again.told.iter().all(|told| !facts.told.contains(told)));
+    assert_eq!(again.lost, 0);
+}
+
+#[tokio::test]
+async fn a_program_looks_at_itself_and_observers_need_a_journal_of_their_own() {
+    let (client, peer) = nets();
+    let lookout = Lookout::new(&[client.host().clone()]);
+    assert_eq!(lookout.look(0).facts, Some(Facts::default()));
+    let listener = peer.bind(server()).await.unwrap();
+    let ours = client.connect(server()).await.unwrap();
+    let (_theirs, _) = listener.accept().await.unwrap();
+    let answer = lookout.look(0);
+    let facts = answer.facts.unwrap();
+    assert!(
+        facts
+            .told
+            .iter()
+            .any(|told| told.state == Some(State::Established))
+    );
+    let [row] = &answer.sockets[..] else {
+        panic!("one socket: {:?}", answer.sockets);
+    };
+    assert_eq!(row.local, ours.local_addr().unwrap());
+
+    struct Deaf;
+    impl handfast::Observer for Deaf {
+        fn observe(&mut self, _: &[handfast_tcp::Entry], _: u64) {}
+    }
+    let observed = || {
+        client
+            .host()
+            .observe(Box::new(Deaf))
+            .map_err(|error| error.kind())
+    };
+    assert_eq!(observed(), Err(ErrorKind::InvalidInput));
+    drop(lookout);
+    assert_eq!(observed(), Err(ErrorKind::InvalidInput));
 }
 
 #[tokio::test]

@@ -133,6 +133,19 @@ impl Stack {
         self.tcp.journal().is_some()
     }
 
+    /// From now on so many facts are kept until they are taken, as [`Config::journal`] has it; with
+    /// 0 nothing is written down any more, and what was not taken is forgotten. For those who come
+    /// to look and go again.
+    pub fn keep_journal(&mut self, facts: usize) {
+        self.tcp.keep_journal(facts);
+    }
+
+    /// The ends of the connection with this number ([`Entry::connection`]), ours first, as long as
+    /// the stack knows it.
+    pub fn tcp_ends(&self, connection: u64) -> Option<(SocketAddr, SocketAddr)> {
+        self.tcp.ends(connection)
+    }
+
     /// The oldest fact about what a connection did and why that was not taken yet; none without
     /// [`Config::journal`]. When nobody takes them, the oldest give way.
     pub fn take_fact(&mut self) -> Option<Entry> {

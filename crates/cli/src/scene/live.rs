@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use handfast::tokio::Net;
-use handfast::{AddressEvent, Cidr, Clock};
+use handfast::{AddressEvent, Cidr, Clock, Host};
 use handfast_device::Device;
 use handfast_lab::{Lab, LabOptions};
 use tokio::runtime::Runtime;
 
 use super::setting::Setting;
-use super::shards::{self, Crew, Errand, Shard};
+use super::shards::{self, Crew, Errand};
 use super::{lab, real};
 use crate::args::SceneKind;
 use crate::failure::{Failure, code};
+use crate::live::OnInterrupt;
 use crate::plan::{Plan, Report};
 use crate::watch::{Subject, Watch};
 
@@ -92,7 +93,13 @@ fn on_network(
     let (watch, told) = Watch::new(&plan.args.output, &subject, &plan.title())?;
     report.watch = watch;
     let shards = shards::start(plan, &mut setting, told)?;
-    serve_control(plan, &shards, runtime);
+    let hosts: Vec<_> = shards
+        .iter()
+        .map(|shard| shard.net().host().clone())
+        .collect();
+    serve_control(plan, &hosts, runtime);
+    let live = plan.live(&hosts, OnInterrupt::Leave)?;
+    drop(hosts);
     let place = Place {
         net: shards[0].net().clone(),
         setting: &setting,
@@ -121,6 +128,7 @@ fn on_network(
         for cidr in &setting.candidates {
             place.net.host().release(cidr.address);
         }
+        drop(live);
         outcome
     })
 }
@@ -153,16 +161,12 @@ async fn work(
 }
 
 /// Lets `handfast ss` see the fetches, which do not depend on it.
-fn serve_control(plan: &Plan, shards: &[Shard], runtime: &Runtime) {
+fn serve_control(plan: &Plan, hosts: &[Host], runtime: &Runtime) {
     let Some(folder) = &plan.control else {
         return;
     };
-    let hosts: Vec<_> = shards
-        .iter()
-        .map(|shard| shard.net().host().clone())
-        .collect();
     let _context = runtime.enter();
-    match handfast::control::serve_in(folder, &hosts) {
+    match handfast::control::serve_in(folder, hosts) {
         Ok(serving) => {
             tokio::spawn(serving);
         }
@@ -204,7 +208,8 @@ impl Place<'_> {
         } = self.setting;
         let mut last = Failure::new(code::CONNECT, "there is no address to claim");
         for &cidr in candidates {
-            if (*says_claim && !plan.args.output.silent) || plan.args.output.verbose {
+            let output = &plan.args.output;
+            if (*says_claim && !output.silent && !output.live) || output.verbose {
                 eprintln!("* claiming {cidr} on {interface} (RFC 5227)");
             }
             match self.net.claim(cidr).await {

@@ -1,23 +1,25 @@
 //! The lab that works anywhere: two Handfast stacks joined in memory, in virtual time. The same
 //! seed gives the same frames, bit for bit.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use handfast::{Cidr, ClaimTimings, Config, EthernetAddress, Host, Listen};
+use handfast::{Cidr, ClaimTimings, Clock, Config, EthernetAddress, Host, Instant, Listen};
 use handfast_device::{Device, Impair, ImpairSpec, MemoryDevice, Record};
 use handfast_lab::{
     HANDFAST_V4, HANDFAST_V6, PREFIX_LEN_V4, PREFIX_LEN_V6, WEB_NAME, WEB_V4, WEB_V6,
 };
 use handfast_packet::buf::{Capabilities, Medium, PAYLOAD_MAX};
-use handfast_sim::{World, link};
+use handfast_sim::{Stalled, World, link};
 
 use super::pages;
 use crate::failure::{Failure, code};
 use crate::fetch::Client;
+use crate::live::{Live, OnInterrupt};
 use crate::plan::{Plan, Report};
 use crate::target::HostName;
 use crate::told::{self, Told};
@@ -74,18 +76,22 @@ fn fetch_all(plan: &Rc<Plan>, remotes: Vec<SocketAddr>, mut report: Report) -> R
         ));
         return report;
     }
-    // What the report holds so far survives a world that does not reach its end.
-    let mut stalled = Report {
-        watch: report.watch.clone(),
-        ..Report::new(plan)
+    let live = match plan.live(std::slice::from_ref(&client), OnInterrupt::End) {
+        Ok(live) => live,
+        Err(failure) => {
+            report.failure = Some(failure);
+            return report;
+        }
     };
+    // What the report holds so far survives a world that does not reach its end.
+    let mut stalled = Report::new(plan);
+    stalled.watch = report.watch.clone();
     let plan = Rc::clone(plan);
     let client = Client {
         host: client,
         sleep: Box::new(sleep),
     };
-    let limit = WORLD_MAX;
-    let outcome = world.run_until(limit, async move {
+    let outcome = run_world(&mut world, live.as_ref(), async move {
         let since = client.host.now();
         match settle(&client.host, remotes[0].is_ipv6()).await {
             Ok(address) => {
@@ -105,10 +111,35 @@ fn fetch_all(plan: &Rc<Plan>, remotes: Vec<SocketAddr>, mut report: Report) -> R
         report.add_shard(&client.host);
         report
     });
+    drop(live);
     outcome.unwrap_or_else(|error| {
         let message = format!("the memory lab came to no end: {error}; --max-time sets a limit");
         stalled.failure = Some(Failure::new(code::TIMEOUT, message));
         stalled
+    })
+}
+
+/// Lets the world run until the work is done. Where somebody looks, its time passes as ours does:
+/// all would be over at once.
+fn run_world(
+    world: &mut World,
+    live: Option<&Live>,
+    work: impl Future<Output = Report> + 'static,
+) -> Result<Report, Stalled> {
+    let Some(live) = live else {
+        return world.run_until(WORLD_MAX, work);
+    };
+    let result = Rc::new(RefCell::new(None));
+    let slot = Rc::clone(&result);
+    world.spawn(async move {
+        *slot.borrow_mut() = Some(work.await);
+    });
+    let clock = Clock::system();
+    let began = clock.now();
+    world.run_until_that(WORLD_MAX, |now| {
+        let then = began + now.duration_since(Instant::ZERO);
+        live.pace(then.duration_since(clock.now()));
+        result.borrow_mut().take()
     })
 }
 

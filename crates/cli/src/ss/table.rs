@@ -20,6 +20,7 @@ pub(super) fn process(answer: &Answer) -> String {
         program,
         sockets,
         more,
+        facts: _,
     } = answer;
     let plural = if sockets.len() == 1 { "" } else { "s" };
     let mut text = format!("{program}, process {pid}: {} socket{plural}", sockets.len());
@@ -430,6 +431,7 @@ mod tests {
                 row(State::TimeWait, v6, None),
             ],
             more: 9,
+            facts: None,
         };
         let expected = "\
 handfast, process 4711: 3 sockets, and 9 more that are not listed
@@ -449,6 +451,7 @@ TIME-WAIT 0      128    [2001:db8::1]:80   [2001:db8::2]:5
             program: "server".to_owned(),
             sockets: Vec::new(),
             more: 0,
+            facts: None,
         };
         assert_eq!(process(&answer), "server, process 1: 0 sockets\n");
     }

@@ -8,7 +8,7 @@ use rustix::process::{Pid, test_kill_process};
 
 use super::place;
 use super::server::CLIENT_TIME_MAX;
-use super::wire::{self, ANSWER_MAX, Answer};
+use super::wire::{self, ANSWER_MAX, Answer, Request};
 
 /// Most processes that are looked for.
 pub const PROCESSES_MAX: usize = 1_024;
@@ -45,6 +45,22 @@ pub fn processes(folder: &Path) -> io::Result<Vec<Process>> {
 /// # Errors
 /// When it does not answer in time, or not what was asked for.
 pub fn ask(process: &Process) -> io::Result<Option<Answer>> {
+    send(process, Request { facts_after: None })
+}
+
+/// Asks a process for its sockets, and for what happened since the fact with the number `after`, 0
+/// at first: at most [`ANSWER_FACTS_MAX`](super::ANSWER_FACTS_MAX) facts, the latest. It begins to
+/// listen when it is asked first, and goes on for [`LISTEN_MAX`](super::LISTEN_MAX) after each time;
+/// so whoever wants to miss nothing asks more often.
+///
+/// # Errors
+/// Those of [`ask`].
+pub fn ask_with_facts(process: &Process, after: u64) -> io::Result<Option<Answer>> {
+    let facts_after = Some(after);
+    send(process, Request { facts_after })
+}
+
+fn send(process: &Process, request: Request) -> io::Result<Option<Answer>> {
     let mut stream = match UnixStream::connect(&process.path) {
         Ok(stream) => stream,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -59,7 +75,7 @@ pub fn ask(process: &Process) -> io::Result<Option<Answer>> {
     };
     stream.set_read_timeout(Some(CLIENT_TIME_MAX))?;
     stream.set_write_timeout(Some(CLIENT_TIME_MAX))?;
-    stream.write_all(wire::CONNECTIONS.as_bytes())?;
+    stream.write_all(request.line().as_bytes())?;
     let mut bytes = Vec::new();
     stream.take(ANSWER_MAX).read_to_end(&mut bytes)?;
     if bytes.is_empty() {

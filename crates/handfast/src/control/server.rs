@@ -1,7 +1,6 @@
 //! Answering: a task that accepts those who may ask and walks through the tables for them, a few
 //! places at a time.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
@@ -10,23 +9,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use handfast_stack::{TcpRow, TcpTable};
 use rustix::process::geteuid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 
+use super::look::{Hosts, Walk, program};
 use super::place;
 use super::wire::{self, REQUEST_MAX, ROWS_MAX, Request};
-use crate::host::{Host, Shared};
+use crate::host::Host;
 
 /// Most clients at the same time; more wait until one is done.
 pub const CLIENTS_MAX: usize = 4;
 /// Longest time that a client may take, from its connection to the last byte of its answer.
 pub const CLIENT_TIME_MAX: Duration = Duration::from_secs(5);
-/// Most places of a table that are looked at while its host is held, which is some tens of
-/// microseconds; the driver has its turn in between.
-pub const PLACES_MAX: u32 = 64;
+/// Most facts of one answer: the latest.
+pub const ANSWER_FACTS_MAX: usize = 1_024;
 /// How long nobody is accepted after the system could not accept somebody: it lacks descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
@@ -63,7 +61,7 @@ struct Server {
     /// Goes first when all is dropped, so that nobody finds a socket that refuses.
     _file: File,
     listener: UnixListener,
-    hosts: Arc<[Arc<Shared>]>,
+    hosts: Arc<Hosts>,
     clients: JoinSet<()>,
 }
 
@@ -92,7 +90,7 @@ impl Server {
         Ok(Self {
             _file: file,
             listener,
-            hosts: hosts.iter().map(|host| Arc::clone(host.shared())).collect(),
+            hosts: Arc::new(Hosts::new(hosts)),
             clients: JoinSet::new(),
         })
     }
@@ -115,7 +113,8 @@ impl Server {
     /// The next client; `None` when all hosts have ended.
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<UnixStream>>> {
         while let Poll::Ready(Some(_)) = self.clients.poll_join_next(cx) {}
-        if self.hosts.iter().all(|host| host.poll_end(cx).is_ready()) {
+        let mut hosts = self.hosts.all().iter();
+        if hosts.all(|host| host.poll_end(cx).is_ready()) {
             return Poll::Ready(None);
         }
         if self.clients.len() >= CLIENTS_MAX {
@@ -134,7 +133,7 @@ impl Drop for File {
 }
 
 /// Reads one request and answers it.
-async fn attend(mut stream: UnixStream, hosts: &[Arc<Shared>]) -> io::Result<()> {
+async fn attend(mut stream: UnixStream, hosts: &Hosts) -> io::Result<()> {
     if !may_ask(stream.peer_cred()?.uid(), geteuid().as_raw()) {
         return Ok(());
     }
@@ -148,7 +147,7 @@ async fn attend(mut stream: UnixStream, hosts: &[Arc<Shared>]) -> io::Result<()>
         _ => wire::request(&line),
     };
     match request {
-        Ok(Request::Connections) => tell_sockets(&mut stream, hosts).await,
+        Ok(request) => tell(&mut stream, hosts, request).await,
         Err(why) => stream.write_all(wire::refusal(why).as_bytes()).await,
     }
 }
@@ -160,15 +159,19 @@ fn may_ask(user: u32, owner: u32) -> bool {
 
 /// Writes each piece before the next one is looked at, so that no answer is ever in memory as a
 /// whole.
-async fn tell_sockets(stream: &mut UnixStream, hosts: &[Arc<Shared>]) -> io::Result<()> {
+async fn tell(stream: &mut UnixStream, hosts: &Hosts, request: Request) -> io::Result<()> {
+    if request.facts_after.is_some() {
+        hosts.listen();
+    }
     let head = wire::head(std::process::id(), &program());
     stream.write_all(head.as_bytes()).await?;
     let total: usize = hosts
+        .all()
         .iter()
         .map(|host| host.lock().stack.tcp_sockets())
         .sum();
     let mut told = 0;
-    for mut rows in Walk::new(hosts) {
+    for mut rows in Walk::new(hosts.all()) {
         rows.truncate(ROWS_MAX - told);
         let piece = wire::rows(&rows, told > 0);
         told += rows.len();
@@ -183,55 +186,10 @@ async fn tell_sockets(stream: &mut UnixStream, hosts: &[Arc<Shared>]) -> io::Res
         _ => 0,
     };
     let more = u64::try_from(more).expect("a word has at most 64 bits");
-    let tail = format!("{}\n", wire::tail(more));
+    let facts = request.facts_after;
+    let facts = facts.map(|after| hosts.facts(after, ANSWER_FACTS_MAX));
+    let tail = format!("{}\n", wire::tail(more, facts.as_ref()));
     stream.write_all(tail.as_bytes()).await
-}
-
-fn program() -> String {
-    let path = std::env::args_os().next().map(PathBuf::from);
-    let name = path.as_deref().and_then(Path::file_name);
-    name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-}
-
-/// A walk through the tables of all hosts: those of one kind after the other, piece by piece.
-struct Walk<'a> {
-    rooms: VecDeque<(TcpTable, &'a Shared)>,
-    /// The next place in the first of them.
-    place: u32,
-}
-
-impl<'a> Walk<'a> {
-    fn new(hosts: &'a [Arc<Shared>]) -> Self {
-        let rooms = TcpTable::ALL
-            .into_iter()
-            .flat_map(|table| hosts.iter().map(move |host| (table, &**host)));
-        Self {
-            rooms: rooms.collect(),
-            place: 0,
-        }
-    }
-}
-
-impl Iterator for Walk<'_> {
-    type Item = Vec<TcpRow>;
-
-    /// The sockets at the next [`PLACES_MAX`] places; there may be none.
-    fn next(&mut self) -> Option<Vec<TcpRow>> {
-        let &(table, host) = self.rooms.front()?;
-        let (first, now) = (self.place, host.now());
-        let shard = host.lock();
-        let all = shard.stack.tcp_places(table);
-        let end = all.min(first.saturating_add(PLACES_MAX));
-        let rows = (first..end).filter_map(|place| shard.stack.tcp_row(now, table, place));
-        let rows = rows.collect();
-        drop(shard);
-        self.place = end;
-        if end == all {
-            self.rooms.pop_front();
-            self.place = 0;
-        }
-        Some(rows)
-    }
 }
 
 #[cfg(test)]

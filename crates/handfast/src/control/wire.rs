@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 use std::io;
 
+use handfast_packet::Instant;
 use handfast_stack::{TcpFigures, TcpRow};
 use handfast_tcp::{Limit, State, TcpInfo};
 use serde_json::{Map, Value, json};
+
+use super::facts::{Facts, Told};
 
 /// The version of the protocol; what is added to it later does not change the number.
 pub const VERSION: u64 = 1;
@@ -27,30 +30,44 @@ pub struct Answer {
     pub sockets: Vec<TcpRow>,
     /// How many there are besides.
     pub more: u64,
+    /// What happened, where that was asked for; `None` also from a program too old to tell.
+    pub facts: Option<Facts>,
 }
 
 impl Answer {
     /// The document as it came, in one line without an end.
     pub fn to_json(&self) -> String {
         let head = head(self.pid, &self.program);
-        [head, rows(&self.sockets, false), tail(self.more)].concat()
+        let tail = tail(self.more, self.facts.as_ref());
+        [head, rows(&self.sockets, false), tail].concat()
     }
 }
 
-/// What is asked for.
+/// What is asked for: all sockets, and perhaps what happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Request {
-    Connections,
+pub(super) struct Request {
+    /// Facts with larger numbers are wanted, too.
+    pub(super) facts_after: Option<u64>,
 }
 
-/// The request for all sockets.
-pub(super) const CONNECTIONS: &str = "{\"ask\":\"connections\"}\n";
+impl Request {
+    /// The line that asks for it.
+    pub(super) fn line(self) -> String {
+        let mut json = json!({ "ask": "connections" });
+        if let Some(after) = self.facts_after {
+            json["facts_after"] = after.into();
+        }
+        format!("{json}\n")
+    }
+}
 
 /// Reads a request; the error is for whoever sent it.
 pub(super) fn request(line: &[u8]) -> Result<Request, &'static str> {
     let value: Value = serde_json::from_slice(line).map_err(|_| "the request is no JSON")?;
     match value.get("ask").and_then(Value::as_str) {
-        Some("connections") => Ok(Request::Connections),
+        Some("connections") => Ok(Request {
+            facts_after: value.get("facts_after").and_then(Value::as_u64),
+        }),
         Some(_) => Err("there is no answer to that; ask for connections"),
         None => Err("the request asks for nothing; ask for connections"),
     }
@@ -75,14 +92,39 @@ pub(super) fn rows(rows: &[TcpRow], follow: bool) -> String {
 }
 
 /// The end of an answer.
-pub(super) fn tail(more: u64) -> String {
-    format!("],\"more\":{more}}}")
+pub(super) fn tail(more: u64, facts: Option<&Facts>) -> String {
+    match facts {
+        None => format!("],\"more\":{more}}}"),
+        Some(facts) => format!("],\"more\":{more},\"facts\":{}}}", facts_json(facts)),
+    }
 }
 
 /// An answer that says why there is none.
 pub(super) fn refusal(why: &str) -> String {
     let refusal = json!({ "version": VERSION, "error": why });
     format!("{refusal}\n")
+}
+
+fn facts_json(facts: &Facts) -> Value {
+    let told: Vec<Value> = facts.told.iter().map(told_json).collect();
+    json!({ "next": facts.next, "lost": facts.lost, "told": told })
+}
+
+fn told_json(told: &Told) -> Value {
+    let mut json = json!({
+        "at": told.at.as_nanos(),
+        "local": told.local.to_string(),
+        "peer": told.remote.to_string(),
+        "fact": told.name,
+        "words": told.words,
+        "rule": told.rule,
+        "routine": told.is_routine,
+        "trouble": told.is_trouble,
+    });
+    if let Some(state) = told.state {
+        json["state"] = state.to_string().into();
+    }
+    json
 }
 
 fn row_json(row: &TcpRow) -> Value {
@@ -116,11 +158,44 @@ pub(super) fn answer(bytes: &[u8]) -> io::Result<Answer> {
     let sockets = value.get("sockets").and_then(Value::as_array);
     let sockets = sockets.ok_or_else(|| strange("it has no list of sockets"))?;
     let sockets: Option<_> = sockets.iter().map(row).collect();
+    let facts = match value.get("facts") {
+        Some(value) => Some(facts(value).ok_or_else(|| strange("a fact in it cannot be read"))?),
+        None => None,
+    };
     Ok(Answer {
         pid: u32::try_from(number(&value, "pid")).unwrap_or_default(),
         program: text(&value, "program").unwrap_or_default().to_owned(),
         sockets: sockets.ok_or_else(|| strange("a socket in it cannot be read"))?,
         more: number(&value, "more"),
+        facts,
+    })
+}
+
+fn facts(value: &Value) -> Option<Facts> {
+    let all = value.get("told").and_then(Value::as_array)?;
+    Some(Facts {
+        told: all.iter().map(told).collect::<Option<_>>()?,
+        next: number(value, "next"),
+        lost: number(value, "lost"),
+    })
+}
+
+fn told(value: &Value) -> Option<Told> {
+    let owned = |key| text(value, key).unwrap_or_default().to_owned();
+    let is = |key| value.get(key).and_then(Value::as_bool).unwrap_or_default();
+    Some(Told {
+        at: Instant::from_nanos(number(value, "at")),
+        local: text(value, "local")?.parse().ok()?,
+        remote: text(value, "peer")?.parse().ok()?,
+        name: owned("fact"),
+        words: owned("words"),
+        rule: owned("rule"),
+        state: match text(value, "state") {
+            Some(name) => Some(by_name(State::ALL, name)?),
+            None => None,
+        },
+        is_routine: is("routine"),
+        is_trouble: is("trouble"),
     })
 }
 
@@ -244,9 +319,34 @@ mod tests {
             program: "a \"name\"".to_owned(),
             sockets: sockets(),
             more: 3,
+            facts: None,
         };
         let read = answer(written.to_json().as_bytes());
         assert_eq!(read.unwrap(), written);
+        let with_facts = Answer {
+            facts: Some(Facts {
+                told: vec![told_one(Some(State::Closing)), told_one(None)],
+                next: 1 << 40,
+                lost: 7,
+            }),
+            ..written
+        };
+        let read = answer(with_facts.to_json().as_bytes());
+        assert_eq!(read.unwrap(), with_facts);
+    }
+
+    fn told_one(state: Option<State>) -> Told {
+        Told {
+            at: Instant::from_nanos(1_234_567_890),
+            local: "192.0.2.1:80".parse().unwrap(),
+            remote: "[2001:db8::2]:49152".parse().unwrap(),
+            name: "state".to_owned(),
+            words: "words \"and\" more".to_owned(),
+            rule: "RFC 9293 3.3.2".to_owned(),
+            state,
+            is_routine: state.is_none(),
+            is_trouble: state.is_some(),
+        }
     }
 
     #[test]
@@ -261,9 +361,12 @@ mod tests {
 
     #[test]
     fn requests_are_understood_or_refused_in_words() {
-        assert_eq!(request(CONNECTIONS.as_bytes()), Ok(Request::Connections));
+        for facts_after in [None, Some(0), Some(u64::MAX)] {
+            let wanted = Request { facts_after };
+            assert_eq!(request(wanted.line().as_bytes()), Ok(wanted));
+        }
         let later = b"{\"ask\":\"connections\",\"unknown\":[1]}";
-        assert_eq!(request(later), Ok(Request::Connections));
+        assert_eq!(request(later), Ok(Request { facts_after: None }));
         for line in [
             &b""[..],
             b"connections",
@@ -285,6 +388,8 @@ mod tests {
             b"{\"version\":2,\"sockets\":[]}",
             b"{\"version\":1}",
             b"{\"version\":1,\"sockets\":[{\"state\":\"OPEN\"}]}",
+            b"{\"version\":1,\"sockets\":[],\"facts\":{}}",
+            b"{\"version\":1,\"sockets\":[],\"facts\":{\"told\":[{\"local\":\"here\"}]}}",
             refusal("no").as_bytes(),
         ] {
             assert!(answer(bytes).is_err());

@@ -2,6 +2,7 @@
 //! do not know their own names.
 
 use alloc::boxed::Box;
+use core::net::SocketAddr;
 
 use handfast_tcp::{Cx, Ends, Fact, Journal};
 
@@ -12,6 +13,14 @@ impl TcpId {
     /// The same as a number, as [`handfast_tcp::Entry::connection`] has it.
     pub const fn number(self) -> u64 {
         (self.0.generation as u64) << 32 | self.0.index as u64
+    }
+
+    /// The one that has this number.
+    const fn of(number: u64) -> Self {
+        Self(Key {
+            index: number as u32,
+            generation: (number >> 32) as u32,
+        })
     }
 }
 
@@ -24,6 +33,17 @@ pub(super) fn page(journal: &mut Option<Box<Journal>>, key: Key) -> Option<&mut 
 }
 
 impl Tcp {
+    /// Keeps a journal of so many facts from now on, or none.
+    pub(crate) fn keep_journal(&mut self, facts: usize) {
+        self.journal = (facts > 0).then(|| Box::new(Journal::new(facts)));
+    }
+
+    /// Our end and the peer's of the connection with this number.
+    pub(crate) fn ends(&self, connection: u64) -> Option<(SocketAddr, SocketAddr)> {
+        let slot = self.slots.get(TcpId::of(connection).0)?;
+        Some((slot.local(), slot.remote()))
+    }
+
     /// What was written and not taken yet.
     pub(crate) fn journal(&mut self) -> Option<&mut Journal> {
         self.journal.as_deref_mut()

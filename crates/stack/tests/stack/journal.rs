@@ -45,6 +45,35 @@ fn each_connection_begins_with_its_ends_and_keeps_its_number() {
     }
 }
 
+#[test]
+fn a_journal_can_come_and_go_while_the_stack_works() {
+    let mut wire = Wire::with(PLAIN, keeping(0));
+    let (first, _) = wire.establish(Family::V4);
+    assert!(!wire.stacks[0].keeps_journal());
+    wire.stacks[0].keep_journal(16);
+    let (second, _) = wire.establish(Family::V6);
+    let number = second.number();
+    let entries = facts(&mut wire.stacks[0]);
+    assert!(!entries.is_empty() && entries.iter().all(|entry| entry.connection == number));
+    let (local, remote) = {
+        let socket = wire.stacks[0].tcp(wire.now, second).unwrap();
+        (socket.local(), socket.remote())
+    };
+    assert_eq!(wire.stacks[0].tcp_ends(number), Some((local, remote)));
+    assert_ne!(
+        wire.stacks[0].tcp_ends(first.number()),
+        Some((local, remote))
+    );
+    assert_eq!(wire.stacks[0].tcp_ends(u64::MAX), None);
+    wire.stacks[0].keep_journal(0);
+    {
+        let mut socket = wire.stacks[0].tcp(wire.now, first).unwrap();
+        socket.write(&pattern(100)).unwrap();
+    }
+    wire.settle();
+    assert!(!wire.stacks[0].keeps_journal() && facts(&mut wire.stacks[0]).is_empty());
+}
+
 /// Of each timer, too, that was set before the connection had its place.
 #[test]
 fn what_is_stopped_was_set() {

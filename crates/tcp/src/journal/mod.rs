@@ -7,6 +7,7 @@
 mod fact;
 mod glance;
 mod names;
+mod words;
 
 use alloc::vec::Vec;
 
