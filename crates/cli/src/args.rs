@@ -78,6 +78,24 @@ pub(crate) struct LabArgs {
     #[arg(long, value_name = "N", default_value_t = 1,
         value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seed: u64,
+    /// Break the lesson on purpose; the list says what that is for each.
+    #[arg(long = "break", requires = "name")]
+    pub(crate) breaks: bool,
+    /// Answer the questions at the end, with the figures of this run.
+    #[arg(long)]
+    pub(crate) answers: bool,
+    /// The language of the list, the lesson and its report.
+    #[arg(long, value_name = "en|ru", default_value_t)]
+    pub(crate) lang: Language,
+    /// Print the lesson as a page in Markdown, with the answers.
+    #[arg(long, requires = "name")]
+    pub(crate) markdown: bool,
+    /// Write all frames that the lesson draws to a capture file for Wireshark.
+    #[arg(short = 'w', long, value_name = "FILE.pcapng", requires = "name")]
+    pub(crate) write: Option<PathBuf>,
+    /// Write a report of every connection of the lesson as one HTML file.
+    #[arg(long, value_name = "FILE.html", requires = "name")]
+    pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) crippled: CrippledArgs,
 }

@@ -209,58 +209,100 @@ fn capture(path: &Path) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A lesson fails by itself when its phenomenon does not happen.
-fn lesson(name: &str) {
-    let run = handfast(&format!("lab {name}"));
-    if !is_skipped(&run) {
-        run.expect(0, "");
-        assert!(
-            run.text().contains('→'),
-            "there is no ladder in:\n{}",
-            run.text()
-        );
+/// A lesson fails by itself when its phenomenon does not happen; all of them run in `lab`'s own test.
+/// Here it is looked at what the command makes of one.
+fn lesson(line: &str) -> Option<Run> {
+    let run = handfast(&format!("lab {line}"));
+    (!is_skipped(&run)).then_some(run)
+}
+
+#[test]
+fn a_lesson_is_told_with_its_ladder_figures_and_questions() {
+    let Some(run) = lesson("handshake") else {
+        return;
+    };
+    run.expect(0, "");
+    for words in [
+        "→",
+        "the server's count",
+        "\nQuestions\n",
+        "--answers gives",
+    ] {
+        assert!(run.text().contains(words), "{words}: {}", run.text());
     }
 }
 
 #[test]
-fn lesson_kernel_reset() {
-    lesson("kernel-reset");
+fn a_lesson_can_be_broken_answered_and_told_in_russian() {
+    let Some(run) = lesson("handshake --break --lang ru") else {
+        return;
+    };
+    run.expect(0, "");
+    assert!(run.text().contains("Третий сегмент"), "{}", run.text());
+    assert!(!run.text().contains("Вопросы"), "{}", run.text());
+    let Some(run) = lesson("handshake --answers --lang ru") else {
+        return;
+    };
+    run.expect(0, "");
+    for words in ["Вопросы", "SYN и FIN занимают"] {
+        assert!(run.text().contains(words), "{words}: {}", run.text());
+    }
 }
 
 #[test]
-fn lesson_claim() {
-    lesson("claim");
+fn a_lesson_is_a_page_a_capture_and_a_report() {
+    let [capture_path, report] = [scratch("lesson.pcapng"), scratch("lesson.html")];
+    let (written, told) = (capture_path.display(), report.display());
+    let line = format!("fast-retransmit --markdown -w {written} --report {told}");
+    let Some(run) = lesson(&line) else { return };
+    run.expect(0, "");
+    for words in [
+        "# `fast-retransmit`: ",
+        "```text",
+        "<details>",
+        "| segments lost",
+    ] {
+        assert!(run.text().contains(words), "{words}: {}", run.text());
+    }
+    let text = capture(&capture_path);
+    for words in [
+        "web.lab",
+        "retransmission: duplicate acks",
+        "handshake done",
+    ] {
+        assert!(text.contains(words), "{words} is missing in the capture");
+    }
+    let page = std::fs::read_to_string(&report).expect("the command has written it");
+    std::fs::remove_file(&report).expect("it is ours");
+    assert!(page.contains("fast-retransmit: duplicate ACKs show a hole"));
 }
 
 #[test]
-fn lesson_handshake() {
-    lesson("handshake");
-}
-
-#[test]
-fn lesson_page() {
-    lesson("page");
-}
-
-#[test]
-fn lesson_slow_ack() {
-    lesson("slow-ack");
-}
-
-#[test]
-fn lesson_lost_segment() {
-    lesson("lost-segment");
-}
-
-#[test]
-fn lesson_close() {
-    lesson("close");
+fn the_list_says_what_breaks_in_both_languages() {
+    for (line, words) in [
+        ("lab", "--break: the third segment acknowledges a number"),
+        (
+            "lab --lang ru",
+            "--break: третий сегмент подтверждает номер",
+        ),
+    ] {
+        let run = handfast(line);
+        run.expect(0, "");
+        assert!(run.text().contains(words), "{}", run.text());
+        assert_eq!(run.text().matches("--break:").count(), 14);
+    }
+    handfast("lab no-such-lesson").expect(2, "there is no lesson no-such-lesson");
+    handfast("lab --break").expect(2, "NAME");
 }
 
 #[test]
 fn the_weaknesses_of_slow_ack_can_be_chosen() {
-    let run = handfast("lab slow-ack --per-packet 1ms");
-    if !is_skipped(&run) {
+    if let Some(run) = lesson("slow-ack --per-packet 1ms") {
         run.expect(0, "");
+    }
+    for line in ["page --per-packet 1ms", "slow-ack --break --no-dupack"] {
+        if let Some(run) = lesson(line) {
+            run.expect(2, "these switches are for the lesson slow-ack");
+        }
     }
 }

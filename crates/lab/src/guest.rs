@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use handfast::tokio::Net;
-use handfast::{ClaimTimings, Config};
+use handfast::{ClaimTimings, Config, Observer};
 use handfast_device::{Device, Impair, ImpairSpec, PacketOptions, PacketSocket, Record};
 use handfast_packet::ethernet::EthernetAddress;
 use handfast_packet::ip::Cidr;
@@ -24,6 +24,8 @@ use crate::topology::{
     GATEWAY_V4, GATEWAY_V6, HANDFAST_V4, HOME_INTERFACE, PREFIX_LEN_V4, PREFIX_LEN_V6,
 };
 
+/// Most facts that wait for an observer: what many turns of the driver bring.
+pub const JOURNAL_MAX: usize = 65_536;
 /// Bytes written at once by an upload.
 const PIECE_LEN: usize = 64 * 1024;
 
@@ -41,6 +43,11 @@ pub struct GuestOptions {
     /// Who is told of each frame as the stack sees it: what `impair` loses on the way in is
     /// missing, what it loses on the way out is there.
     pub recorder: Option<Box<dyn Recorder>>,
+    /// Who is told what `impair` loses ([`Recorder::record_loss`]).
+    pub losses: Option<Box<dyn Recorder>>,
+    /// Who is told what its connections do and why; the journal has room for [`JOURNAL_MAX`] facts
+    /// then.
+    pub observer: Option<Box<dyn Observer>>,
     /// Whether frames may stand for several segments.
     pub super_segments: bool,
     /// Configuration of the stack. Its seed is the one below and its hardware address that of the
@@ -59,6 +66,8 @@ impl Default for GuestOptions {
             claim: true,
             impair: None,
             recorder: None,
+            losses: None,
+            observer: None,
             super_segments: true,
             config: Config {
                 claim: ClaimTimings::fast(),
@@ -189,7 +198,11 @@ impl Guest {
         let window = window_for(&socket, &options.config.tcp);
         let mut device: Box<dyn Device + Send> = Box::new(socket);
         if let Some(spec) = options.impair {
-            device = Box::new(Impair::new(device, spec, options.seed));
+            let mut impaired = Impair::new(device, spec, options.seed);
+            if let Some(losses) = options.losses {
+                impaired.tell_losses(losses);
+            }
+            device = Box::new(impaired);
         }
         if let Some(recorder) = options.recorder {
             device = Box::new(Record::new(device, recorder));
@@ -201,7 +214,13 @@ impl Guest {
         };
         config.tcp.receive_buffer = config.tcp.receive_buffer.min(window);
         config.tcp.receive_buffer_max = window;
+        if options.observer.is_some() {
+            config.journal = config.journal.max(JOURNAL_MAX);
+        }
         let net = Net::start(device, config)?;
+        if let Some(observer) = options.observer {
+            net.host().observe(observer)?;
+        }
         Ok(Self { net, hardware })
     }
 

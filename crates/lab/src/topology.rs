@@ -49,7 +49,8 @@ const ROUTER_WEB_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 const ROUTER_WEB_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xb, 0, 0, 0, 0, 1);
 /// The router's interface to `home`.
 pub const ROUTER_HOME_INTERFACE: &str = "home0";
-const ROUTER_WEB_INTERFACE: &str = "web0";
+/// Its interface to `web`.
+pub(crate) const ROUTER_WEB_INTERFACE: &str = "web0";
 const WEB_INTERFACE: &str = "eth0";
 const LOOPBACK: &str = "lo";
 

@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 
 use super::setting::Setting;
 use super::shards::{self, Crew, Errand};
-use super::{lab, real};
+use super::{lab, nanos_since_1970, real};
 use crate::args::SceneKind;
 use crate::failure::{Failure, code};
 use crate::live::OnInterrupt;
@@ -282,14 +282,5 @@ fn interruption() -> Failure {
 
 /// What the monotonic clock shows plus this is nanoseconds since 1970.
 fn wall_clock_offset() -> u64 {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a capture file tells people when it was made; nothing is decided by it"
-    )]
-    let wall = std::time::SystemTime::now();
-    let since_1970 = wall
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    let nanos = u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX);
-    nanos.saturating_sub(Clock::system().now().as_nanos())
+    nanos_since_1970().saturating_sub(Clock::system().now().as_nanos())
 }

@@ -13,62 +13,63 @@ use handfast_packet::ethernet::EthernetAddress;
 use handfast_packet::ip::Cidr;
 use handfast_packet::record::Direction;
 use handfast_packet::tcp::TcpFlags;
+use tokio::time::timeout;
 
 use super::by_hand::{ANSWER_MAX, Hand};
-use super::drawing::{Drawing, LINES_MAX};
-use super::{Context, Lesson, LessonError, LessonReport, expect, in_time, lab, step};
-use crate::counters::Counters;
-use crate::guest::{Guest, GuestOptions};
+use super::drawing::Drawing;
+use super::telling::{Context, step};
+use super::words::{Said, Words, claim as words, words as both};
+use super::{Lesson, LessonError, in_time, lab};
+use crate::guest::Guest;
 use crate::lab::Lab;
 use crate::namespace::Namespace;
 use crate::topology::{GATEWAY_V4, HANDFAST_V4, PREFIX_LEN_V4, ROUTER_HOME_INTERFACE};
+use crate::veth::Links;
 
-pub(super) const LESSON: Lesson = Lesson {
+pub(super) static LESSON: Lesson = Lesson {
     name: "claim",
-    summary: "an address of its own: no RST, and it works at the first run",
+    summary: words::SUMMARY,
+    breaks: words::BREAKS,
+    questions: words::QUESTIONS,
     run,
 };
 
 /// How long nobody must answer for an address that was given up: answers take microseconds.
 const SILENCE: Duration = Duration::from_millis(200);
+/// How long the broken lesson tries to connect.
+const CONNECT_MAX: Duration = Duration::from_millis(1_500);
 
-fn run(context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
+fn run(context: &mut Context<'_>) -> Result<(), LessonError> {
     let lab = lab()?;
-    let mut report = LessonReport::default();
-    knock(context, &lab, &mut report)?;
+    if context.is_broken() {
+        return rude(context, &lab);
+    }
+    knock(context, &lab)?;
 
-    let before = step("reading counters", Counters::of(lab.home()))?;
-    let pictures: [Drawing; 3] = std::array::from_fn(|_| Drawing::new(LINES_MAX));
-    let life = in_time(live(&lab, &pictures, context.seed));
-    let [first, taken, lost] = &pictures;
-    context.say(
-        "\nHandfast probes for the address, announces it, and asks for the gateway *from* it: that\n\
-         request is what the router learns from. The page comes at the first run, and the host's\n\
-         kernel, whose address it is not, stays silent.\n",
-    )?;
-    context.say(first.take_text().trim_end())?;
-    context.say("\nAn address that is in use is refused: we try the router's own.\n")?;
-    context.say(taken.take_text().trim_end())?;
-    context.say(
-        "\nSomebody takes the address that we hold. The first time we say that it is ours; the second\n\
-         time within ten seconds we yield, since two holders who both insist help nobody.\n",
-    )?;
-    context.say(lost.take_text().trim_end())?;
-    let life = step("Handfast's life with an address", life)?;
-    let growth = step("reading counters", Counters::of(lab.home()))?.since(&before);
+    let before = context.counters(lab.home())?;
+    let pictures: [Drawing; 3] = std::array::from_fn(|_| context.drawing());
+    let life = in_time(live(context, &lab, &pictures));
+    let stories = [words::STORY_FIRST, words::STORY_TAKEN, words::STORY_LOST];
+    for (story, picture) in stories.into_iter().zip(&pictures) {
+        context.say(story)?;
+        context.draw(picture)?;
+    }
+    let life = step(words::LIVING, life)?;
+    let growth = context.counters(lab.home())?.since(&before);
 
-    let attempts = first.count(|s| s.direction == Direction::Out && is_bare_syn(&s.header.flags));
-    report.add("SYNs until the connection stood", attempts);
-    report.add("status of the page", life.status);
-    report.add("RSTs made by the host's kernel", growth.get("Tcp.OutRsts"));
-    report.add("the router's table knows it after the claim", life.is_known);
-    report.add("who-has while we hold it", answered(life.answer_held));
-    report.add("claiming the router's address", &life.refusal);
-    report.add("after the first conflict", in_words(life.first_conflict));
-    report.add("after the second", in_words(life.second_conflict));
-    report.add("who-has after we yielded", answered(life.answer_lost));
-    judge(&life, attempts, growth.get("Tcp.OutRsts"))?;
-    Ok(report)
+    let attempts =
+        pictures[0].count(|s| s.direction == Direction::Out && is_bare_syn(&s.header.flags));
+    context.figure("attempts", words::ATTEMPTS, attempts);
+    context.figure("status", words::STATUS, life.status);
+    let resets = growth.get("Tcp.OutRsts");
+    context.figure("resets", words::RESETS, resets);
+    context.figure("known", words::KNOWN, life.is_known);
+    context.figure("held", words::HELD, answered(life.answer_held));
+    context.figure("refusal", words::REFUSAL, refused(&life.refusal));
+    context.figure("first", words::FIRST, in_words(life.first_conflict));
+    context.figure("second", words::SECOND, in_words(life.second_conflict));
+    context.figure("lost", words::LOST, answered(life.answer_lost));
+    judge(context, &life, attempts, resets)
 }
 
 /// What happened to Handfast and its address.
@@ -77,63 +78,40 @@ struct Life {
     hardware: EthernetAddress,
     is_known: bool,
     answer_held: Option<EthernetAddress>,
-    refusal: String,
-    was_refused: bool,
+    refusal: io::Result<()>,
     first_conflict: AddressEvent,
     second_conflict: AddressEvent,
     answer_lost: Option<EthernetAddress>,
     can_connect_after: bool,
 }
 
-fn judge(life: &Life, attempts: usize, resets: i64) -> Result<(), LessonError> {
+fn judge(
+    context: &Context<'_>,
+    life: &Life,
+    attempts: usize,
+    resets: i64,
+) -> Result<(), LessonError> {
     let address = IpAddr::V4(HANDFAST_V4);
-    expect(attempts == 1 && life.status == 200, || {
-        format!(
-            "expected the page after one SYN, saw {attempts} and status {}",
-            life.status
-        )
-    })?;
-    expect(resets == 0, || {
-        format!("the host's kernel made {resets} RSTs, expected none")
-    })?;
-    expect(life.is_known, || {
-        "the router did not learn the address".to_owned()
-    })?;
-    expect(life.answer_held == Some(life.hardware), || {
-        format!("who-has was answered with {:?}", life.answer_held)
-    })?;
-    expect(life.was_refused, || {
-        format!("claiming a taken address: {}", life.refusal)
-    })?;
+    context.expect(attempts == 1 && life.status == 200, words::NOT_AT_ONCE)?;
+    context.expect(resets == 0, words::WAS_RESET)?;
+    context.expect(life.is_known, words::NOT_KNOWN)?;
+    let is_ours = life.answer_held == Some(life.hardware);
+    context.expect(is_ours, words::NOT_OURS)?;
+    let was_refused = life.refusal.as_ref().is_err_and(is_in_use);
+    context.expect(was_refused, words::NOT_REFUSED)?;
     let defended =
         matches!(life.first_conflict, AddressEvent::Defended { address: a, .. } if a == address);
     let yielded =
         matches!(life.second_conflict, AddressEvent::Lost { address: a, .. } if a == address);
-    expect(defended && yielded, || {
-        format!(
-            "expected a defence, then yielding; saw {:?}, then {:?}",
-            life.first_conflict, life.second_conflict
-        )
-    })?;
-    expect(
-        life.answer_lost.is_none() && !life.can_connect_after,
-        || "the address was still used after it was given up".to_owned(),
-    )
+    context.expect(defended && yielded, words::NOT_YIELDED)?;
+    let is_unused = life.answer_lost.is_none() && !life.can_connect_after;
+    context.expect(is_unused, words::STILL_USED)
 }
 
 /// What does not make an address known: the two things that programs like the article's send.
-fn knock(
-    context: &mut Context<'_>,
-    lab: &Lab,
-    report: &mut LessonReport,
-) -> Result<(), LessonError> {
-    context.say(
-        "The router must learn that 192.168.0.129 is ours, or its answers never come. The article's\n\
-         program asked for 0.0.0.0, which Linux ignores unless a failed attempt has left an entry\n\
-         behind: so it worked the second time. Announcing the address unasked (a gratuitous ARP)\n\
-         needs arp_accept=1. We send both by hand and look into the router's table:\n",
-    )?;
-    let drawing = Drawing::new(LINES_MAX);
+fn knock(context: &mut Context<'_>, lab: &Lab) -> Result<(), LessonError> {
+    context.say(words::STORY_KNOCK)?;
+    let drawing = context.drawing();
     let outcome = (|| -> io::Result<[bool; 2]> {
         let mut hand = Hand::at_home(lab, HANDFAST_V4, None, Some(&drawing))?;
         let us = (hand.hardware(), HANDFAST_V4);
@@ -147,55 +125,75 @@ fn knock(
         }
         Ok(known)
     })();
-    context.say(drawing.take_text().trim_end())?;
-    let [zero, gratuitous] = step("knocking by hand", outcome)?;
-    report.add("known after an ARP request for 0.0.0.0", zero);
-    report.add("known after a gratuitous ARP", gratuitous);
-    expect(!zero && !gratuitous, || {
-        "the router learned the address from what Linux ignores by default".to_owned()
-    })
+    context.draw(&drawing)?;
+    let [zero, gratuitous] = step(words::KNOCKING, outcome)?;
+    context.figure("zero", words::ZERO, zero);
+    context.figure("gratuitous", words::GRATUITOUS, gratuitous);
+    context.expect(!zero && !gratuitous, words::WAS_LEARNED)
 }
 
-async fn live(lab: &Lab, pictures: &[Drawing; 3], seed: u64) -> io::Result<Life> {
+/// The broken lesson: an address that the router has is taken without a question; then the same
+/// with one.
+fn rude(context: &mut Context<'_>, lab: &Lab) -> Result<(), LessonError> {
+    context.say(words::STORY_RUDE)?;
+    let taken = lab.router().block_on(|| async {
+        let links = Links::open()?;
+        links.add_address(ROUTER_HOME_INTERFACE, ours()).await
+    });
+    step(words::TAKING, taken)?;
+    let pictures: [Drawing; 2] = std::array::from_fn(|_| context.drawing());
+    let outcome = in_time(async {
+        let mut options = context.guest(&pictures[0]);
+        options.claim = false;
+        options.config.tcp.connect_timeout = CONNECT_MAX;
+        let guest = Guest::start(lab, options).await?;
+        let connecting = guest.net().connect(lab.web_socket());
+        let is_connected = matches!(timeout(2 * CONNECT_MAX, connecting).await, Ok(Ok(_)));
+        guest.stop().await;
+
+        let mut options = context.guest(&pictures[1]);
+        options.ipv4 = None;
+        let guest = Guest::start(lab, options).await?;
+        let refusal = guest.net().claim(ours()).await;
+        guest.stop().await;
+        Ok((is_connected, refusal))
+    });
+    context.draw(&pictures[0])?;
+    context.say(words::STORY_ASKED)?;
+    context.draw(&pictures[1])?;
+    let (is_connected, refusal) = step(words::LIVING, outcome)?;
+    context.figure("connected", words::CONNECTED, is_connected);
+    context.figure("refusal", words::REFUSAL_OURS, refused(&refusal));
+    context.expect(!is_connected, words::CONNECTED_ALL_THE_SAME)?;
+    context.expect(
+        refusal.is_err_and(|error| is_in_use(&error)),
+        words::NOT_REFUSED,
+    )?;
+    context.say(words::VERDICT_RUDE)
+}
+
+/// The address that Handfast takes in the lab.
+fn ours() -> Cidr {
+    Cidr::new(HANDFAST_V4.into(), PREFIX_LEN_V4).expect("24 bits fit")
+}
+
+async fn live(context: &Context<'_>, lab: &Lab, pictures: &[Drawing; 3]) -> io::Result<Life> {
     let [first, taken, lost] = pictures;
-    let recorder = Some(first.recorder());
-    let guest = Guest::start(
-        lab,
-        GuestOptions {
-            recorder,
-            seed,
-            ..GuestOptions::default()
-        },
-    )
-    .await?;
+    let guest = Guest::start(lab, context.guest(first)).await?;
     let status = guest.get(lab.web_socket(), "/").await?.status;
     let is_known = is_known(lab.router(), HANDFAST_V4)?;
     let hardware = guest.hardware();
     let (hand, answer_held) = ask(router_hand(lab)?, ANSWER_MAX).await?;
     guest.stop().await;
 
-    let recorder = Some(taken.recorder());
-    let options = GuestOptions {
-        recorder,
-        ipv4: None,
-        seed,
-        ..GuestOptions::default()
-    };
+    let mut options = context.guest(taken);
+    options.ipv4 = None;
     let guest = Guest::start(lab, options).await?;
     let gateway = Cidr::new(GATEWAY_V4.into(), PREFIX_LEN_V4).expect("24 bits fit");
     let refusal = guest.net().claim(gateway).await;
     guest.stop().await;
 
-    let recorder = Some(lost.recorder());
-    let guest = Guest::start(
-        lab,
-        GuestOptions {
-            recorder,
-            seed,
-            ..GuestOptions::default()
-        },
-    )
-    .await?;
+    let guest = Guest::start(lab, context.guest(lost)).await?;
     let claimed = Arp::announcement(hand.hardware(), HANDFAST_V4);
     let conflict = Ethernet::broadcast(hand.hardware()) / claimed;
     let mut hand = hand;
@@ -211,10 +209,7 @@ async fn live(lab: &Lab, pictures: &[Drawing; 3], seed: u64) -> io::Result<Life>
         hardware,
         is_known,
         answer_held,
-        was_refused: refusal
-            .as_ref()
-            .is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse),
-        refusal: refusal.map_or_else(|error| error.to_string(), |()| "granted".to_owned()),
+        refusal,
         first_conflict,
         second_conflict,
         answer_lost,
@@ -260,15 +255,36 @@ fn is_bare_syn(flags: &TcpFlags) -> bool {
     flags.contains(TcpFlags::SYN) && !flags.contains(TcpFlags::ACK)
 }
 
-fn answered(answer: Option<EthernetAddress>) -> String {
-    answer.map_or_else(|| "no answer".to_owned(), |by| format!("answered by {by}"))
+fn answered(answer: Option<EthernetAddress>) -> Said {
+    let no_answer = both("no answer", "нет ответа");
+    answer.map_or(no_answer.into(), |by| with(words::ANSWERED_BY, by))
 }
 
-fn in_words(event: AddressEvent) -> String {
+fn is_in_use(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrInUse
+}
+
+fn refused(outcome: &io::Result<()>) -> Said {
+    match outcome {
+        Ok(()) => both("granted", "выдан").into(),
+        Err(error) if is_in_use(error) => words::IN_USE.into(),
+        Err(error) => Said::same(error),
+    }
+}
+
+fn in_words(event: AddressEvent) -> Said {
     match event {
-        AddressEvent::Claimed(_) => "claimed".to_owned(),
-        AddressEvent::Taken { by, .. } => format!("refused: {by} has it"),
-        AddressEvent::Defended { by, .. } => format!("defended against {by}"),
-        AddressEvent::Lost { by, .. } => format!("yielded to {by}"),
+        AddressEvent::Claimed(_) => both("claimed", "занят нами").into(),
+        AddressEvent::Taken { by, .. } => with(words::TAKEN_BY, by),
+        AddressEvent::Defended { by, .. } => with(words::DEFENDED, by),
+        AddressEvent::Lost { by, .. } => with(words::YIELDED, by),
+    }
+}
+
+/// Words, and whom they are about.
+fn with(words: Words, by: EthernetAddress) -> Said {
+    Said {
+        english: format!("{} {by}", words.english),
+        russian: format!("{} {by}", words.russian),
     }
 }

@@ -12,19 +12,23 @@ use handfast_packet::tcp::TcpFlags;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::by_hand::{ANSWER_MAX, Hand, Seen};
-use super::drawing::{Drawing, LINES_MAX};
-use super::{Context, Lesson, LessonError, LessonReport, REPORT_MAX, expect, in_time, lab, step};
+use super::drawing::Drawing;
+use super::telling::{Context, step};
+use super::words::{Said, Words, close as words};
+use super::{Lesson, LessonError, REPORT_MAX, in_time, lab, until};
 use crate::counters::Counters;
-use crate::guest::{Guest, GuestOptions};
+use crate::guest::Guest;
 use crate::http;
 use crate::lab::{Lab, WEB_NAME};
 use crate::raw_socket::RawFrame;
 use crate::server::{ConnectionEnd, Server, ServerOptions, Service};
 use crate::topology::{GATEWAY_V4, HANDFAST_V4, ROUTER_HOME_INTERFACE, WEB_V4};
 
-pub(super) const LESSON: Lesson = Lesson {
+pub(super) static LESSON: Lesson = Lesson {
     name: "close",
-    summary: "orderly close from either side, half-close, reset, and no reset to a reset",
+    summary: words::SUMMARY,
+    breaks: words::BREAKS,
+    questions: words::QUESTIONS,
     run,
 };
 
@@ -40,8 +44,11 @@ const SOURCE_LEN: u64 = 20_000;
 /// How long nothing must come where nothing may come: answers take microseconds.
 const SILENCE: Duration = Duration::from_millis(200);
 
-fn run(context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
+fn run(context: &mut Context<'_>) -> Result<(), LessonError> {
     let lab = lab()?;
+    if context.is_broken() {
+        return vanish(context, &lab);
+    }
     let serve = |port, service| {
         lab.serve(ServerOptions {
             port,
@@ -51,50 +58,33 @@ fn run(context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
     };
     let sink = serve(SINK_PORT, Service::Sink)?;
     let source = serve(SOURCE_PORT, Service::Source(SOURCE_LEN))?;
-    let before = step("reading counters", Counters::of(lab.web()))?;
-    let drawing = Drawing::new(LINES_MAX);
+    let before = context.counters(lab.web())?;
+    let drawing = context.drawing();
     let mut pictures = Vec::new();
-    let scenes = in_time(play(&lab, &drawing, &mut pictures, context.seed));
-    for (story, picture) in STORIES.iter().zip(&pictures) {
+    let scenes = in_time(play(context, &lab, &drawing, &mut pictures));
+    for (story, picture) in words::STORIES.into_iter().zip(&pictures) {
         context.say(story)?;
-        context.say(picture)?;
+        context.show(Said::same(picture))?;
     }
-    let scenes = step("closing connections", scenes)?;
-    let growth = step("reading counters", Counters::of(lab.web()))?.since(&before);
-    let report = figures(&scenes, &growth);
-    judge(&scenes)?;
-    for (server, count, end, what) in [
-        (&sink, 1, ConnectionEnd::Closed, "our orderly close"),
-        (&source, 1, ConnectionEnd::Closed, "its own orderly close"),
-        (&sink, 2, ConnectionEnd::ResetByPeer, "our reset"),
+    let scenes = step(words::CLOSING, scenes)?;
+    let growth = context.counters(lab.web())?.since(&before);
+    figures(context, &scenes, &growth);
+    judge(context, &scenes)?;
+    for (server, count, end, words) in [
+        (&sink, 1, ConnectionEnd::Closed, words::NOT_OUR_CLOSE),
+        (&source, 1, ConnectionEnd::Closed, words::NOT_ITS_CLOSE),
+        (&sink, 2, ConnectionEnd::ResetByPeer, words::NOT_OUR_RESET),
         (
             lab.server(),
             1,
             ConnectionEnd::ResetOnRequest,
-            "its own reset",
+            words::NOT_ITS_RESET,
         ),
     ] {
-        expect_end(server, count, end, what)?;
+        expect_end(context, (server, count, end), words)?;
     }
-    expect(growth.get("Tcp.OutRsts") == 1, || {
-        format!(
-            "the server's kernel sent {} RSTs, expected its own one",
-            growth.get("Tcp.OutRsts")
-        )
-    })?;
-    Ok(report)
+    context.expect(growth.get("Tcp.OutRsts") == 1, words::MORE_RESETS)
 }
-
-const STORIES: [&str; 5] = [
-    "We close first. Our FIN rides on the last data; the other direction stays open (half-close),\n\
-     and the server's answer comes through it before its own FIN.\n",
-    "\nThe server closes first. Its FIN leaves our direction open: we still send something, and only\n\
-     then close.\n",
-    "\nWe reset. The server's kernel forgets the connection and answers nothing.\n",
-    "\nThe server resets. We forget the connection and answer nothing.\n",
-    "\nA stranger sends a SYN to a port of ours where nobody listens: refused with a RST. It sends a\n\
-     RST to the same port: no answer, or two hosts could reset each other for ever.\n",
-];
 
 /// What happened in the scenes.
 struct Scenes {
@@ -113,16 +103,16 @@ struct Scenes {
 }
 
 async fn play(
+    context: &Context<'_>,
     lab: &Lab,
     drawing: &Drawing,
     pictures: &mut Vec<String>,
-    seed: u64,
 ) -> io::Result<Scenes> {
     let mut stage = Stage {
+        context,
         lab,
         drawing,
         pictures,
-        seed,
     };
 
     let guest = stage.enter().await?;
@@ -165,26 +155,18 @@ async fn play(
 }
 
 /// Where the scenes are played: each has a Handfast of its own, and all are drawn.
-struct Stage<'a> {
+struct Stage<'a, 'c> {
+    context: &'a Context<'c>,
     lab: &'a Lab,
     drawing: &'a Drawing,
     pictures: &'a mut Vec<String>,
-    seed: u64,
 }
 
-impl Stage<'_> {
+impl Stage<'_, '_> {
     async fn enter(&mut self) -> io::Result<Guest> {
-        // Another seed means other ports, so that no scene meets the remains of another.
-        self.seed = self.seed.wrapping_add(1);
-        let recorder = Some(self.drawing.recorder());
+        let mut options = self.context.guest(self.drawing);
         // The claim has a lesson of its own.
-        let claim = false;
-        let options = GuestOptions {
-            claim,
-            recorder,
-            seed: self.seed,
-            ..GuestOptions::default()
-        };
+        options.claim = false;
         Guest::start(self.lab, options).await
     }
 
@@ -278,88 +260,91 @@ fn grown(before: [usize; 2], after: [usize; 2]) -> [usize; 2] {
     [after[0] - before[0], after[1] - before[1]]
 }
 
-fn judge(scenes: &Scenes) -> Result<(), LessonError> {
+fn judge(context: &Context<'_>, scenes: &Scenes) -> Result<(), LessonError> {
     let expected = format!("received {SENT_LEN} bytes\n");
-    expect(scenes.half_closed_answer == expected, || {
-        format!(
-            "after our FIN the server said {:?}",
-            scenes.half_closed_answer
-        )
-    })?;
-    expect(scenes.fin_on_data > 0, || "no FIN rode on data".to_owned())?;
-    expect(
-        scenes.from_source == SOURCE_LEN && scenes.state_after_fin == State::CloseWait,
-        || {
-            format!(
-                "{} bytes, then {}",
-                scenes.from_source, scenes.state_after_fin
-            )
-        },
-    )?;
-    expect(scenes.our_reset == [1, 0], || {
-        format!(
-            "when we reset: {:?} RSTs out and in, expected 1 and 0",
-            scenes.our_reset
-        )
-    })?;
-    expect(scenes.its_reset == [0, 1], || {
-        format!(
-            "when the server reset: {:?} RSTs out and in, expected 0 and 1",
-            scenes.its_reset
-        )
-    })?;
-    expect(
-        scenes.reset_seen_as == Some(io::ErrorKind::ConnectionReset),
-        || format!("the reset was reported as {:?}", scenes.reset_seen_as),
-    )?;
-    expect(scenes.syn_was_refused, || {
-        "the SYN to a closed port was not refused".to_owned()
-    })?;
-    expect(!scenes.answer_to_reset, || "a RST was answered".to_owned())?;
-    expect(scenes.left == 0, || {
-        format!("{} connections were left over", scenes.left)
-    })
+    let answered = scenes.half_closed_answer == expected;
+    context.expect(answered, words::NO_ANSWER)?;
+    context.expect(scenes.fin_on_data > 0, words::NO_FIN_ON_DATA)?;
+    let is_half_open =
+        scenes.from_source == SOURCE_LEN && scenes.state_after_fin == State::CloseWait;
+    context.expect(is_half_open, words::NOT_HALF_OPEN)?;
+    context.expect(scenes.our_reset == [1, 0], words::NOT_ONE_OUT)?;
+    context.expect(scenes.its_reset == [0, 1], words::NOT_ONE_IN)?;
+    let is_told = scenes.reset_seen_as == Some(io::ErrorKind::ConnectionReset);
+    context.expect(is_told, words::NOT_TOLD)?;
+    context.expect(scenes.syn_was_refused, words::NOT_REFUSED)?;
+    context.expect(!scenes.answer_to_reset, words::WAS_ANSWERED)?;
+    context.expect(scenes.left == 0, words::LEFT_OVER)
 }
 
 fn expect_end(
-    server: &Server,
-    count: u64,
-    end: ConnectionEnd,
-    what: &str,
+    context: &Context<'_>,
+    (server, count, end): (&Server, u64, ConnectionEnd),
+    words: Words,
 ) -> Result<(), LessonError> {
     // Reports come in the order of the ends; the one that is meant is the last so far or earlier.
     server.wait_for_end(count, REPORT_MAX);
     let index = usize::try_from(count - 1).expect("a handful of connections");
     let seen = server.connections().get(index).map(|report| report.end);
-    expect(seen == Some(end), || {
-        format!("after {what} the server saw {seen:?}, expected {end:?}")
-    })
+    context.expect(seen == Some(end), words)
 }
 
-fn figures(scenes: &Scenes, growth: &Counters) -> LessonReport {
-    let mut report = LessonReport::default();
-    report.add(
-        "half-close: the server's answer after our FIN",
-        scenes.half_closed_answer.trim_end(),
-    );
-    report.add("FINs that rode on data", scenes.fin_on_data);
-    report.add("our state after the server's FIN", scenes.state_after_fin);
-    let [out, back] = scenes.our_reset;
-    report.add(
-        "we reset: RSTs out, RSTs back",
-        format_args!("{out}, {back}"),
-    );
-    let [back, out] = scenes.its_reset;
-    report.add(
-        "the server resets: RSTs in, RSTs back",
-        format_args!("{out}, {back}"),
-    );
-    report.add(
-        "RSTs sent by the server's kernel in all",
-        growth.get("Tcp.OutRsts"),
-    );
-    report.add("SYN to a closed port: refused", scenes.syn_was_refused);
-    report.add("RST to a closed port: answered", scenes.answer_to_reset);
-    report.add("connections left over", scenes.left);
-    report
+fn figures(context: &mut Context<'_>, scenes: &Scenes, growth: &Counters) {
+    let answer = scenes.half_closed_answer.trim_end();
+    context.figure("answer", words::ANSWER, answer);
+    context.figure("riding", words::RIDING, scenes.fin_on_data);
+    let state = scenes.state_after_fin.to_string();
+    context.figure("state", words::STATE, state);
+    let [out, back] = scenes.our_reset.map(Said::same);
+    context.figure("our_reset", words::OUR_RESET, out.and(back));
+    let [back, out] = scenes.its_reset.map(Said::same);
+    context.figure("its_reset", words::ITS_RESET, out.and(back));
+    let resets = growth.get("Tcp.OutRsts");
+    context.figure("resets", words::RESETS, resets);
+    context.figure("refused", words::REFUSED, scenes.syn_was_refused);
+    context.figure("answered", words::ANSWERED, scenes.answer_to_reset);
+    context.figure("left", words::LEFT, scenes.left);
+}
+
+/// The broken lesson: we vanish in the middle of an answer, without a FIN, and come back as somebody
+/// who knows nothing of it.
+fn vanish(context: &mut Context<'_>, lab: &Lab) -> Result<(), LessonError> {
+    context.say(words::STORY_VANISH)?;
+    let drawing = context.drawing();
+    let options = |context: &Context<'_>| {
+        let mut options = context.guest(&drawing);
+        options.claim = false;
+        options
+    };
+    let first = options(context);
+    let vanished = in_time(async {
+        let guest = Guest::start(lab, first).await?;
+        let mut stream = guest.net().connect(lab.web_socket()).await?;
+        let request = http::get("/slow", WEB_NAME);
+        stream.write_all(request.as_bytes()).await?;
+        stream.read_exact(&mut [0; 1]).await?;
+        // The runtime ends with this, and the driver with it: nothing is sent any more.
+        Ok(stream)
+    });
+    let vanished = step(words::VANISHING, vanished)?;
+    drop(vanished);
+    context.draw(&drawing)?;
+    context.say(words::STORY_BACK)?;
+    let second = options(context);
+    let back = in_time(async {
+        let guest = Guest::start(lab, second).await?;
+        until(|| drawing.resets(Direction::Out) > 0).await;
+        guest.stop().await;
+        Ok(())
+    });
+    context.draw(&drawing)?;
+    step(words::COMING_BACK, back)?;
+    let fins = drawing.count(|s| s.direction == Direction::Out && s.has(TcpFlags::FIN));
+    context.figure("fins", words::FINS, fins);
+    let resets = drawing.resets(Direction::Out);
+    context.figure("resets", words::OUR_RESETS, resets);
+    context.expect(fins == 0 && resets > 0, words::NOT_VANISHED)?;
+    let end = (lab.server(), 1, ConnectionEnd::ResetByPeer);
+    expect_end(context, end, words::NOT_NOTICED)?;
+    context.say(words::VERDICT_VANISH)
 }

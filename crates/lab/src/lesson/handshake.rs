@@ -4,17 +4,22 @@
 use std::io;
 
 use handfast_packet::record::Direction;
+use handfast_packet::tcp::TcpFlags;
 
 use super::by_hand::{ANSWER_MAX, Hand, Talk, len_u32, silent};
-use super::drawing::{Drawing, LINES_MAX};
-use super::{Context, Lesson, LessonError, LessonReport, expect, lab, step};
+use super::drawing::Drawing;
+use super::telling::{Context, step};
+use super::words::{Said, handshake as words};
+use super::{Lesson, LessonError, lab};
 use crate::lab::Lab;
-use crate::server::{ServerOptions, Service};
+use crate::server::{Server, ServerOptions, Service};
 use crate::topology::HANDFAST_V4;
 
-pub(super) const LESSON: Lesson = Lesson {
+pub(super) static LESSON: Lesson = Lesson {
     name: "handshake",
-    summary: "SYN, SYN-ACK, ACK by hand, and how bytes are numbered",
+    summary: words::SUMMARY,
+    breaks: words::BREAKS,
+    questions: words::QUESTIONS,
     run,
 };
 
@@ -27,62 +32,78 @@ const LENGTHS: [usize; 3] = [100, 200, 300];
 const NUMBERS: [u32; 3] = [0, 100, 300];
 /// The number of the byte that the server expects after them.
 const NEXT: u32 = 600;
+/// How far beyond the truth the broken lesson acknowledges.
+const LIE: u32 = 1_000;
 
-fn run(context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
+fn run(context: &mut Context<'_>) -> Result<(), LessonError> {
     let lab = lab()?;
-    context.say(
-        "Three segments open a connection: SYN tells our first number, SYN-ACK acknowledges it\n\
-         and tells the server's, ACK acknowledges that. Our SYN has the number 4294967295, the\n\
-         last before numbers start again at 0: so our first byte of data is number 0. Each\n\
-         segment is laid together from layers, sent, and matched with its answer:\n\n\
-         \x20   send_receive(Ethernet / Ipv4 / Tcp::new(20001, 7).seq(4294967295).syn(), ...)\n",
-    )?;
     let options = ServerOptions {
         port: SINK_PORT,
         service: Service::Sink,
         ..ServerOptions::default()
     };
     let sink = lab.serve(options)?;
-    let drawing = Drawing::new(LINES_MAX);
-    let outcome = talk(&lab, &drawing);
-    context.say(drawing.take_text().trim_end())?;
-    let seen = step("the handshake by hand", outcome)?;
-
-    let mut report = LessonReport::default();
-    for ((length, sent), acknowledged) in LENGTHS.iter().zip(&seen.sent).zip(&seen.acknowledged) {
-        let value = format_args!("number {sent}, acknowledged with {acknowledged}");
-        report.add(segment_name(*length), value);
+    if context.is_broken() {
+        return lie(context, &lab, &sink);
     }
-    report.add("the server's count", seen.answer.trim_end());
-    report.add(
-        "RSTs on the wire",
-        drawing.resets(Direction::In) + drawing.resets(Direction::Out),
-    );
-    let ended = sink.wait_for_end(1, ANSWER_MAX);
-    report.add(
-        "bytes read by the server",
-        ended.map_or(0, |ended| ended.bytes_read),
-    );
+    context.say(words::STORY)?;
+    let drawing = context.drawing();
+    let outcome = talk(&lab, &drawing);
+    context.draw(&drawing)?;
+    let seen = step(words::BY_HAND, outcome)?;
 
-    expect(seen.sent == NUMBERS, || {
-        format!(
-            "the segments got the numbers {:?}, expected {NUMBERS:?}",
-            seen.sent
-        )
-    })?;
-    expect(seen.acknowledged == [100, 300, NEXT], || {
-        format!(
-            "the server acknowledged {:?}, expected [100, 300, {NEXT}]",
-            seen.acknowledged
-        )
-    })?;
-    expect(seen.answer == format!("received {NEXT} bytes\n"), || {
-        format!("the server answered {:?}", seen.answer)
-    })?;
-    expect(drawing.resets(Direction::Out) == 0, || {
-        "the host's kernel interfered".to_owned()
-    })?;
-    Ok(report)
+    let segments = words::SEGMENTS
+        .into_iter()
+        .zip(["first", "second", "third"]);
+    let numbers = seen.sent.iter().zip(&seen.acknowledged);
+    for ((name, key), (sent, acknowledged)) in segments.zip(numbers) {
+        let value = Said::same(sent).and(*acknowledged);
+        context.figure(key, name, value);
+    }
+    context.figure("answer", words::ANSWER, seen.answer.trim_end());
+    let resets = drawing.resets(Direction::In) + drawing.resets(Direction::Out);
+    context.figure("resets", words::RESETS, resets);
+    let ended = sink.wait_for_end(1, ANSWER_MAX);
+    let read = ended.map_or(0, |ended| ended.bytes_read);
+    context.figure("read", words::READ, read);
+
+    context.expect(seen.sent == NUMBERS, words::WRONG_NUMBERS)?;
+    let acknowledged = seen.acknowledged == [100, 300, NEXT];
+    context.expect(acknowledged, words::WRONG_NUMBERS)?;
+    let counted = seen.answer == format!("received {NEXT} bytes\n");
+    context.expect(counted, words::WRONG_COUNT)?;
+    context.expect(drawing.resets(Direction::Out) == 0, words::INTERFERED)
+}
+
+/// The broken lesson: the third segment acknowledges a number that the server never sent.
+fn lie(context: &mut Context<'_>, lab: &Lab, sink: &Server) -> Result<(), LessonError> {
+    context.say(words::STORY_LIE)?;
+    let drawing = context.drawing();
+    let outcome = (|| -> io::Result<Option<bool>> {
+        let mut hand = Hand::at_home(lab, HANDFAST_V4, None, Some(&drawing))?;
+        let mut talk = Talk::new(&mut hand, (PORT, SINK_PORT))?;
+        talk.open(&mut hand)?;
+        let wrong = talk.ack_segment().ack(talk.ack.wrapping_add(LIE));
+        let answer = hand.send_receive(
+            &talk.packet(&hand, wrong),
+            |_, frame| {
+                talk.server_said(frame)
+                    .map(|(segment, _)| segment.has(TcpFlags::RST))
+            },
+            ANSWER_MAX,
+        );
+        hand.listen_in()?;
+        answer
+    })();
+    context.draw(&drawing)?;
+    let answer = step(words::BY_HAND, outcome)?;
+    let resets = drawing.resets(Direction::In);
+    context.figure("resets", words::RESETS_OF_SERVER, resets);
+    let connections = sink.totals().connections;
+    context.figure("connections", words::CONNECTIONS, connections);
+    let is_refused = answer == Some(true) && resets > 0 && connections == 0;
+    context.expect(is_refused, words::NOT_REFUSED)?;
+    context.say(words::VERDICT_LIE)
 }
 
 /// What the wire showed.
@@ -123,12 +144,4 @@ fn talk(lab: &Lab, drawing: &Drawing) -> io::Result<Seen> {
     hand.send(&fin)?;
     seen.answer = String::from_utf8_lossy(&talk.receive_to_end(&mut hand)?).into_owned();
     Ok(seen)
-}
-
-fn segment_name(length: usize) -> &'static str {
-    match length {
-        100 => "segment of 100 bytes",
-        200 => "segment of 200 bytes",
-        _ => "segment of 300 bytes",
-    }
 }

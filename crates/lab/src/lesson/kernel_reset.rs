@@ -8,52 +8,44 @@ use std::time::Duration;
 use handfast_packet::record::Direction;
 use handfast_packet::tcp::TcpFlags;
 
-use super::by_hand::{ANSWER_MAX, Hand, Talk};
-use super::drawing::{Drawing, LINES_MAX, Segment};
-use super::{Context, Lesson, LessonError, LessonReport, expect, lab, step};
+use super::by_hand::{Hand, Talk};
+use super::drawing::{Drawing, Segment};
+use super::telling::{Context, step};
+use super::words::{READING_COUNTERS, Said, kernel_reset as words};
+use super::{Lesson, LessonError, REPORT_MAX, lab};
 use crate::counters::Counters;
 use crate::http;
 use crate::lab::{Lab, WEB_NAME};
 use crate::quiet_port::QuietPort;
+use crate::server::ConnectionEnd;
 use crate::topology::HOME_HOST_V4;
 use crate::veth::Links;
 
-pub(super) const LESSON: Lesson = Lesson {
+pub(super) static LESSON: Lesson = Lesson {
     name: "kernel-reset",
-    summary: "with the host's own address, the host's kernel resets our connection",
+    summary: words::SUMMARY,
+    breaks: words::BREAKS,
+    questions: words::QUESTIONS,
     run,
 };
 
 /// The kernel answers while it still handles the frame; this is a thousand times as long.
 const REFLEX_MAX: Duration = Duration::from_millis(20);
-/// Our ports in the three attempts; the kernel gives these to nobody by itself.
-const PORTS: [u16; 3] = [20_001, 20_002, 20_003];
+/// Our ports in the attempts; the kernel gives these to nobody by itself.
+const PORTS: [u16; 4] = [20_001, 20_002, 20_003, 20_004];
 
-fn run(context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
+fn run(context: &mut Context<'_>) -> Result<(), LessonError> {
     let lab = lab()?;
-    let mut report = LessonReport::default();
-    context.say(
-        "We open a connection by hand from 192.168.0.11, the host's own address. The server's\n\
-         answer reaches us and the host's kernel. The kernel knows of no such connection and says\n\
-         so with a RST, long before we can send our ACK.\n",
-    )?;
-    borrow(context, &lab, &mut report)?;
-    context.say(
-        "\nThe same with a filter: a routing rule throws away what the kernel sends from our port\n\
-         (`ip rule add from 192.168.0.11 ipproto tcp sport 20002 blackhole`; a firewall rule that\n\
-         drops outgoing RSTs does the same). The RST is made, and goes nowhere.\n",
-    )?;
-    filter(context, &lab, &mut report)?;
-    context.say(
-        "\nThe same with a listening kernel socket on our port that discards everything: the kernel\n\
-         now knows the port, and makes no RST in the first place.\n",
-    )?;
-    hold(context, &lab, &mut report)?;
-    context.say(
-        "\nBoth take something from the host: privilege over its rules, or one of its ports, for\n\
-         each connection. An address of our own takes nothing: see the lesson `claim`.",
-    )?;
-    Ok(report)
+    if context.is_broken() {
+        return let_go(context, &lab);
+    }
+    context.say(words::STORY_BORROW)?;
+    borrow(context, &lab)?;
+    context.say(words::STORY_FILTER)?;
+    filter(context, &lab)?;
+    context.say(words::STORY_HOLD)?;
+    hold(context, &lab)?;
+    context.say(words::VERDICT)
 }
 
 /// What came of one connection from the host's address.
@@ -70,7 +62,7 @@ struct Attempt {
 }
 
 fn attempt(context: &mut Context<'_>, lab: &Lab, port: u16) -> Result<Attempt, LessonError> {
-    let drawing = Drawing::new(LINES_MAX);
+    let drawing = context.drawing();
     let outcome = (|| -> io::Result<Attempt> {
         let before = Counters::of(lab.home())?;
         let mut hand = Hand::at_home(lab, HOME_HOST_V4, None, Some(&drawing))?;
@@ -89,107 +81,105 @@ fn attempt(context: &mut Context<'_>, lab: &Lab, port: u16) -> Result<Attempt, L
             resets_sent,
         })
     })();
-    context.say(drawing.take_text().trim_end())?;
-    step("a connection by hand", outcome)
+    context.draw(&drawing)?;
+    step(words::BY_HAND, outcome)
 }
 
-fn borrow(
-    context: &mut Context<'_>,
-    lab: &Lab,
-    report: &mut LessonReport,
-) -> Result<(), LessonError> {
+fn borrow(context: &mut Context<'_>, lab: &Lab) -> Result<(), LessonError> {
     let bare = attempt(context, lab, PORTS[0])?;
     let segments = bare.drawing.segments();
     let is_first = |s: &&Segment| s.direction == Direction::Out && s.has(TcpFlags::RST);
     let reset = segments.iter().find(is_first);
-    let Some(reset) = reset else {
-        return Err(LessonError::NotSeen(
-            "expected a RST from the host's kernel on the wire, saw none".to_owned(),
-        ));
-    };
-    let reflex = reset.at.duration_since(bare.answer.at);
-    report.add("kernel's RST after the SYN-ACK", format_args!("{reflex:?}"));
-    report.add(
-        "RSTs made by the host's kernel (Tcp.OutRsts)",
-        bare.resets_made,
-    );
-    report.add("RSTs of it on the wire", bare.resets_sent);
+    context.figure("made", words::MADE, bare.resets_made);
+    context.figure("sent", words::SENT, bare.resets_sent);
     let from_server = bare.drawing.resets(Direction::In);
-    report.add(
-        "RSTs of the server to our late ACK and request",
-        from_server,
-    );
-    expect(reflex < REFLEX_MAX, || {
-        format!("the kernel's RST took {reflex:?}, expected microseconds")
-    })?;
-    expect(bare.page.is_none() && from_server > 0, || {
-        "the server still had the connection after the kernel's RST".to_owned()
-    })?;
-    expect(bare.resets_made > 0 && bare.resets_sent > 0, || {
-        format!(
-            "{} RSTs made, {} sent, expected some",
-            bare.resets_made, bare.resets_sent
-        )
-    })
+    context.figure("from_server", words::FROM_SERVER, from_server);
+    let reflex = reset.map(|reset| reset.at.duration_since(bare.answer.at));
+    context.expect(reflex.is_some(), words::NO_RESET)?;
+    let reflex = reflex.unwrap_or_default();
+    context.figure("reflex", words::REFLEX, reflex);
+    context.expect(reflex < REFLEX_MAX, words::NOT_A_REFLEX)?;
+    context.expect(
+        bare.page.is_none() && from_server > 0,
+        words::STILL_CONNECTED,
+    )?;
+    context.expect(
+        bare.resets_made > 0 && bare.resets_sent > 0,
+        words::NO_RESET,
+    )
 }
 
-fn filter(
-    context: &mut Context<'_>,
-    lab: &Lab,
-    report: &mut LessonReport,
-) -> Result<(), LessonError> {
+fn filter(context: &mut Context<'_>, lab: &Lab) -> Result<(), LessonError> {
     let silenced = lab
         .home()
         .block_on(|| async { Links::open()?.silence_port(HOME_HOST_V4, PORTS[1]).await });
-    if let Err(error) = silenced {
+    if silenced.is_err() {
         // Rules need a kernel with policy routing; the other way needs nothing.
-        context.say(&format!(
-            "This kernel refuses such a rule ({error}), so this part is left out."
-        ))?;
-        report.add("RSTs that reached the wire past the filter", "not tried");
-        return Ok(());
+        context.figure("filtered", words::FILTERED, words::NOT_TRIED);
+        return context.say(words::NO_RULES);
     }
     let filtered = attempt(context, lab, PORTS[1])?;
-    report.add(
-        "with the filter: RSTs made, RSTs on the wire",
-        format_args!("{}, {}", filtered.resets_made, filtered.resets_sent),
-    );
-    expect(filtered.resets_made > 0, || {
-        "the kernel made no RST to filter".to_owned()
-    })?;
-    silent(&filtered, "the filter")
+    let counts = Said::same(filtered.resets_made).and(filtered.resets_sent);
+    context.figure("filtered", words::FILTERED, counts);
+    context.expect(filtered.resets_made > 0, words::NONE_TO_FILTER)?;
+    is_silent(context, &filtered)
 }
 
-fn hold(
-    context: &mut Context<'_>,
-    lab: &Lab,
-    report: &mut LessonReport,
-) -> Result<(), LessonError> {
-    let address = SocketAddr::from((HOME_HOST_V4, PORTS[2]));
-    let held = lab.home().run(|| QuietPort::hold(address));
-    let held = step("holding a port", held)?;
+fn hold(context: &mut Context<'_>, lab: &Lab) -> Result<(), LessonError> {
+    let held = step(words::HOLDING, hold_port(lab, PORTS[2]))?;
     let quiet = attempt(context, lab, PORTS[2])?;
     drop(held);
-    report.add(
-        "with the port held: RSTs made, RSTs on the wire",
-        format_args!("{}, {}", quiet.resets_made, quiet.resets_sent),
-    );
-    expect(quiet.resets_made == 0, || {
-        format!(
-            "the kernel made {} RSTs for a port that was held",
-            quiet.resets_made
-        )
-    })?;
-    silent(&quiet, "the held port")
+    let counts = Said::same(quiet.resets_made).and(quiet.resets_sent);
+    context.figure("held", words::HELD, counts);
+    context.expect(quiet.resets_made == 0, words::MADE_ALL_THE_SAME)?;
+    is_silent(context, &quiet)
 }
 
 /// The kernel was silenced: the page came and no RST went out.
-fn silent(attempt: &Attempt, how: &str) -> Result<(), LessonError> {
-    expect(attempt.resets_sent == 0, || {
-        format!("{} RSTs on the wire despite {how}", attempt.resets_sent)
-    })?;
+fn is_silent(context: &Context<'_>, attempt: &Attempt) -> Result<(), LessonError> {
+    context.expect(attempt.resets_sent == 0, words::NOT_SILENT)?;
     let is_page = |page: &Vec<u8>| page.starts_with(b"HTTP/1.1 200 ");
-    expect(attempt.page.as_ref().is_some_and(is_page), || {
-        format!("the page did not come despite {how} (waited {ANSWER_MAX:?} for each answer)")
-    })
+    context.expect(attempt.page.as_ref().is_some_and(is_page), words::NO_PAGE)
+}
+
+/// The broken lesson: the port that keeps the kernel quiet is let go in the middle of the
+/// connection.
+fn let_go(context: &mut Context<'_>, lab: &Lab) -> Result<(), LessonError> {
+    context.say(words::STORY_BROKEN)?;
+    let before = step(READING_COUNTERS, Counters::of(lab.home()))?;
+    let held = step(words::HOLDING, hold_port(lab, PORTS[3]))?;
+    let drawing = context.drawing();
+    let outcome = (|| -> io::Result<i64> {
+        let mut hand = Hand::at_home(lab, HOME_HOST_V4, None, Some(&drawing))?;
+        let mut talk = Talk::new(&mut hand, (PORTS[3], lab.server().port()))?;
+        talk.open(&mut hand)?;
+        hand.send(&talk.packet(&hand, talk.ack_segment()))?;
+        let quiet = Counters::of(lab.home())?.since(&before).get("Tcp.OutRsts");
+        drop(held);
+        let request = http::get("/", WEB_NAME);
+        let ask = talk.packet(&hand, talk.ack_segment().push()) / request.as_str();
+        hand.send(&ask)?;
+        // The server's kernel acknowledges, the host's answers that with a RST.
+        let ended = lab.server().wait_for_end(1, REPORT_MAX);
+        hand.listen_in()?;
+        let is_reset = ended.is_some_and(|ended| ended.end == ConnectionEnd::ResetByPeer);
+        is_reset
+            .then_some(quiet)
+            .ok_or_else(|| io::ErrorKind::TimedOut.into())
+    })();
+    context.draw(&drawing)?;
+    let quiet = step(words::LETTING_GO, outcome)?;
+    let made = context
+        .counters(lab.home())?
+        .since(&before)
+        .get("Tcp.OutRsts");
+    context.figure("quiet", words::QUIET, quiet);
+    context.figure("loud", words::LOUD, made - quiet);
+    context.expect(quiet == 0 && made > 0, words::NOT_BROKEN)?;
+    context.say(words::VERDICT_BROKEN)
+}
+
+fn hold_port(lab: &Lab, port: u16) -> io::Result<QuietPort> {
+    let address = SocketAddr::from((HOME_HOST_V4, port));
+    lab.home().run(|| QuietPort::hold(address))
 }

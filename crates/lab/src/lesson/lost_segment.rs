@@ -2,19 +2,28 @@
 //! above TCP notices.
 
 use std::io;
+use std::time::Duration;
 
+use handfast::tcp::{Config, MtuProbing};
+use handfast_packet::cause::Cause;
 use handfast_packet::record::Direction;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::drawing::{Drawing, LINES_MAX};
-use super::{Context, Lesson, LessonError, LessonReport, REPORT_MAX, expect, in_time, step};
+use super::drawing::Drawing;
+use super::sending::{FULL, SINK, caused, sender, sink, waits};
+use super::telling::{Context, step};
+use super::words::{Said, lost_segment as words};
+use super::{Lesson, LessonError, REPORT_MAX, in_time, lab_of_segments};
 use crate::guest::{Guest, GuestOptions};
 use crate::http::Answer;
-use crate::lab::{Lab, LabOptions};
+use crate::lab::Lab;
 use crate::server::ConnectionReport;
 
-pub(super) const LESSON: Lesson = Lesson {
+pub(super) static LESSON: Lesson = Lesson {
     name: "lost-segment",
-    summary: "segments are lost on purpose; the hole closes and the page is intact",
+    summary: words::SUMMARY,
+    breaks: words::BREAKS,
+    questions: words::QUESTIONS,
     run,
 };
 
@@ -27,123 +36,151 @@ const PAGE_LEN: u64 = 40_000;
 /// Times that a lost segment may be sent again.
 const RESENDS_PER_DROP_MAX: u64 = 2;
 
-fn run(context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
-    let options = LabOptions {
-        super_segments: false,
-        ..LabOptions::default()
-    };
-    let lab = Lab::start(options)?;
-    let mut report = LessonReport::default();
-    context.say(
-        "The link loses the 5th, 9th and 10th segment with data on their way to us. What comes\n\
-         behind the hole makes us repeat our ACK and name what we have (SACK); the server resends\n\
-         what is missing, and the hole closes.\n",
-    )?;
-    download(context, &lab, &mut report)?;
-    context.say(
-        "\nThe same the other way round: we send, and the link loses our 4th and 8th segment with\n\
-         data. The server's kernel says what it has, and we resend the rest.\n",
-    )?;
-    upload(context, &lab, &mut report)?;
-    Ok(report)
+/// In the broken lesson the cable is cut behind the third segment: whatever carries data is lost
+/// from there on.
+const CUT_FROM: u64 = 4;
+const CUT_TO: u64 = 64;
+/// How long the broken lesson tries.
+const GIVE_UP: Duration = Duration::from_secs(2);
+
+fn run(context: &mut Context<'_>) -> Result<(), LessonError> {
+    let lab = lab_of_segments()?;
+    if context.is_broken() {
+        return cut(context, &lab);
+    }
+    context.say(words::STORY_DOWNLOAD)?;
+    download(context, &lab)?;
+    context.say(words::STORY_UPLOAD)?;
+    upload(context, &lab)
 }
 
-fn download(
-    context: &mut Context<'_>,
-    lab: &Lab,
-    report: &mut LessonReport,
-) -> Result<(), LessonError> {
-    let drawing = Drawing::new(LINES_MAX);
+fn download(context: &mut Context<'_>, lab: &Lab) -> Result<(), LessonError> {
+    let drawing = context.drawing();
     let path = format!("/bytes/{PAGE_LEN}");
+    let options = options(context, &drawing, DROPS_IN.0);
     let page = in_time(async {
-        let guest = Guest::start(lab, options(DROPS_IN.0, &drawing, context.seed)?).await?;
+        let guest = Guest::start(lab, options).await?;
         let page = guest.get(lab.web_socket(), &path).await;
         guest.stop().await;
         page
     });
-    context.say(drawing.take_text().trim_end())?;
-    let page = step("the download", page)?;
+    context.draw(&drawing)?;
+    let page = step(words::DOWNLOADING, page)?;
     let ended = ended(lab, 1)?;
     let resends = u64::from(ended.retransmissions());
     let sacks = drawing
         .count(|s| s.direction == Direction::Out && !s.header.options.sack.as_slice().is_empty());
-    report.add("download: segments lost", DROPS_IN.1);
-    report.add("download: ACKs with SACK that reported a hole", sacks);
-    report.add("download: resends by the server's kernel", resends);
-    report.add("download: bytes, first wrong one", intact(&page));
+    context.figure("in_lost", words::IN_LOST, DROPS_IN.1);
+    context.figure("in_sacks", words::IN_SACKS, sacks);
+    context.figure("in_resends", words::IN_RESENDS, resends);
+    context.figure("in_bytes", words::IN_BYTES, intact(&page));
 
-    expect(page.len == PAGE_LEN && page.mismatch.is_none(), || {
-        format!("the page is not intact: {}", intact(&page))
-    })?;
-    expect(sacks > 0, || {
-        "expected duplicate ACKs with SACK, saw none".to_owned()
-    })?;
-    expect_resends(resends, DROPS_IN.1)
+    let is_whole = page.len == PAGE_LEN && page.mismatch.is_none();
+    context.expect(is_whole, words::NOT_INTACT)?;
+    context.expect(sacks > 0, words::NO_SACKS)?;
+    context.expect(is_fair(resends, DROPS_IN.1), words::IN_NOT_FAIR)
 }
 
-fn upload(
-    context: &mut Context<'_>,
-    lab: &Lab,
-    report: &mut LessonReport,
-) -> Result<(), LessonError> {
-    let drawing = Drawing::new(LINES_MAX);
+fn upload(context: &mut Context<'_>, lab: &Lab) -> Result<(), LessonError> {
+    let drawing = context.drawing();
+    let options = options(context, &drawing, DROPS_OUT.0);
     let sent = in_time(async {
-        let guest = Guest::start(lab, options(DROPS_OUT.0, &drawing, context.seed)?).await?;
+        let guest = Guest::start(lab, options).await?;
         let sent = guest.upload(lab.web_socket(), PAGE_LEN).await;
         guest.stop().await;
         sent
     });
-    context.say(drawing.take_text().trim_end())?;
-    let (answer, info) = step("the upload", sent)?;
+    context.draw(&drawing)?;
+    let (answer, info) = step(words::UPLOADING, sent)?;
     let ended = ended(lab, 2)?;
-    report.add("upload: segments lost", DROPS_OUT.1);
-    report.add(
-        "upload: duplicate ACKs of the server's kernel",
-        info.duplicate_acks,
-    );
-    report.add("upload: resends by Handfast", info.retransmissions);
-    report.add(
-        "upload: out of order for the server's kernel",
-        ended.info.received_out_of_order,
-    );
-    report.add("upload: the server's verdict", answer.text().trim_end());
+    context.figure("out_lost", words::OUT_LOST, DROPS_OUT.1);
+    context.figure("duplicates", words::DUPLICATES, info.duplicate_acks);
+    context.figure("out_resends", words::OUT_RESENDS, info.retransmissions);
+    let late = ended.info.received_out_of_order;
+    context.figure("late", words::LATE, late);
+    context.figure("verdict", words::VERDICT, answer.text().trim_end());
 
-    expect(answer.text().ends_with(": ok\n"), || {
-        format!("the server said {:?}", answer.text())
-    })?;
-    expect(ended.info.received_out_of_order > 0, || {
-        "the server's kernel saw nothing out of order".to_owned()
-    })?;
-    expect_resends(info.retransmissions, DROPS_OUT.1)
+    context.expect(answer.text().ends_with(": ok\n"), words::NOT_OK)?;
+    context.expect(late > 0, words::NOT_LATE)?;
+    let is_fair = is_fair(info.retransmissions, DROPS_OUT.1);
+    context.expect(is_fair, words::OUT_NOT_FAIR)
+}
+
+/// The broken lesson: copies are lost as well, for ever.
+fn cut(context: &mut Context<'_>, lab: &Lab) -> Result<(), LessonError> {
+    context.say(words::STORY_CUT)?;
+    let sink = sink(lab)?;
+    let drawing = context.drawing();
+    let numbers: Vec<String> = (CUT_FROM..=CUT_TO)
+        .map(|number| number.to_string())
+        .collect();
+    let link = format!("out.drop={}", numbers.join("+"));
+    let tcp = Config {
+        user_timeout: Some(GIVE_UP),
+        // A cut cable is no black hole for large packets, and is not to look like one.
+        mtu_probing: MtuProbing::Off,
+        ..Config::default()
+    };
+    let options = sender(context, &drawing, &link, tcp);
+    let ended = in_time(send_until_it_fails(lab, options));
+    context.draw(&drawing)?;
+    drop(sink);
+    let kind = step(words::UPLOADING, ended)?;
+    let log = drawing.segments();
+    let copies = caused(&log, |cause| matches!(cause, Cause::TimeoutRetransmit(_)));
+    let waits = waits_of_timer(&log);
+    context.figure("copies", words::COPIES, copies);
+    let listed = waits.iter().map(|&wait| Said::from(wait));
+    let listed = listed.reduce(|all, wait| all.and(wait));
+    context.figure("waits", words::WAITS, listed.unwrap_or_default());
+    let is_timeout = kind == Some(io::ErrorKind::TimedOut);
+    context.figure("timed_out", words::TIMED_OUT, is_timeout);
+    let is_doubling = waits.windows(2).all(|two| two[1] > two[0]);
+    context.expect(waits.len() >= 2 && is_doubling, words::NOT_DOUBLING)?;
+    context.expect(is_timeout, words::NOT_TIMED_OUT)?;
+    context.say(words::VERDICT_CUT)
+}
+
+/// The times between the copies that the timer sent.
+fn waits_of_timer(log: &[super::drawing::Segment]) -> Vec<Duration> {
+    let is_copy = |s: &&super::drawing::Segment| matches!(s.cause, Cause::TimeoutRetransmit(_));
+    let copies: Vec<_> = log.iter().filter(is_copy).cloned().collect();
+    waits(&copies)
+}
+
+/// How the connection failed; `None` when it did not.
+async fn send_until_it_fails(
+    lab: &Lab,
+    options: GuestOptions,
+) -> io::Result<Option<io::ErrorKind>> {
+    let guest = Guest::start(lab, options).await?;
+    let mut stream = guest.net().connect(SINK).await?;
+    stream.write_all(&vec![b'x'; 10 * FULL]).await?;
+    let outcome = stream.read_to_end(&mut Vec::new()).await;
+    drop(stream);
+    guest.stop().await;
+    Ok(outcome.err().map(|error| error.kind()))
 }
 
 /// At least one resend for each loss, and not more than twice as many.
-fn expect_resends(resends: u64, drops: u64) -> Result<(), LessonError> {
-    let most = drops * RESENDS_PER_DROP_MAX;
-    expect((drops..=most).contains(&resends), || {
-        format!("{resends} resends for {drops} lost segments, expected {drops} to {most}")
-    })
+fn is_fair(resends: u64, drops: u64) -> bool {
+    (drops..=drops * RESENDS_PER_DROP_MAX).contains(&resends)
 }
 
-fn options(spec: &str, drawing: &Drawing, seed: u64) -> io::Result<GuestOptions> {
-    Ok(GuestOptions {
-        impair: Some(spec.parse().map_err(io::Error::other)?),
-        recorder: Some(drawing.recorder()),
-        super_segments: false,
-        seed,
-        ..GuestOptions::default()
-    })
+fn options(context: &Context<'_>, drawing: &Drawing, spec: &str) -> GuestOptions {
+    let mut options = context.guest(drawing);
+    options.impair = Some(spec.parse().expect("the lesson's own link is well-formed"));
+    options.super_segments = false;
+    options
 }
 
 fn ended(lab: &Lab, count: u64) -> Result<ConnectionReport, LessonError> {
     let ended = lab.server().wait_for_end(count, REPORT_MAX);
-    ended
-        .ok_or_else(|| LessonError::NotSeen("the connection never ended for the server".to_owned()))
+    ended.ok_or_else(|| LessonError::NotSeen(words::NEVER_ENDED.into()))
 }
 
-fn intact(answer: &Answer) -> String {
-    let wrong = answer
-        .mismatch
-        .map_or_else(|| "none".to_owned(), |at| at.to_string());
-    format!("{}, {wrong}", answer.len)
+/// How many bytes came, and the first wrong one.
+fn intact(answer: &Answer) -> Said {
+    let wrong = answer.mismatch.map_or(words::NONE.into(), Said::same);
+    Said::same(answer.len).and(wrong)
 }

@@ -1,87 +1,99 @@
 //! One page over Handfast's own TCP, from the first ARP packet to the last FIN.
 
 use std::io;
+use std::net::SocketAddr;
 
 use handfast_packet::record::Direction;
 use handfast_packet::tcp::TcpFlags;
 
-use super::drawing::{Drawing, LINES_MAX};
-use super::{Context, Lesson, LessonError, LessonReport, REPORT_MAX, expect, in_time, lab, step};
-use crate::counters::Counters;
-use crate::guest::{Guest, GuestOptions};
+use super::drawing::Drawing;
+use super::telling::{Context, step};
+use super::words::{Said, page as words};
+use super::{Lesson, LessonError, REPORT_MAX, in_time, lab};
+use crate::guest::Guest;
 use crate::http::Answer;
 use crate::lab::Lab;
 use crate::server::ConnectionEnd;
+use crate::topology::WEB_V4;
 
-pub(super) const LESSON: Lesson = Lesson {
+pub(super) static LESSON: Lesson = Lesson {
     name: "page",
-    summary: "GET / from the first ARP packet to the last FIN",
+    summary: words::SUMMARY,
+    breaks: words::BREAKS,
+    questions: words::QUESTIONS,
     run,
 };
 
 /// What the page must contain.
 const HEADLINE: &str = "<h1>It works!</h1>";
+/// Where nobody listens.
+const CLOSED: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(WEB_V4), 81);
 
-fn run(context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
+fn run(context: &mut Context<'_>) -> Result<(), LessonError> {
     let lab = lab()?;
-    context.say(
-        "Handfast claims 192.168.0.129, asks who has the gateway, opens a connection to the web\n\
-         server, sends a request, takes the answer, and closes. The server runs on the kernel's TCP.\n",
-    )?;
-    let drawing = Drawing::new(LINES_MAX);
-    let before = step("reading counters", Counters::of(lab.home()))?;
-    let page = in_time(fetch(&lab, &drawing, context.seed));
-    context.say(drawing.take_text().trim_end())?;
-    let page = step("fetching the page", page)?;
+    if context.is_broken() {
+        return refused(context, &lab);
+    }
+    context.say(words::STORY)?;
+    let drawing = context.drawing();
+    let before = context.counters(lab.home())?;
+    let page = in_time(fetch(context, &lab, &drawing, lab.web_socket()));
+    context.draw(&drawing)?;
+    let page = step(words::FETCHING, page)?;
 
     let ended = lab.server().wait_for_end(1, REPORT_MAX);
-    let host = step("reading counters", Counters::of(lab.home()))?.since(&before);
+    let host = context.counters(lab.home())?.since(&before);
     let fins = |direction| drawing.count(|s| s.direction == direction && s.has(TcpFlags::FIN));
     let resets = drawing.resets(Direction::In) + drawing.resets(Direction::Out);
     let resends = ended.as_ref().map_or(0, |ended| ended.retransmissions());
-    let mut report = LessonReport::default();
-    report.add(
-        "status, bytes of the page",
-        format_args!("{}, {}", page.status, page.len),
-    );
-    report.add("TCP segments in the ladder", drawing.count(|_| true));
-    report.add("of them with data", drawing.count(|s| s.payload_len > 0));
-    report.add("resends by the server's kernel", resends);
-    report.add("RSTs, by anybody", resets);
-    report.add("RSTs made by the host's kernel", host.get("Tcp.OutRsts"));
-    let end = ended.as_ref().map(|ended| ended.end);
-    report.add("how it ended for the server", format_args!("{end:?}"));
+    let made = host.get("Tcp.OutRsts");
+    let status = Said::same(page.status).and(page.len);
+    context.figure("status", words::STATUS, status);
+    context.figure("segments", words::SEGMENTS, drawing.count(|_| true));
+    let with_data = drawing.count(|s| s.payload_len > 0);
+    context.figure("with_data", words::WITH_DATA, with_data);
+    context.figure("resends", words::RESENDS, resends);
+    context.figure("resets", words::RESETS, resets);
+    context.figure("made", words::MADE, made);
+    let fins = [fins(Direction::Out), fins(Direction::In)];
+    context.figure("fins", words::FINS, Said::same(fins[0]).and(fins[1]));
+    let closed = ended.is_some_and(|ended| ended.end == ConnectionEnd::Closed);
+    context.figure("closed", words::IS_CLOSED, closed);
 
-    expect(page.status == 200 && page.text().contains(HEADLINE), || {
-        format!(
-            "status {}, and the page says {:?}",
-            page.status,
-            page.text()
-        )
-    })?;
-    expect(fins(Direction::In) > 0 && fins(Direction::Out) > 0, || {
-        "expected a FIN from either side".to_owned()
-    })?;
-    expect(end == Some(ConnectionEnd::Closed), || {
-        format!("for the server it ended as {end:?}")
-    })?;
-    expect(resets == 0 && host.get("Tcp.OutRsts") == 0, || {
-        format!("{resets} RSTs, expected none")
-    })?;
-    expect(resends == 0, || {
-        format!("{resends} resends on a perfect link, expected none")
-    })?;
-    Ok(report)
+    let is_page = page.status == 200 && page.text().contains(HEADLINE);
+    context.expect(is_page, words::NOT_THE_PAGE)?;
+    context.expect(fins[0] > 0 && fins[1] > 0, words::NO_FINS)?;
+    context.expect(closed, words::NOT_CLOSED)?;
+    context.expect(resets == 0 && made == 0, words::WAS_RESET)?;
+    context.expect(resends == 0, words::WAS_RESENT)
 }
 
-async fn fetch(lab: &Lab, drawing: &Drawing, seed: u64) -> io::Result<Answer> {
-    let options = GuestOptions {
-        recorder: Some(drawing.recorder()),
-        seed,
-        ..GuestOptions::default()
-    };
-    let guest = Guest::start(lab, options).await?;
-    let page = guest.get(lab.web_socket(), "/").await;
+/// The broken lesson: a page of a port where nobody listens.
+fn refused(context: &mut Context<'_>, lab: &Lab) -> Result<(), LessonError> {
+    context.say(words::STORY_REFUSED)?;
+    let drawing = context.drawing();
+    let page = in_time(async { Ok(fetch(context, lab, &drawing, CLOSED).await) });
+    context.draw(&drawing)?;
+    let page = step(words::FETCHING, page)?;
+    let is_syn = |s: &super::drawing::Segment| s.has(TcpFlags::SYN);
+    context.figure("syns", words::SYNS, drawing.count(is_syn));
+    let resets = drawing.resets(Direction::In);
+    context.figure("resets", words::RESETS, resets);
+    let kind = page.err().map(|error| error.kind());
+    let is_refused = kind == Some(io::ErrorKind::ConnectionRefused);
+    context.figure("refused", words::REFUSED, is_refused);
+    context.expect(is_refused && resets == 1, words::NOT_REFUSED)?;
+    context.say(words::VERDICT_REFUSED)
+}
+
+async fn fetch(
+    context: &Context<'_>,
+    lab: &Lab,
+    drawing: &Drawing,
+    server: SocketAddr,
+) -> io::Result<Answer> {
+    let guest = Guest::start(lab, context.guest(drawing)).await?;
+    let page = guest.get(server, "/").await;
     guest.stop().await;
     page
 }

@@ -4,8 +4,7 @@
 
 mod receiver;
 
-use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
@@ -13,17 +12,21 @@ use tokio::time::Instant;
 
 pub use self::receiver::{CAPTURE_BUFFER, Crippled, PER_PACKET};
 use self::receiver::{Received, receive};
-use super::drawing::Drawing;
-use super::{Context, Lesson, LessonError, LessonReport, expect, in_time, step};
+use super::drawing::{Drawing, excerpt};
+use super::telling::{Context, step};
+use super::words::{Said, Words, decimal, slow_ack as words, words as both};
+use super::{Lesson, LessonError, LessonOptions, Telling, in_time};
 use crate::content::Verifier;
 use crate::counters::Counters;
-use crate::guest::{Guest, GuestOptions};
+use crate::guest::Guest;
 use crate::lab::{Lab, LabOptions};
 use crate::server::{ConnectionEnd, ServerOptions, Service};
 
-pub(super) const LESSON: Lesson = Lesson {
+pub(super) static LESSON: Lesson = Lesson {
     name: "slow-ack",
-    summary: "why the article's program was slow, flooded with resends, and reset",
+    summary: words::SUMMARY,
+    breaks: words::BREAKS,
+    questions: words::QUESTIONS,
     run,
 };
 
@@ -36,14 +39,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const SEND_BUFFER: usize = 128 * 1024;
 /// A capture buffer that holds any window without scaling.
 const ROOMY_BUFFER: usize = 4 * 1024 * 1024;
+/// What the receiver of the broken lesson spends on a packet: the transfer is over in seconds.
+const PER_PACKET_BROKEN: Duration = Duration::from_millis(4);
 /// Resends that slow ACKs alone may bring: the server's timeout needs a packet or two to adapt.
 const ADAPTING_RESENDS: i64 = 2;
 /// Resends that a fast receiver may see though nothing was lost: on two processors the interfaces of
 /// the lab may swap super-segments when the machine is busy, and the server sends one again.
 const SWAPPED_RESENDS: i64 = 45;
 /// Lines of the ladder from the beginning and from the end that are worth reading.
-const LADDER_HEAD: usize = 16;
-const LADDER_TAIL: usize = 24;
+const LADDER_SHOWN: (usize, usize) = (16, 24);
 /// Lines that the ladder of the crippled transfer may have before it is cut.
 const LADDER_MAX: usize = 4_096;
 /// Bytes that Handfast reads at once.
@@ -54,7 +58,7 @@ const REPORT_MAX: Duration = Duration::from_secs(3);
 /// One transfer of the lesson: who receives it, and how patient the server's application is.
 #[derive(Clone, Copy, Debug)]
 struct Experiment {
-    name: &'static str,
+    name: Words,
     crippled: Crippled,
     patience: Option<Duration>,
 }
@@ -66,17 +70,17 @@ const ARTICLE: Crippled = Crippled {
 };
 const EXPERIMENTS: [Experiment; 6] = [
     Experiment {
-        name: "all three weaknesses",
+        name: words::EXPERIMENTS[0],
         crippled: ARTICLE,
         patience: Some(PATIENCE),
     },
     Experiment {
-        name: "the same, server patient",
+        name: words::EXPERIMENTS[1],
         crippled: ARTICLE,
         patience: None,
     },
     Experiment {
-        name: "without slow ACKs",
+        name: words::EXPERIMENTS[2],
         crippled: Crippled {
             per_packet: Duration::ZERO,
             ..ARTICLE
@@ -84,7 +88,7 @@ const EXPERIMENTS: [Experiment; 6] = [
         patience: Some(PATIENCE),
     },
     Experiment {
-        name: "without the small buffer",
+        name: words::EXPERIMENTS[3],
         crippled: Crippled {
             capture_buffer: ROOMY_BUFFER,
             ..ARTICLE
@@ -92,7 +96,7 @@ const EXPERIMENTS: [Experiment; 6] = [
         patience: Some(PATIENCE),
     },
     Experiment {
-        name: "with duplicate ACKs, server patient",
+        name: words::EXPERIMENTS[4],
         crippled: Crippled {
             no_dupack: false,
             ..ARTICLE
@@ -100,7 +104,7 @@ const EXPERIMENTS: [Experiment; 6] = [
         patience: None,
     },
     Experiment {
-        name: "slow ACKs alone",
+        name: words::EXPERIMENTS[5],
         crippled: Crippled {
             capture_buffer: ROOMY_BUFFER,
             no_dupack: false,
@@ -124,99 +128,135 @@ struct Outcome {
     patience_ran_out: bool,
 }
 
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Received {
-            bytes,
-            overflowed,
-            out_of_order,
-            took,
-            ..
-        } = &self.received;
-        write!(
-            f,
-            "{overflowed:>5} {out_of_order:>6} {:>8} {:>8} {:>5} {:>8} {:>7.2} s",
-            self.resends,
-            self.timeouts,
-            if self.patience_ran_out { "yes" } else { "no" },
+/// A row of the table: a name, and what came of a transfer.
+fn row(name: Words, outcome: &Outcome) -> Said {
+    let Received {
+        bytes,
+        overflowed,
+        out_of_order,
+        took,
+        ..
+    } = &outcome.received;
+    let in_language = |name: &str, reset: &str, seconds: String| {
+        format!(
+            "  {name:<36} {overflowed:>6} {out_of_order:>7} {:>8} {:>9} {reset:>6} {:>6} {seconds:>9}\n",
+            outcome.resends,
+            outcome.timeouts,
             bytes / 1024,
-            took.as_secs_f64(),
         )
+    };
+    let reset = Said::from(outcome.patience_ran_out);
+    let seconds = decimal(took.as_secs_f64(), both("s", "с"));
+    Said {
+        english: in_language(name.english, &reset.english, seconds.english),
+        russian: in_language(name.russian, &reset.russian, seconds.russian),
     }
 }
 
 /// The heading of a table of outcomes.
-fn heading() -> String {
-    format!(
-        "  {:<36} {:>5} {:>6} {:>8} {:>8} {:>5} {:>8} {:>9}",
-        "", "lost", "behind", "resends", "timeouts", "reset", "KiB", "time"
-    )
-}
-
-fn run(context: &mut Context<'_>) -> Result<LessonReport, LessonError> {
-    context.say(&format!(
-        "A server sends {} KiB to a receiver made by hand with the weaknesses of the article's\n\
-         program: it spends {PER_PACKET:?} on each packet, captures into a buffer of 64 KiB, and drops\n\
-         what comes out of order without a word. The server's application loses patience after\n\
-         {PATIENCE:?}. Then each weakness is taken away in turn. (About 25 seconds; the six transfers\n\
-         run at the same time, each in a lab of its own.)\n",
-        TRANSFER_LEN / 1024,
-    ))?;
-    let drawing = Drawing::new(LADDER_MAX);
-    let outcomes = step("the transfers", run_all(&drawing))?;
-    context.say("The wire while all three weaknesses were there, its beginning and its end:\n")?;
-    context.say(&excerpt(&drawing.take_text()))?;
-
-    context.say(&heading())?;
-    for (experiment, outcome) in EXPERIMENTS.iter().zip(&outcomes) {
-        context.say(&format!("  {:<36} {outcome}", experiment.name))?;
+fn heading() -> Said {
+    let columns = |names: [&str; 7]| {
+        let [lost, behind, resends, timeouts, reset, size, time] = names;
+        format!(
+            "  {:<36} {lost:>6} {behind:>7} {resends:>8} {timeouts:>9} {reset:>6} {size:>6} {time:>9}\n",
+            ""
+        )
+    };
+    Said {
+        english: columns(words::COLUMNS.map(|column| column.english)),
+        russian: columns(words::COLUMNS.map(|column| column.russian)),
     }
-    let handfast = step("the same transfer by Handfast", by_handfast(context.seed))?;
-    context.say(&format!("  {:<36} {handfast}", "Handfast"))?;
-    context.say(
-        "\n(lost: frames that found the capture buffer full; behind: segments that came while one\n\
-         before them was missing; resends and timeouts: the counters of the server's kernel.)",
-    )?;
-    context.say(VERDICT)?;
-    judge(&outcomes, &handfast)?;
-    Ok(figures(&outcomes, &handfast))
 }
 
-const VERDICT: &str = "
-The cause, by what happens when it is taken away:
-- The flood of resends needs both the small buffer, which overflows behind a reader so slow, and
-  the silence about holes: what the receiver throws away behind a hole must all be sent again.
-  With duplicate ACKs (and what they announce kept) each lost frame costs one resend; with a
-  roomy buffer nothing is lost.
-- The reset comes from the server's application: nothing is acknowledged while the hole stands,
-  and the kernel's timeout, grown to the long round trips, is longer than the application's
-  patience. A patient application gets its bytes through, resends and all.
-- Slow ACKs alone only cost time: the server's timeout adapts to them.";
+/// A table of these outcomes.
+fn table<'a>(rows: impl Iterator<Item = (Words, &'a Outcome)>) -> Said {
+    rows.fold(heading(), |mut table, (name, outcome)| {
+        let row = row(name, outcome);
+        table.english.push_str(&row.english);
+        table.russian.push_str(&row.russian);
+        table
+    })
+}
 
-/// Runs one transfer with switches of one's own choice and prints what came of it.
+fn run(context: &mut Context<'_>) -> Result<(), LessonError> {
+    if context.is_broken() {
+        return roomy(context);
+    }
+    context.say(words::STORY)?;
+    let drawing = context.drawing_of(LADDER_MAX);
+    let outcomes = step(words::TRANSFERS, run_all(&drawing))?;
+    context.say(words::WIRE)?;
+    context.show(excerpt(&drawing.take_text(), LADDER_SHOWN))?;
+
+    let handfast = step(words::BY_HANDFAST, by_handfast(context))?;
+    let rows = EXPERIMENTS
+        .iter()
+        .map(|experiment| experiment.name)
+        .zip(&outcomes)
+        .chain([(both("Handfast", "Handfast"), &handfast)]);
+    context.show(table(rows))?;
+    context.say(words::LEGEND)?;
+    figures(context, &outcomes, &handfast);
+    judge(context, &outcomes, &handfast)?;
+    context.say(words::VERDICT)
+}
+
+/// The broken lesson: with a buffer that holds everything, the other two weaknesses do no harm.
+fn roomy(context: &mut Context<'_>) -> Result<(), LessonError> {
+    context.say(words::STORY_ROOMY)?;
+    let drawing = context.drawing_of(LADDER_MAX);
+    let experiment = Experiment {
+        name: words::ROOMY,
+        crippled: Crippled {
+            per_packet: PER_PACKET_BROKEN,
+            capture_buffer: ROOMY_BUFFER,
+            no_dupack: true,
+        },
+        patience: Some(PATIENCE),
+    };
+    let outcome = single(context, &experiment, &drawing)?;
+    let received = &outcome.received;
+    let is_unhurt = received.overflowed == 0 && received.is_complete;
+    let is_calm = outcome.resends <= ADAPTING_RESENDS && !outcome.patience_ran_out;
+    context.expect(is_unhurt && is_calm, words::NOT_UNHURT)?;
+    context.say(words::VERDICT_ROOMY)
+}
+
+/// Runs one transfer with switches of one's own choice and tells what came of it to `out`.
 ///
 /// # Errors
 /// When there is no lab or the story cannot be written; whatever the transfer does is no error.
 pub fn run_with(
-    context: &mut Context<'_>,
+    out: &mut dyn Write,
+    options: LessonOptions,
     crippled: Crippled,
     patience: Option<Duration>,
-) -> Result<LessonReport, LessonError> {
-    let drawing = Drawing::new(LADDER_MAX);
+) -> Result<Telling, LessonError> {
+    let mut context = Context::new(out, options);
+    let drawing = context.drawing_of(LADDER_MAX);
     let experiment = Experiment {
-        name: "your receiver",
+        name: words::YOURS,
         crippled,
         patience,
     };
-    let outcome = step("the transfer", transfer(&experiment, Some(&drawing)))?;
-    context.say(&excerpt(&drawing.take_text()))?;
-    context.say(&heading())?;
-    context.say(&format!("  {:<36} {outcome}", experiment.name))?;
-    let mut report = LessonReport::default();
-    report.add("resends by the server", outcome.resends);
-    report.add("resets by the server", outcome.resets);
-    report.add("lost in the capture buffer", outcome.received.overflowed);
-    Ok(report)
+    single(&mut context, &experiment, &drawing)?;
+    context.finish()?;
+    Ok(context.telling)
+}
+
+/// One transfer with its ladder, its row and its figures.
+fn single(
+    context: &mut Context<'_>,
+    experiment: &Experiment,
+    drawing: &Drawing,
+) -> Result<Outcome, LessonError> {
+    let outcome = step(words::TRANSFER, transfer(experiment, Some(drawing)))?;
+    context.show(excerpt(&drawing.take_text(), LADDER_SHOWN))?;
+    context.show(table([(experiment.name, &outcome)].into_iter()))?;
+    context.figure("resends", words::RESENDS, outcome.resends);
+    context.figure("resets", words::RESETS, outcome.resets);
+    context.figure("lost", words::LOST, outcome.received.overflowed);
+    Ok(outcome)
 }
 
 /// A lab whose server sends the content at once, without super-segments: each is a packet to wait
@@ -274,112 +314,67 @@ fn outcome(lab: &Lab, received: Received) -> io::Result<Outcome> {
     })
 }
 
-/// The first and the last lines of a long ladder.
-fn excerpt(ladder: &str) -> String {
-    let lines: Vec<&str> = ladder.lines().collect();
-    let Some(left_out @ 1..) = lines.len().checked_sub(LADDER_HEAD + LADDER_TAIL) else {
-        return format!("{}\n", lines.join("\n"));
-    };
-    let (head, tail) = (&lines[..LADDER_HEAD], &lines[lines.len() - LADDER_TAIL..]);
-    format!(
-        "{}\n     ... {left_out} lines ...\n{}\n",
-        head.join("\n"),
-        tail.join("\n")
-    )
-}
-
 /// Fails unless every experiment came out as the verdict says.
-fn judge(outcomes: &[Outcome], handfast: &Outcome) -> Result<(), LessonError> {
+fn judge(
+    context: &Context<'_>,
+    outcomes: &[Outcome],
+    handfast: &Outcome,
+) -> Result<(), LessonError> {
     let [all, patient, fast, roomy, dupacks, slow] = outcomes else {
         unreachable!("one outcome per experiment");
     };
-    expect(
-        all.patience_ran_out && all.resets > 0 && all.received.was_reset,
-        || format!("expected the server's application to lose patience and reset, saw {all:?}"),
-    )?;
-    expect(all.received.overflowed > 0, || {
-        "the capture buffer did not overflow".to_owned()
-    })?;
+    let is_defeated = all.patience_ran_out && all.resets > 0 && all.received.was_reset;
+    context.expect(is_defeated, words::NOT_DEFEATED)?;
+    context.expect(all.received.overflowed > 0, words::NO_OVERFLOW)?;
     let flood = i64::from(patient.received.overflowed) * 2;
-    expect(patient.resends > flood && !patient.patience_ran_out, || {
-        format!("expected a flood of more than {flood} resends and no reset, saw {patient:?}")
-    })?;
-    expect(!fast.patience_ran_out, || {
-        format!("a fast receiver was reset: {fast:?}")
-    })?;
+    let is_flood = patient.resends > flood && !patient.patience_ran_out;
+    context.expect(is_flood, words::NO_FLOOD)?;
+    context.expect(!fast.patience_ran_out, words::FAST_WAS_RESET)?;
     for unhurt in [roomy, slow] {
         let is_unhurt = unhurt.received.is_complete
             && unhurt.resends <= ADAPTING_RESENDS
             && !unhurt.patience_ran_out;
-        expect(is_unhurt, || {
-            format!(
-                "without the small buffer, expected at most {ADAPTING_RESENDS} resends and no reset, saw {unhurt:?}"
-            )
-        })?;
+        context.expect(is_unhurt, words::WAS_HURT)?;
     }
-    expect(
-        dupacks.resends * 2 < patient.resends && !dupacks.patience_ran_out,
-        || {
-            format!(
-                "duplicate ACKs left {} of {} resends",
-                dupacks.resends, patient.resends
-            )
-        },
-    )?;
+    let few = dupacks.resends * 2 < patient.resends && !dupacks.patience_ran_out;
+    context.expect(few, words::NOT_FEWER)?;
     for complete in [patient, fast, roomy, dupacks, slow, handfast] {
         let received = &complete.received;
         let is_whole = received.bytes == TRANSFER_LEN && received.mismatch.is_none();
-        expect(is_whole, || {
-            format!("a transfer was not complete or not intact: {complete:?}")
-        })?;
+        context.expect(is_whole, words::NOT_WHOLE)?;
     }
     let calm = handfast.resends <= SWAPPED_RESENDS && handfast.timeouts == 0;
-    expect(calm && handfast.resets == 0, || {
-        format!(
-            "Handfast needed {} resends, {} timeouts and {} resets",
-            handfast.resends, handfast.timeouts, handfast.resets
-        )
-    })
+    context.expect(calm && handfast.resets == 0, words::NOT_CALM)
 }
 
-fn figures(outcomes: &[Outcome], handfast: &Outcome) -> LessonReport {
-    let mut report = LessonReport::default();
+fn figures(context: &mut Context<'_>, outcomes: &[Outcome], handfast: &Outcome) {
     let [all, patient, _, _, dupacks, slow] = outcomes else {
         unreachable!("one outcome per experiment");
     };
-    report.add("all weaknesses: resets by the server", all.resets);
-    report.add("all weaknesses, patient server: resends", patient.resends);
-    report.add("with duplicate ACKs: resends", dupacks.resends);
-    report.add("slow ACKs alone: resends", slow.resends);
-    report.add(
-        "Handfast: resends, resets",
-        format_args!("{}, {}", handfast.resends, handfast.resets),
-    );
+    context.figure("all_resets", words::ALL_RESETS, all.resets);
+    context.figure("overflowed", words::OVERFLOWED, patient.received.overflowed);
+    context.figure("patient", words::PATIENT, patient.resends);
+    context.figure("dupacks", words::DUPACKS, dupacks.resends);
+    context.figure("slow", words::SLOW, slow.resends);
+    let ours = Said::same(handfast.resends).and(handfast.resets);
+    context.figure("handfast", words::HANDFAST, ours);
     let took = handfast.received.took;
-    report.add(
-        "Handfast: time",
-        format_args!("{:.1} ms", took.as_secs_f64() * 1_000.0),
-    );
+    context.figure("took", words::TOOK, took);
     let ratio = slow.received.took.as_secs_f64() / took.as_secs_f64().max(f64::MIN_POSITIVE);
-    report.add(
-        "Handfast is faster than slow ACKs alone by",
-        format_args!("{ratio:.0} times"),
-    );
-    report
+    let ratio = Said {
+        english: format!("{ratio:.0} times"),
+        russian: format!("в {ratio:.0} раз"),
+    };
+    context.figure("ratio", words::RATIO, ratio);
 }
 
 /// The same transfer by Handfast: the same server, as impatient as in the first experiment.
-fn by_handfast(seed: u64) -> io::Result<Outcome> {
+fn by_handfast(context: &Context<'_>) -> io::Result<Outcome> {
     let lab = lab(Some(PATIENCE))?;
+    // Watched like all the rest, and drawn nowhere.
+    let options = context.guest(&context.drawing());
     let received = in_time(async {
-        let guest = Guest::start(
-            &lab,
-            GuestOptions {
-                seed,
-                ..GuestOptions::default()
-            },
-        )
-        .await?;
+        let guest = Guest::start(&lab, options).await?;
         let start = Instant::now();
         let mut stream = guest.net().connect(lab.web_socket()).await?;
         let (mut piece, mut verifier) = (vec![0; PIECE_LEN], Verifier::new());
