@@ -118,8 +118,14 @@ impl Connection {
             let mss = u64::from(syn.mss?);
             Some(mss.saturating_sub(if stamped { 12 } else { 0 }))
         });
-        let full = largest.min(allowed.unwrap_or(largest));
-        (full > 0).then_some(full)
+        // Text of half that size and less tells nothing of what the path takes.
+        let is_telling = |allowed: &u64| largest * 2 > *allowed;
+        let full = match allowed {
+            Some(allowed) if is_telling(&allowed) => largest.min(allowed),
+            Some(allowed) => allowed,
+            None => largest,
+        };
+        (largest > 0).then_some(full)
     }
 
     /// From the capture to `side` and back: the handshake tells. Zero when it was not seen.

@@ -101,12 +101,11 @@ fn reset(look: &Look<'_>, by: Side) -> Option<Raw> {
         return Some(raw.shown(reset.frame, Shows::Reset));
     }
     let is_receiver = others.text > own.text;
+    let mut more = segments[place..].iter().filter(|one| one.side != by);
+    let is_coming = others.outstanding() > 0 || more.any(|one| one.len > 0);
     let chosen = if own.outstanding() > 0 && !is_receiver {
         Kind::Aborted
-    } else if is_receiver
-        && (others.outstanding() > 0
-            || look.sent(by.other()).text_segments > 0 && !others.is_rested(reset))
-    {
+    } else if is_receiver && is_coming {
         Kind::ResetByReceiver
     } else {
         Kind::ResetToClose
@@ -130,7 +129,6 @@ struct Flow {
     acked: u64,
     text: u64,
     fin: Option<u32>,
-    last_at: Option<handfast_packet::Instant>,
 }
 
 impl Flow {
@@ -140,7 +138,6 @@ impl Flow {
             acked: 1,
             text: 0,
             fin: None,
-            last_at: None,
         };
         for one in segments[..place].iter().filter(|one| !is_reset(one)) {
             if one.side != side {
@@ -149,9 +146,6 @@ impl Flow {
             }
             flow.next = flow.next.max(text_end(one));
             flow.text += u64::from(one.len);
-            if one.len > 0 {
-                flow.last_at = Some(one.at);
-            }
             if one.flags.contains(TcpFlags::FIN) {
                 flow.fin.get_or_insert(one.frame);
             }
@@ -161,14 +155,6 @@ impl Flow {
 
     fn outstanding(&self) -> u64 {
         self.next.saturating_sub(self.acked)
-    }
-
-    /// Nothing of it came shortly before: it had all been said.
-    fn is_rested(&self, reset: &Segment) -> bool {
-        self.outstanding() == 0
-            && self
-                .last_at
-                .is_none_or(|at| reset.at.duration_since(at) > Duration::ZERO)
     }
 }
 

@@ -54,6 +54,8 @@ pub(super) struct Episode {
     /// Numbers outstanding at its beginning.
     flight: u64,
     start: u64,
+    /// Behind the last number that was under way in it.
+    end: u64,
 }
 
 impl Episode {
@@ -61,8 +63,9 @@ impl Episode {
         self.to.duration_since(self.from)
     }
 
-    pub(super) fn covers(&self, at: Instant) -> bool {
-        self.from <= at && at <= self.to
+    /// Whether something was sent again because of it.
+    pub(super) fn explains(&self, again: &Segment) -> bool {
+        self.from <= again.at && (again.at <= self.to || again.seq < self.end)
     }
 }
 
@@ -108,7 +111,64 @@ pub(super) fn of(look: &Look<'_>, side: Side) -> Vec<Episode> {
     for episode in &mut done {
         episode.what = what(look, side, full, episode);
     }
+    done.extend(silences(look, side, full));
     done
+}
+
+/// Dead paths as they look behind them: a sender in full swing falls silent, and goes on with what its
+/// timer sends: what had arrived already, or one segment alone, and then text behind a gap.
+fn silences(look: &Look<'_>, side: Side, full: u64) -> Vec<Episode> {
+    let segments = &look.one.segments;
+    let rtt = look.path_rtt();
+    let mut found = Vec::new();
+    for (place, pair) in segments.windows(2).enumerate() {
+        let (before, first) = (&pair[0], &pair[1]);
+        let quiet = first.at.duration_since(before.at);
+        if quiet < OUTAGE_MIN || quiet < rtt * 3 || first.side != side || first.len == 0 {
+            continue;
+        }
+        let mut earlier = segments[..=place].iter().rev();
+        let last = earlier.find(|one| one.side == side && one.len > 0);
+        let was_going = last.is_some_and(|last| {
+            u64::from(last.len) >= full && before.at.duration_since(last.at) <= rtt
+        });
+        let is_in_vain = is_timer(first) && first.marks.has(Mark::Spurious);
+        let mut behind = segments[place + 2..].iter();
+        let soon = |one: &&Segment| one.at.duration_since(first.at) <= rtt * 4;
+        let gap = behind.find(|one| one.side == side && one.len > 0);
+        let gap = gap.filter(|one| soon(one) && one.marks.has(Mark::Gap));
+        let is_known = |one: &Segment| segments[..=place].iter().any(|each| each.seq == one.seq);
+        if !was_going || gap.is_none() && !(is_in_vain && is_known(first)) {
+            continue;
+        }
+        // What the sender knows to be outstanding is an episode of its own, seen from its side.
+        if segments[..=place].iter().rev().any(|one| {
+            one.side == side
+                && one.in_flight > 0
+                && text_end(one) > before.ack
+                && before.side != side
+        }) {
+            continue;
+        }
+        let answer = segments[place + 2..].iter().find(|one| one.side != side);
+        found.push(Episode {
+            what: What::Outage,
+            from: before.at,
+            to: first.at,
+            fired: vec![first.frame],
+            waited: quiet,
+            silent: quiet,
+            answer: answer.map(|one| one.frame),
+            lost_len: first.len,
+            went_on: None,
+            behind: 0,
+            heard: false,
+            flight: 0,
+            start: first.seq,
+            end: gap.map_or(first.seq, |gap| gap.seq),
+        });
+    }
+    found
 }
 
 fn is_timer(segment: &Segment) -> bool {
@@ -129,6 +189,7 @@ fn begin(look: &Look<'_>, place: usize, acked: u64, quiet: Duration) -> Episode 
         .clone()
         .filter(|one| one.seq > first.seq)
         .count();
+    let highest = outstanding.clone().map(text_end).max().unwrap_or(0);
     let lost_len = outstanding.map(|one| one.len).max().unwrap_or(0);
     Episode {
         what: What::Loss,
@@ -144,6 +205,7 @@ fn begin(look: &Look<'_>, place: usize, acked: u64, quiet: Duration) -> Episode 
         heard: false,
         flight: first.in_flight.into(),
         start: first.seq,
+        end: highest,
     }
 }
 

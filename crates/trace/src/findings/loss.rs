@@ -42,7 +42,9 @@ pub(super) fn find(look: &Look<'_>, found: &mut Vec<Raw>) {
         found.extend(silent);
         let damaged = look.marked(side, Mark::BadChecksum);
         found.extend(corruption(look, side, &damaged));
-        if losses.again.len() > damaged.len() {
+        let probes = look.marked(side, Mark::TailLossProbe).len();
+        let is_tail = losses.again.len() <= 2 * probes;
+        if losses.again.len() > damaged.len() && !is_tail {
             found.extend(lost(look, side, &losses, (slow, damaged.len())));
             found.extend(no_sack(look, side, &losses));
         }
@@ -77,7 +79,7 @@ fn losses<'a>(look: &Look<'a>, side: Side) -> Losses<'a> {
         }
         let is_lost = one.marks.retransmission().is_some() && !one.marks.has(Mark::Spurious);
         let mut episodes = look.episodes(side).iter();
-        let is_dead = episodes.any(|each| each.what != What::Loss && each.covers(one.at));
+        let is_dead = episodes.any(|each| each.what != What::Loss && each.explains(one));
         if is_lost && !is_dead {
             let before = places.range(..=one.seq).next_back();
             let before = before.filter(|&(_, &at)| text_end(&segments[at]) > one.seq);
@@ -116,11 +118,13 @@ fn lost(
         .filter(|(_, original)| original.is_some());
     let seen = seen.count();
     let queue = queue_before(look, side, losses);
+    // Without SACK a sender repeats what had arrived, so that only gaps tell how many in a row were lost.
+    let is_told = look.one.has_sack() || seen == 0;
     let kind = if slow && seen >= MANY {
         Kind::ReceiverDrops
     } else if queue.is_some() && count >= MANY {
         Kind::QueueOverflow
-    } else if row >= BURST_MIN && count >= MANY {
+    } else if row >= BURST_MIN && count >= MANY && is_told {
         Kind::BurstLoss
     } else {
         Kind::Loss

@@ -10,6 +10,8 @@ use crate::analysis::{Limitation, Mark, Segment, Side};
 
 /// Fewer than this may be chance, or a matter of how it was told.
 const FEW: usize = 3;
+/// So many alarms for nothing are no accident.
+const ALARMS_MIN: usize = 2;
 /// ACKs by whose numbers others are missing: so many, and such a part of all.
 const ACKS_MIN: usize = 4;
 const ACKS_PART: f64 = 0.02;
@@ -73,8 +75,10 @@ fn reordering(look: &Look<'_>, side: Side, has_copies: bool) -> Option<Raw> {
                 .shown_by(&late, Shows::OutOfOrder),
         ));
     }
-    let alarms = false_alarms(look, side);
-    if alarms.len() < FEW || has_copies {
+    let mut alarms = false_alarms(look, side);
+    alarms.extend(in_vain_fast(look, side));
+    alarms.sort_unstable();
+    if alarms.len() < ALARMS_MIN || has_copies {
         return None;
     }
     let (overtakers, by) = (longest_alarm(look, side), look.path_rtt());
@@ -84,8 +88,15 @@ fn reordering(look: &Look<'_>, side: Side, has_copies: bool) -> Option<Raw> {
             .figure("share", Figure::Share(share))
             .count("extent", overtakers)
             .time("time", by)
-            .shown_by(&alarms, Shows::DuplicateAck),
+            .shown_by(&alarms, Shows::Alarm),
     ))
+}
+
+/// Sent again because of duplicate ACKs, and in vain: the original was only late.
+fn in_vain_fast(look: &Look<'_>, side: Side) -> Vec<u32> {
+    let both = [Mark::Spurious, Mark::FastRetransmission];
+    let is_both = |one: &&Segment| both.iter().all(|&mark| one.marks.has(mark));
+    look.of(side).filter(is_both).map(|one| one.frame).collect()
 }
 
 /// By how many segments something was overtaken at most, and for how long.

@@ -9,12 +9,14 @@ use super::raw::{Figure, Raw, Shows};
 use crate::analysis::{Limitation, Mark, Segment, Side};
 
 /// Fewer samples tell nothing about how round trips vary.
-const SAMPLES_MIN: u64 = 16;
-/// Round trips vary when so much lies between the tenth and the ninetieth of a hundred.
-const SPREAD_MIN: Duration = Duration::from_millis(2);
-const SPREAD_PART: f64 = 0.2;
-/// They do so at random when neighbours differ by such a part of that.
-const NOISE_PART: f64 = 0.12;
+const SAMPLES_MIN: usize = 16;
+/// Round trips vary when so much lies between the tenth and the ninetieth of a hundred (in seconds, and
+/// as a part of the middle), when such a part of that lies below the middle, and when neighbours differ
+/// by such a part.
+const SPREAD_MIN: f64 = 0.002;
+const SPREAD_PART: f64 = 0.15;
+const LOWER_PART: f64 = 0.25;
+const STEP_PART: f64 = 0.1;
 /// A queue is bloated when it makes most round trips so many times as long, and by so much.
 const BLOAT_FACTOR: u32 = 3;
 const BLOAT_MIN: Duration = Duration::from_millis(40);
@@ -70,31 +72,26 @@ pub(super) fn find(look: &Look<'_>, found: &mut Vec<Raw>) {
     found.extend(application(look));
 }
 
-/// Whether round trips of what `side` sends vary at random.
+/// Whether round trips of what `side` sends vary at random: to both sides of the middle, and from one
+/// to the next. Of single segments they do so by delayed ACKs; those do not count.
 pub(super) fn is_noisy(look: &Look<'_>, side: Side) -> bool {
-    let rtt = &look.sent(side).rtt;
-    let Some([low, middle, high]) = quantiles(rtt, [0.1, 0.5, 0.9]) else {
-        return false;
-    };
-    let spread = high - low;
-    let is_wide = spread >= SPREAD_MIN && spread >= middle.mul_f64(SPREAD_PART);
-    if rtt.count() < SAMPLES_MIN || !is_wide {
+    let flight_min = look.one.full_segment(side).unwrap_or(1) * 2;
+    let samples = look.sent(side).rtt.samples().iter();
+    let of_many = samples.filter(|one| flight_before(look, side, one.frame) >= flight_min);
+    let times: Vec<f64> = of_many.map(|one| one.time.as_secs_f64()).collect();
+    let mut sorted = times.clone();
+    sorted.sort_unstable_by(f64::total_cmp);
+    if times.len() < SAMPLES_MIN {
         return false;
     }
-    let times: Vec<f64> = rtt
-        .samples()
-        .iter()
-        .map(|one| one.time.as_secs_f64())
-        .collect();
-    let mut falls: Vec<f64> = times
-        .windows(2)
-        .map(|two| (two[0] - two[1]).max(0.0))
-        .collect();
-    // What a delayed ACK adds now and then is no noise of the path: the tenth of the largest is left out.
-    falls.sort_unstable_by(f64::total_cmp);
-    let kept = falls.len() - falls.len() / 10;
-    let mean = falls[..kept].iter().sum::<f64>() / kept.max(1) as f64;
-    mean >= NOISE_PART * spread.as_secs_f64()
+    let [low, middle, high] = [1, 5, 9].map(|tenths| sorted[(sorted.len() - 1) * tenths / 10]);
+    let spread = high - low;
+    let steps = times.windows(2).map(|two| (two[0] - two[1]).abs());
+    let step = steps.sum::<f64>() / (times.len() - 1) as f64;
+    spread >= SPREAD_MIN
+        && spread >= middle * SPREAD_PART
+        && middle - low >= spread * LOWER_PART
+        && step >= spread * STEP_PART
 }
 
 fn jitter(look: &Look<'_>, side: Side) -> Option<Raw> {
@@ -127,7 +124,7 @@ fn bufferbloat(look: &Look<'_>, side: Side) -> Option<Raw> {
         .retransmissions
         .saturating_sub(sent.count(Mark::Spurious));
     let loss = lost as f64 / sent.text_segments.max(1) as f64;
-    if rtt.count() < SAMPLES_MIN || !is_long || loss > BLOAT_LOSS {
+    if rtt.samples().len() < SAMPLES_MIN || !is_long || loss > BLOAT_LOSS {
         return None;
     }
     let mut samples: Vec<_> = rtt.samples().iter().collect();
@@ -339,7 +336,9 @@ fn thoughts(look: &Look<'_>) -> Vec<Thought> {
         let is_quiet = (0..2).all(|side| next[side] <= acked[side] && next[side] > 0);
         let full = look.one.full_segment(one.side).unwrap_or(1).min(1_000);
         let is_open = u64::from(window[other]) >= full;
-        let is_plain = !one.marks.has(Mark::KeepAlive) && !one.marks.has(Mark::ZeroWindowProbe);
+        let is_again = one.marks.retransmission().is_some();
+        let probes = [Mark::KeepAlive, Mark::ZeroWindowProbe];
+        let is_plain = !is_again && !probes.iter().any(|&mark| one.marks.has(mark));
         let is_new = one.len > 0 && text_end(one) > next[own] || one.len == 0 && !is_pure_ack(one);
         if let Some(before) = before
             && is_quiet

@@ -48,7 +48,7 @@ pub(super) enum Shows {
     Smaller,
     RoundTrip,
     Damaged,
-    DuplicateAck,
+    Alarm,
     OutOfOrder,
     Copy,
     CopyReport,

@@ -334,10 +334,7 @@ pub(super) const SHOWS: &[(Shows, &str)] = &[
     (Shows::Smaller, "it goes on in smaller segments"),
     (Shows::RoundTrip, "this round trip took {figure}"),
     (Shows::Damaged, "the checksum is wrong"),
-    (
-        Shows::DuplicateAck,
-        "a duplicate ACK though nothing was lost",
-    ),
+    (Shows::Alarm, "a false alarm: nothing was lost"),
     (Shows::OutOfOrder, "later ones came before it"),
     (Shows::Copy, "the second copy"),
     (Shows::CopyReport, "reports text that came twice"),

@@ -332,10 +332,7 @@ pub(super) const SHOWS: &[(Shows, &str)] = &[
     (Shows::Smaller, "дальше сегментами поменьше"),
     (Shows::RoundTrip, "здесь время оборота {figure}"),
     (Shows::Damaged, "неверная контрольная сумма"),
-    (
-        Shows::DuplicateAck,
-        "дублирующее подтверждение, хотя ничего не потеряно",
-    ),
+    (Shows::Alarm, "ложная тревога: ничего не потеряно"),
     (Shows::OutOfOrder, "его обогнали более поздние"),
     (Shows::Copy, "вторая копия"),
     (Shows::CopyReport, "сообщает о данных, пришедших дважды"),
