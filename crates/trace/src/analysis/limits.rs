@@ -186,8 +186,9 @@ struct Sender {
     /// Acknowledged so far, and the end of the window.
     acked: u64,
     edge: u64,
-    /// The last text was no full segment: nothing more waited.
+    /// The last text was no full segment: nothing more waited. Or much less than one.
     was_short: bool,
+    was_small: bool,
     /// It has said that nothing more comes.
     has_ended: bool,
     /// It repairs until this is acknowledged.
@@ -219,6 +220,7 @@ impl Sender {
             acked: 0,
             edge: u64::MAX,
             was_short: true,
+            was_small: false,
             has_ended: false,
             repair: None,
             sent_at: connection.began,
@@ -258,7 +260,7 @@ impl Sender {
         self.tell(at, by);
         let is_new = is_own && segment.len > 0 && end(segment) > self.next;
         let was_waiting = self.freed_at.is_some_and(|freed| {
-            self.was_short && at.duration_since(freed) <= REACTION_MAX && freed > self.sent_at
+            self.was_small && at.duration_since(freed) <= REACTION_MAX && freed > self.sent_at
         });
         if is_new && was_waiting && self.repair.is_none() {
             self.tell_again(at, Limitation::Nagle);
@@ -311,6 +313,7 @@ impl Sender {
         }
         if segment.len > 0 && is_new {
             self.was_short = !u64::from(segment.len).is_multiple_of(self.full);
+            self.was_small = u64::from(segment.len) * 2 < self.full;
             self.sent_at = at;
             self.freed_at = None;
         }

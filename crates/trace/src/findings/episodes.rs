@@ -235,8 +235,11 @@ fn is_black_hole(look: &Look<'_>, side: Side, episode: &Episode) -> bool {
     if episode.fired.len() < HOLE_FIRES {
         return false;
     }
-    let large = episode.lost_len;
-    let acked_later = |one: &&Segment| one.at > episode.to && one.len >= large;
+    let full = look.one.full_segment(side).unwrap_or(1);
+    let large = u32::try_from(full).map_or(episode.lost_len, |full| full.min(episode.lost_len));
+    // Of super-segments it is not known in which sizes they left.
+    let has_super = u64::from(look.sent(side).text_max) > full;
+    let acked_later = |one: &&Segment| one.at > episode.to && one.len >= large && !has_super;
     match episode.went_on {
         // It never sends so much again, having sent more than once what it went on with.
         Some((_, len)) => {

@@ -123,6 +123,17 @@ impl<'a> Look<'a> {
             .map_or(sum, |rtt| if sum.is_zero() { rtt } else { rtt.min(sum) })
     }
 
+    /// Round trips of what `side` sent: by acknowledgments or, where super-segments are acknowledged in
+    /// parts, by timestamps.
+    pub(super) fn rtt(&self, side: Side) -> &'a Rtt {
+        let sent = self.sent(side);
+        if sent.rtt.count() * 3 < sent.rtt_by_timestamps.count() {
+            &sent.rtt_by_timestamps
+        } else {
+            &sent.rtt
+        }
+    }
+
     /// Whether the capture was made where `side` is, or nearer to it than to the other end.
     pub(super) fn is_near(&self, side: Side) -> bool {
         let (own, other) = (self.one.near_time(side), self.one.near_time(side.other()));

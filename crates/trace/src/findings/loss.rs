@@ -71,7 +71,6 @@ fn repair_time(look: &Look<'_>, side: Side) -> Duration {
 fn losses<'a>(look: &Look<'a>, side: Side) -> Losses<'a> {
     let mut losses = Losses::default();
     let mut places: BTreeMap<u64, usize> = BTreeMap::new();
-    let mut ranges: Vec<(u64, u64)> = Vec::new();
     let segments = &look.one.segments;
     for (place, one) in segments.iter().enumerate() {
         if one.side != side || one.len == 0 {
@@ -84,10 +83,18 @@ fn losses<'a>(look: &Look<'a>, side: Side) -> Losses<'a> {
             let before = places.range(..=one.seq).next_back();
             let before = before.filter(|&(_, &at)| text_end(&segments[at]) > one.seq);
             losses.again.push((one, before.map(|(_, &at)| at)));
-            ranges.push((one.seq, text_end(one)));
         }
         places.entry(one.seq).or_insert(place);
     }
+    // A hole that a copy filled before the original came was none.
+    let late = look.of(side).filter(|one| one.marks.has(Mark::Spurious));
+    let late: BTreeMap<u64, u32> = late.map(|one| (one.seq, one.frame)).collect();
+    let is_late = |one: &Segment| late.get(&one.seq).is_some_and(|&frame| frame > one.frame);
+    losses
+        .again
+        .retain(|(one, original)| original.is_some() || !is_late(one));
+    let again = losses.again.iter();
+    let mut ranges: Vec<(u64, u64)> = again.map(|(one, _)| (one.seq, text_end(one))).collect();
     ranges.sort_unstable();
     let mut end = 0;
     for (from, to) in ranges {
@@ -153,7 +160,7 @@ fn lost(
 /// The round trips before losses beside the shortest, where they were so much longer that a queue
 /// must have been full: medians.
 fn queue_before(look: &Look<'_>, side: Side, losses: &Losses<'_>) -> Option<(Duration, Duration)> {
-    let rtt = &look.sent(side).rtt;
+    let rtt = look.rtt(side);
     let samples = rtt.samples();
     let least = rtt.min()?;
     let mut before: Vec<Duration> = losses
@@ -185,7 +192,15 @@ fn episodes(look: &Look<'_>, side: Side, found: &mut Vec<Raw>) {
             .time("time", episode.time())
             .figure("part", Figure::Share(look.share(episode.time())))
             .count("count", episode.fired.len())
-            .figure("len", Figure::Bytes(episode.lost_len.into()))
+            .figure(
+                "len",
+                Figure::Bytes(
+                    look.one
+                        .full_segment(side)
+                        .unwrap_or(1)
+                        .min(episode.lost_len.into()),
+                ),
+            )
             .cost(episode.time())
             .shown_by(&episode.fired, Shows::SentAgain);
         if let Some((frame, len)) = episode.went_on

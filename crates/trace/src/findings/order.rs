@@ -124,9 +124,7 @@ fn false_alarms(look: &Look<'_>, side: Side) -> Vec<u32> {
     for one in &look.one.segments {
         if one.side == side {
             if one.marks.retransmission().is_some() {
-                mended = mended
-                    .max(text_end(one))
-                    .max(one.seq + u64::from(one.in_flight));
+                mended = mended.max(text_end(one));
                 run = None;
             }
         } else if one.marks.has(Mark::DuplicateAck) && !one.marks.has(Mark::DuplicateReport) {

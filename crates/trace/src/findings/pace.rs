@@ -13,7 +13,7 @@ const SAMPLES_MIN: usize = 16;
 /// Round trips vary when so much lies between the tenth and the ninetieth of a hundred (in seconds, and
 /// as a part of the middle), when such a part of that lies below the middle, and when neighbours differ
 /// by such a part.
-const SPREAD_MIN: f64 = 0.002;
+const SPREAD_MIN: f64 = 0.005;
 const SPREAD_PART: f64 = 0.15;
 const LOWER_PART: f64 = 0.25;
 const STEP_PART: f64 = 0.1;
@@ -76,7 +76,7 @@ pub(super) fn find(look: &Look<'_>, found: &mut Vec<Raw>) {
 /// to the next. Of single segments they do so by delayed ACKs; those do not count.
 pub(super) fn is_noisy(look: &Look<'_>, side: Side) -> bool {
     let flight_min = look.one.full_segment(side).unwrap_or(1) * 2;
-    let samples = look.sent(side).rtt.samples().iter();
+    let samples = look.rtt(side).samples().iter();
     let of_many = samples.filter(|one| flight_before(look, side, one.frame) >= flight_min);
     let times: Vec<f64> = of_many.map(|one| one.time.as_secs_f64()).collect();
     let mut sorted = times.clone();
@@ -95,7 +95,7 @@ pub(super) fn is_noisy(look: &Look<'_>, side: Side) -> bool {
 }
 
 fn jitter(look: &Look<'_>, side: Side) -> Option<Raw> {
-    let rtt = &look.sent(side).rtt;
+    let rtt = look.rtt(side);
     let [low, middle, high] = quantiles(rtt, [0.1, 0.5, 0.9])?;
     let mut samples: Vec<_> = rtt.samples().iter().collect();
     samples.sort_unstable_by_key(|sample| sample.time);
@@ -116,7 +116,7 @@ fn jitter(look: &Look<'_>, side: Side) -> Option<Raw> {
 
 fn bufferbloat(look: &Look<'_>, side: Side) -> Option<Raw> {
     let sent = look.sent(side);
-    let rtt = &sent.rtt;
+    let rtt = look.rtt(side);
     let [high] = quantiles(rtt, [0.75])?;
     let least = rtt.min()?;
     let is_long = high >= least * BLOAT_FACTOR && high >= least + BLOAT_MIN;
@@ -235,8 +235,8 @@ fn held_back(look: &Look<'_>, side: Side) -> Option<Raw> {
         return None;
     }
     let rate = look.one.goodput(side)?;
-    let [middle, high] = quantiles(&look.sent(side).rtt, [0.5, 0.75])?;
-    let least = look.sent(side).rtt.min()?;
+    let [middle, high] = quantiles(look.rtt(side), [0.5, 0.75])?;
+    let least = look.rtt(side).min()?;
     let stands = high.as_secs_f64() >= STANDING_FACTOR * least.as_secs_f64()
         && high >= least + Duration::from_millis(1)
         && !is_noisy(look, side);
