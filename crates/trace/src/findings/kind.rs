@@ -121,8 +121,6 @@ pub enum Grade {
     Note,
 }
 
-use FindingKind as Kind;
-
 impl FindingKind {
     /// Every kind with its word for machines, in the order of the gravity of equals.
     pub const ALL: [(Self, &'static str); 49] = [
@@ -185,24 +183,24 @@ impl FindingKind {
     /// How grave it is.
     pub fn grade(self) -> Grade {
         match self {
-            Kind::NoAnswer
-            | Kind::Refused
-            | Kind::KernelReset
-            | Kind::GaveUp
-            | Kind::Aborted
-            | Kind::ResetByReceiver
-            | Kind::ResetAfterClose
-            | Kind::KeepAliveTimeout => Grade::Failure,
-            Kind::Healthy => Grade::Fine,
-            Kind::ResetIgnored
-            | Kind::StretchAcks
-            | Kind::SuperSegments
-            | Kind::OneSided
-            | Kind::MissedFrames
-            | Kind::HalfClosed
-            | Kind::NeverClosed
-            | Kind::KeepAlives
-            | Kind::CongestionMarks => Grade::Note,
+            Self::NoAnswer
+            | Self::Refused
+            | Self::KernelReset
+            | Self::GaveUp
+            | Self::Aborted
+            | Self::ResetByReceiver
+            | Self::ResetAfterClose
+            | Self::KeepAliveTimeout => Grade::Failure,
+            Self::Healthy => Grade::Fine,
+            Self::ResetIgnored
+            | Self::StretchAcks
+            | Self::SuperSegments
+            | Self::OneSided
+            | Self::MissedFrames
+            | Self::HalfClosed
+            | Self::NeverClosed
+            | Self::KeepAlives
+            | Self::CongestionMarks => Grade::Note,
             _ => Grade::Trouble,
         }
     }
@@ -210,32 +208,32 @@ impl FindingKind {
     /// Where the rule behind it stands.
     pub(super) fn rule(self) -> Option<Rule> {
         let (rfc, section) = match self {
-            Kind::NoAnswer | Kind::SynLost => (9293, "3.8.3"),
-            Kind::Refused | Kind::KernelReset => (9293, "3.5.2"),
-            Kind::Aborted | Kind::GaveUp => (9293, "3.10.5"),
-            Kind::ResetByReceiver | Kind::ResetAfterClose => (9293, "3.6.1"),
-            Kind::KeepAliveTimeout | Kind::KeepAlives => (9293, "3.8.4"),
-            Kind::BlackHole => (2923, "2.1"),
-            Kind::QueueOverflow | Kind::BurstLoss | Kind::Loss => (5681, "3.2"),
-            Kind::Corruption => (9293, "3.1"),
-            Kind::Timeouts => (6298, "5"),
-            Kind::TailLoss => (8985, "7"),
-            Kind::Spurious => (2883, "4"),
-            Kind::NoDuplicateAcks => (5681, "4.2"),
-            Kind::ZeroWindow => (9293, "3.8.6.1"),
-            Kind::ReceiveWindow => (9293, "3.8.6"),
-            Kind::NoWindowScaling => (7323, "2"),
-            Kind::NagleDelayedAck => (9293, "3.7.4"),
-            Kind::Reordering => (5681, "4.2"),
-            Kind::Bufferbloat => (7567, ""),
-            Kind::CongestionWindow => (5681, "3.1"),
-            Kind::SmallSegments => (9293, "3.8.6.2.1"),
-            Kind::NoSack => (2018, ""),
-            Kind::TimestampsBack | Kind::TimestampsJump => (7323, "5.4"),
-            Kind::CongestionMarks => (3168, "6.1"),
-            Kind::ResetIgnored => (9293, "3.10.7.4"),
-            Kind::StretchAcks => (5681, "4.2"),
-            Kind::HalfClosed => (9293, "3.6"),
+            Self::NoAnswer | Self::SynLost => (9293, "3.8.3"),
+            Self::Refused | Self::KernelReset => (9293, "3.5.2"),
+            Self::Aborted | Self::GaveUp => (9293, "3.10.5"),
+            Self::ResetByReceiver | Self::ResetAfterClose => (9293, "3.6.1"),
+            Self::KeepAliveTimeout | Self::KeepAlives => (9293, "3.8.4"),
+            Self::BlackHole => (2923, "2.1"),
+            Self::QueueOverflow | Self::BurstLoss | Self::Loss => (5681, "3.2"),
+            Self::Corruption => (9293, "3.1"),
+            Self::Timeouts => (6298, "5"),
+            Self::TailLoss => (8985, "7"),
+            Self::Spurious => (2883, "4"),
+            Self::NoDuplicateAcks => (5681, "4.2"),
+            Self::ZeroWindow => (9293, "3.8.6.1"),
+            Self::ReceiveWindow => (9293, "3.8.6"),
+            Self::NoWindowScaling => (7323, "2"),
+            Self::NagleDelayedAck => (9293, "3.7.4"),
+            Self::Reordering => (5681, "4.2"),
+            Self::Bufferbloat => (7567, ""),
+            Self::CongestionWindow => (5681, "3.1"),
+            Self::SmallSegments => (9293, "3.8.6.2.1"),
+            Self::NoSack => (2018, ""),
+            Self::TimestampsBack | Self::TimestampsJump => (7323, "5.4"),
+            Self::CongestionMarks => (3168, "6.1"),
+            Self::ResetIgnored => (9293, "3.10.7.4"),
+            Self::StretchAcks => (5681, "4.2"),
+            Self::HalfClosed => (9293, "3.6"),
             _ => return None,
         };
         Some(Rule::new(rfc, section))
@@ -248,7 +246,7 @@ mod tests {
 
     #[test]
     fn kinds_stand_at_their_own_places() {
-        for (index, (kind, word)) in Kind::ALL.into_iter().enumerate() {
+        for (index, (kind, word)) in FindingKind::ALL.into_iter().enumerate() {
             assert_eq!((usize::from(kind as u8), kind.word()), (index, word));
         }
     }

@@ -36,7 +36,9 @@ const fn texts(
 
 /// What is said of `kind`.
 pub(super) fn of(kind: FindingKind, language: Language) -> Texts {
-    language.of(english::TEXTS, russian::TEXTS)[usize::from(kind as u8)]
+    let texts = language.of(&english::TEXTS, &russian::TEXTS)[usize::from(kind as u8)];
+    debug_assert_eq!(texts.kind, kind, "tables are in the order of the kinds");
+    texts
 }
 
 /// What is added when the same was found elsewhere, and when that cost time.
