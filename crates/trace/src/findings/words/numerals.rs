@@ -136,7 +136,7 @@ mod tests {
             |figure| Language::ALL.map(|language| write(figure, "", language, &Names::default()));
         let time = |micros| both(Figure::Time(Duration::from_micros(micros)));
         assert_eq!(time(63), ["63 us", "63 мкс"]);
-        assert_eq!(time(10_250), ["10.3 ms", "10,3 мс"].map(str::to_owned));
+        assert_eq!(time(10_240), ["10.2 ms", "10,2 мс"].map(str::to_owned));
         assert_eq!(time(1_500_000), ["1.5 s", "1,5 с"]);
         assert_eq!(
             both(Figure::Rate(2_340_000)),
