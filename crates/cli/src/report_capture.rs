@@ -1,5 +1,6 @@
-//! `handfast report`: what happened in a capture file of ours or of anybody, as a table for people or
-//! as JSON. What the figures mean is in `handfast_trace::analysis` and `docs/analysis.md`.
+//! `handfast report`: what happened in a capture file of ours or of anybody: findings in words and a
+//! table for people, or all of it as JSON. What the figures mean is in `handfast_trace::analysis` and
+//! `docs/analysis.md`; how findings come about, in `handfast_trace::findings` and `docs/findings.md`.
 
 use std::fs::File;
 use std::io::{self, BufReader, Write};
@@ -10,6 +11,7 @@ use clap::Args;
 use handfast_trace::Language;
 use handfast_trace::analysis::{Analysis, Connection, JsonOptions, Mark, Sent, Side};
 use handfast_trace::capture::CaptureError;
+use handfast_trace::findings::{self, Finding};
 use handfast_trace::report::{Report, Run};
 
 use crate::failure::{Failure, code};
@@ -26,10 +28,11 @@ pub(crate) struct ReportArgs {
     /// Write the report as one HTML file, for any browser and without a network.
     #[arg(short = 'o', long, value_name = "FILE.html", conflicts_with = "json")]
     pub(crate) output: Option<PathBuf>,
-    /// The language of the report.
+    /// The language of the findings, and of the page.
     #[arg(long, value_name = "en|ru", default_value_t)]
     pub(crate) lang: Language,
-    /// Print everything as one JSON object: figures, events with their frames, resets, silences.
+    /// Print everything as one JSON object: findings, figures, events with their frames, resets,
+    /// silences.
     #[arg(long)]
     pub(crate) json: bool,
     /// With --json: each segment and each sample of the round trip, too.
@@ -42,6 +45,10 @@ const HEADS: [&str; 19] = [
     "#", "start", "time", "sender", "bytes", "goodput", "RTT min", "median", "max", "resent",
     "fast", "RTO", "TLP", "other", "vain", "late", "dup ACK", "zero win", "RST",
 ];
+
+/// How paragraphs are set.
+const INDENT: &str = "   ";
+const LINE_LEN: usize = 96;
 
 /// Runs the command; gives its exit code.
 pub(crate) fn run(args: &ReportArgs) -> u8 {
@@ -94,16 +101,65 @@ fn read(file: &Path) -> Result<Analysis, Failure> {
 }
 
 fn print(args: &ReportArgs, analysis: &Analysis) -> Result<(), Failure> {
+    let found = findings::find(analysis, args.lang);
     let text = if args.json {
         let options = JsonOptions {
             segments: args.segments,
         };
-        format!("{}\n", analysis.to_json(options))
+        let mut json = analysis.to_json(options);
+        json["findings"] = found.iter().map(Finding::to_json).collect();
+        format!("{json}\n")
     } else {
-        table(analysis)
+        format!("{}{}", told(&found, args.lang), table(analysis))
     };
     let written = io::stdout().write_all(text.as_bytes());
     written.map_err(|error| Failure::new(code::WRITE, format!("cannot write: {error}")))
+}
+
+/// The findings as paragraphs, the worst first.
+fn told(found: &[Finding], language: Language) -> String {
+    let mut text = String::new();
+    for (number, finding) in (1..).zip(found) {
+        text += &format!("{number}. {}", finding.title);
+        if let Some(index) = finding.connection {
+            let connection = language.of("connection", "соединение");
+            text += &format!(" [{connection} {}]", index + 1);
+        }
+        text += &format!("\n{}\n", wrapped(&finding.text));
+        if let Some(advice) = &finding.advice {
+            text += &format!("{}\n", wrapped(&format!("-> {advice}")));
+        }
+        let frame = language.of("frame", "кадр");
+        let evidence = finding.evidence.iter();
+        let evidence: Vec<String> = evidence
+            .map(|one| format!("{frame} {}: {}", one.frame, one.text))
+            .collect();
+        if !evidence.is_empty() {
+            text += &format!("{}\n", wrapped(&evidence.join("; ")));
+        }
+        if let Some(rule) = finding.rule {
+            text += &format!("{INDENT}{rule}\n");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Indented, in lines that are easy to read.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![INDENT.to_owned()];
+    for word in text.split(' ') {
+        let last = lines.last_mut().expect("there is always one");
+        let len = last.chars().count() + word.chars().count();
+        if len > LINE_LEN && last != INDENT {
+            lines.push(format!("{INDENT}{word} "));
+        } else {
+            last.push_str(word);
+            last.push(' ');
+        }
+    }
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    lines.join("\n")
 }
 
 /// Two rows for each connection, one for what each side sent, and below what there is to add.

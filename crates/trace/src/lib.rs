@@ -7,7 +7,7 @@
 //! one thing that a frame brings besides its bytes is its
 //! [`Cause`](handfast_packet::cause::Cause), which is only printed. [`EventsWriter`] and
 //! [`Explainer`] are the other way round: they are told by the stack, and conclude nothing. Files are
-//! read by [`capture`] and explained by [`analysis`]. Nothing here decides anything, and nothing asks
+//! read by [`capture`] and explained by [`analysis`]; [`findings`] says what is wrong in them. Nothing here decides anything, and nothing asks
 //! the stack.
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ mod events;
 mod exchange;
 mod explain;
 mod fan;
+pub mod findings;
 mod flow;
 mod ladder;
 mod language;

@@ -69,6 +69,8 @@ pub(super) struct Half {
     /// The last number of its packets, and how many in a row have counted up.
     identification: u16,
     counting: u8,
+    /// The packet number of its last segment, if that was an ACK and nothing else.
+    ack_number: Option<u16>,
     awaited: VecDeque<Awaited>,
     pub(super) sent: Sent,
 }
@@ -188,6 +190,17 @@ impl Half {
     /// Whether the numbers of this side's packets tell their order.
     pub(super) fn is_counting(&self) -> bool {
         self.counting >= COUNTING
+    }
+
+    /// Whether the packet number of an ACK says that others were sent between the one before and it.
+    /// Anything else than an ACK (`is_ack` is false) ends a row.
+    pub(super) fn lacks_acks(&mut self, tcp: &TcpFrame, is_ack: bool) -> bool {
+        let number = tcp.identification.filter(|_| is_ack && self.is_counting());
+        let before = std::mem::replace(&mut self.ack_number, number);
+        let step = number
+            .zip(before)
+            .map(|(number, before)| number.wrapping_sub(before));
+        step.is_some_and(|step| (2..=STEP_MAX).contains(&step))
     }
 
     /// Whether the segment is a copy that the network made of an earlier one; remembers it.

@@ -54,11 +54,14 @@ pub enum Mark {
     ByIdentification,
     /// How that was told: the time since the gap was seen, against the round trip.
     ByTime,
+    /// An ACK and nothing else behind another one, and by the numbers of their packets its sender sent
+    /// more between the two.
+    AcksMissing,
 }
 
 impl Mark {
     /// Every mark with its word for machines, in the order of their bits.
-    pub const ALL: [(Self, &'static str); 22] = [
+    pub const ALL: [(Self, &'static str); 23] = [
         (Self::Gap, "gap"),
         (Self::OutOfOrder, "out-of-order"),
         (Self::Duplicated, "duplicated"),
@@ -81,6 +84,7 @@ impl Mark {
         (Self::ByTimestamp, "by-timestamp"),
         (Self::ByIdentification, "by-identification"),
         (Self::ByTime, "by-time"),
+        (Self::AcksMissing, "acks-missing"),
     ];
 
     /// One word for machines.

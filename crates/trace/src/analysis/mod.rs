@@ -7,6 +7,7 @@
 mod acks;
 mod half;
 mod json;
+mod limits;
 mod mark;
 mod model;
 mod ranges;
@@ -23,6 +24,7 @@ use handfast_packet::Instant;
 
 pub use self::half::{AWAITED_MAX, REMEMBERED_MAX};
 pub use self::json::JsonOptions;
+pub use self::limits::{LIMIT_SPANS_MAX, LimitSpan, Limitation};
 pub use self::mark::{Mark, Marks};
 pub use self::model::{
     Analysis, Close, Connection, Idle, Reset, Segment, Sent, Side, States, SynOptions,

@@ -120,6 +120,11 @@ impl Connection {
         self.sack.get(start..end).unwrap_or_default()
     }
 
+    /// Whether one of them had SACK blocks.
+    pub fn has_sack(&self) -> bool {
+        self.sack_seen
+    }
+
     /// What happened, with the segment that shows it.
     pub fn events(&self) -> impl Iterator<Item = (Mark, &Segment)> {
         let marked = self.segments.iter();

@@ -167,6 +167,10 @@ impl Track {
         let numbers = Numbers::of(pair.sender, passed);
         let mut marks = text::take(&mut pair, passed, &numbers);
         let report = acks::take(&mut pair, passed, &numbers, &mut marks);
+        let is_ack = numbers.range.is_empty() && numbers.is_plain();
+        if pair.sender.lacks_acks(passed.tcp, is_ack) {
+            marks.add(Mark::AcksMissing);
+        }
         if let Some(timestamp) = passed.timestamp() {
             pair.sender.echoes.sent(timestamp, passed.at);
         }

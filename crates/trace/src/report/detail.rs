@@ -7,7 +7,7 @@ use super::Loss;
 use super::columns::Columns;
 use super::limits;
 use super::told::Account;
-use crate::analysis::{Connection, Rtt, Segment, Side};
+use crate::analysis::{Connection, Segment, Side};
 use crate::numbers::nearest;
 
 /// The least retransmission timeout, in nanoseconds, where none is told: as Linux and we have it.
@@ -32,20 +32,19 @@ pub(super) fn of(one: &Connection, count: usize, beside: &Beside<'_>) -> Columns
     states(&mut columns, one, count);
     blocks(&mut columns, one, segments);
     let began = one.began;
-    for (side, names) in Side::BOTH.into_iter().zip([RTT_A, RTT_B]) {
+    for side in Side::BOTH {
         match told.filter(|&(teller, _)| teller == side) {
-            Some((_, account)) => told_times(&mut columns, began, account, names),
-            None => seen_times(&mut columns, one, &one.sent(side).rtt, names),
+            Some((_, account)) => {
+                told_times(&mut columns, began, account, side);
+                told_limits(&mut columns, began, account, side);
+            }
+            None => {
+                seen_times(&mut columns, one, side);
+                seen_limits(&mut columns, one, side);
+            }
         }
     }
-    if let Some((side, account)) = told {
-        let names = match side {
-            Side::A => ["limit_a_at", "limit_a"],
-            Side::B => ["limit_b_at", "limit_b"],
-        };
-        let all = account.limits.iter();
-        columns.delta(names[0], all.clone().map(|&(at, _)| since(began, at)));
-        columns.plain(names[1], all.map(|&(_, limit)| limits::number(limit)));
+    if let Some((_, account)) = told {
         windows(&mut columns, began, account);
         let all = account.happenings.iter();
         columns.delta("event_at", all.clone().map(|&(at, _)| since(began, at)));
@@ -137,13 +136,17 @@ fn blocks(columns: &mut Columns, one: &Connection, segments: &[Segment]) {
     columns.delta("sack_end", all.iter().map(|block| whole(block.1)));
 }
 
-/// The columns of the times of one side.
-type TimeNames = [&'static str; 4];
-const RTT_A: TimeNames = ["rtt_a_at", "rtt_a", "srtt_a", "rto_a"];
-const RTT_B: TimeNames = ["rtt_b_at", "rtt_b", "srtt_b", "rto_b"];
+/// The names of the columns of the times of a side.
+const fn time_names(side: Side) -> [&'static str; 4] {
+    match side {
+        Side::A => ["rtt_a_at", "rtt_a", "srtt_a", "rto_a"],
+        Side::B => ["rtt_b_at", "rtt_b", "srtt_b", "rto_b"],
+    }
+}
 
 /// What the stack measured and made of it.
-fn told_times(columns: &mut Columns, began: Instant, account: &Account, names: TimeNames) {
+fn told_times(columns: &mut Columns, began: Instant, account: &Account, side: Side) {
+    let names = time_names(side);
     let all = account.round_trips.iter();
     columns.delta(names[0], all.clone().map(|one| since(began, one.at)));
     columns.delta(names[1], all.clone().map(|one| whole(one.sample.0)));
@@ -152,15 +155,15 @@ fn told_times(columns: &mut Columns, began: Instant, account: &Account, names: T
 }
 
 /// What the frames tell of it, and what a sender by RFC 6298 2 makes of that.
-fn seen_times(columns: &mut Columns, one: &Connection, rtt: &Rtt, names: TimeNames) {
+fn seen_times(columns: &mut Columns, one: &Connection, side: Side) {
     let (mut smoothed, mut variation) = (0_i64, 0_i64);
     let mut rows = Vec::new();
-    for sample in rtt.samples() {
+    for sample in one.sent(side).rtt.samples() {
         let place = one
             .segments
             .binary_search_by_key(&sample.frame, |segment| segment.frame);
         let Ok(place) = place else { continue };
-        let time = whole(u64::try_from(sample.time.as_nanos()).unwrap_or(u64::MAX));
+        let time = whole(sample.time.as_nanos());
         if rows.is_empty() {
             (smoothed, variation) = (time, time / 2);
         } else {
@@ -168,16 +171,40 @@ fn seen_times(columns: &mut Columns, one: &Connection, rtt: &Rtt, names: TimeNam
             smoothed += (time - smoothed) / 8;
         }
         let timeout = smoothed.saturating_add((variation * 4).max(TIMEOUT_MIN));
-        rows.push([
-            since(one.began, one.segments[place].at),
-            time,
-            smoothed,
-            timeout,
-        ]);
+        let at = since(one.began, one.segments[place].at);
+        rows.push([at, time, smoothed, timeout]);
     }
-    for (index, name) in names.into_iter().enumerate() {
+    for (index, name) in time_names(side).into_iter().enumerate() {
         columns.delta(name, rows.iter().map(|row| row[index]));
     }
+}
+
+/// The names of the columns of what limited a side.
+const fn limit_names(side: Side) -> [&'static str; 2] {
+    match side {
+        Side::A => ["limit_a_at", "limit_a"],
+        Side::B => ["limit_b_at", "limit_b"],
+    }
+}
+
+/// What limited the stack by its own account.
+fn told_limits(columns: &mut Columns, began: Instant, account: &Account, side: Side) {
+    let names = limit_names(side);
+    let all = account.limits.iter();
+    columns.delta(names[0], all.clone().map(|&(at, _)| since(began, at)));
+    columns.plain(names[1], all.map(|&(_, limit)| limits::of_stack(limit)));
+}
+
+/// What limited a sender as far as a bystander can tell.
+fn seen_limits(columns: &mut Columns, one: &Connection, side: Side) {
+    let names = limit_names(side);
+    let spans = one.limits(side);
+    let all = spans.iter();
+    columns.delta(
+        names[0],
+        all.clone().map(|span| since(one.began, span.from)),
+    );
+    columns.plain(names[1], all.map(|span| limits::of_bystander(span.by)));
 }
 
 fn windows(columns: &mut Columns, began: Instant, account: &Account) {

@@ -13,6 +13,7 @@ use super::told::Account;
 use super::{DETAILED_MAX, Loss, Report, Run, VERSION};
 use crate::Language;
 use crate::analysis::{Close, Connection, Mark, Side};
+use crate::findings::{self, Finding};
 
 /// Most connections of one run that a report lists.
 pub const CONNECTIONS_REPORTED_MAX: usize = 5_000;
@@ -97,9 +98,14 @@ impl Writer<'_> {
             "incomplete": self.incomplete(),
             "comments": self.comments(),
             "texts": run.told.as_ref().map_or_else(Vec::new, |told| told.texts()),
-            "findings": [],
+            "findings": self.findings(),
             "connections": connections,
         })
+    }
+
+    fn findings(&self) -> Vec<Value> {
+        let found = findings::find(&self.run.analysis, self.language);
+        found.iter().map(Finding::to_json).collect()
     }
 
     fn comments(&self) -> Vec<String> {

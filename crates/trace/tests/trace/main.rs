@@ -12,6 +12,7 @@ mod captures;
 mod common;
 mod events;
 mod explain;
+mod findings;
 mod flows;
 mod ladder;
 mod report;
