@@ -93,7 +93,8 @@ pub(crate) struct LabArgs {
     /// Write all frames that the lesson draws to a capture file for Wireshark.
     #[arg(short = 'w', long, value_name = "FILE.pcapng", requires = "name")]
     pub(crate) write: Option<PathBuf>,
-    /// Write a report of every connection of the lesson as one HTML file.
+    /// Write a report of every connection of the lesson as one HTML file: what was found, plots, the
+    /// ladder, states.
     #[arg(long, value_name = "FILE.html", requires = "name")]
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
@@ -240,7 +241,7 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_name = "FILE.sqlog")]
     pub(crate) qlog: Option<PathBuf>,
     /// Write a report of every connection as one HTML file, for any browser and without a network:
-    /// time-sequence, windows, round trips, the ladder, states.
+    /// what was found, time-sequence, windows, round trips, the ladder, states.
     #[arg(long, value_name = "FILE.html")]
     pub(crate) report: Option<PathBuf>,
     /// The language of the report.

@@ -97,9 +97,9 @@ mod linux {
     fn make(folder: &Path, chosen: &[&Specimen]) -> Result<(), Box<dyn Error>> {
         handfast_lab::enter()?;
         handfast_lab::matrix::check()?;
-        for (seed, specimen) in (1..).zip(chosen) {
+        for specimen in chosen {
             let file = folder.join(format!("{}.pcapng", specimen.name));
-            record(specimen, seed, &file).map_err(|error| format!("{}: {error}", specimen.name))?;
+            record(specimen, &file).map_err(|error| format!("{}: {error}", specimen.name))?;
             eprintln!("{}", file.display());
         }
         Ok(())

@@ -16,6 +16,7 @@ use handfast::blocking::Net;
 use handfast_device::{Device, DeviceError, Impair, ImpairSpec, Record, Tap, TapOptions};
 use handfast_packet::buf::{Medium, RxBatch};
 use handfast_packet::ip::Cidr;
+use handfast_packet::record::Recorder;
 use handfast_packet::time::Instant;
 use handfast_trace::{PcapngOptions, PcapngWriter};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -108,18 +109,20 @@ impl Scene {
         })
     }
 
-    /// Two kernels with a link of their own between them. What the near one sends and receives goes
-    /// into the file `capture`: the capture is made at its end of the link.
+    /// Two kernels with a link of their own between them, with its seed and with who is told what it
+    /// loses. What the near one sends and receives goes into the file `capture`: the capture is made
+    /// at its end of the link.
     pub(crate) fn of_kernels(
         cell: &Cell,
-        link: ImpairSpec,
-        seed: u64,
+        (link, seed, losses): (ImpairSpec, u64, impl Recorder + 'static),
         capture: &Path,
     ) -> Result<Self, LabError> {
         set_timer_slack()?;
         let failed = |error| LabError::setup("joining link and ends", error);
         let (far, tun) = kernel_end("far", FAR, cell)?;
-        let link = recorded(Impair::new(tun, link, seed), capture).map_err(failed)?;
+        let mut link = Impair::new(tun, link, seed);
+        link.tell_losses(Box::new(losses));
+        let link = recorded(link, capture).map_err(failed)?;
         let (near, tun) = kernel_end("near", NEAR, cell)?;
         let junction = Junction::new(link).and_then(|junction| junction.with_near(tun, NEAR));
         let relay = junction.and_then(Relay::start).map_err(failed)?;

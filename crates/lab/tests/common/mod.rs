@@ -6,15 +6,19 @@ use std::process::ExitCode;
 
 use handfast_lab::LabError;
 
-/// Runs the cases whose names contain an argument of the program (all without one).
+/// Whether a case of this name is to be run: the arguments of the program say so, all are without one.
+pub(crate) fn is_chosen(name: &str) -> bool {
+    let mut filters = std::env::args().skip(1).filter(|a| !a.starts_with('-'));
+    let is_one = |filter: String| name.contains(&filter);
+    filters
+        .next()
+        .is_none_or(|first| is_one(first) || filters.any(is_one))
+}
+
+/// Runs the cases that are chosen.
 pub(crate) fn run_named<C: FnOnce()>(cases: impl Iterator<Item = (&'static str, C)>) -> ExitCode {
-    let filters: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|a| !a.starts_with('-'))
-        .collect();
-    let chosen = |name: &str| filters.is_empty() || filters.iter().any(|f| name.contains(f));
     let (mut passed, mut failed) = (0, 0);
-    for (name, case) in cases.filter(|(name, _)| chosen(name)) {
+    for (name, case) in cases.filter(|(name, _)| is_chosen(name)) {
         // The panic's message was printed by the panic hook.
         if catch_unwind(AssertUnwindSafe(case)).is_ok() {
             println!("test {name} ... ok");

@@ -13,8 +13,9 @@ use super::model::{Sent, SynOptions};
 use super::ranges::{Gaps, Sacked};
 use super::repair::Repair;
 use super::rtt::{Echoes, Timed};
+use super::track::Passed;
 use crate::capture::TcpFrame;
-use crate::numbers::nearest;
+use crate::numbers::{is_older, nearest};
 
 /// Most segments of one side that are remembered to know a second one of the network's making.
 pub const REMEMBERED_MAX: usize = 256;
@@ -87,10 +88,22 @@ struct Fingerprint {
     timestamp: Option<u32>,
 }
 
+/// The number of a packet of a side that counts them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PacketNumber {
+    pub(super) number: u16,
+    /// Others were sent between the one before and it, and did not pass.
+    pub(super) is_behind_others: bool,
+}
+
 /// A retransmission of which it may still be reported that it was in vain.
 #[derive(Clone, Debug)]
 struct Awaited {
     range: Range<u64>,
+    at: Instant,
+    /// Its timestamp, until something behind it was acknowledged.
+    timestamp: Option<u32>,
+    is_acknowledged: bool,
     /// Where it stands among the segments, if they are kept.
     segment: Option<usize>,
 }
@@ -176,15 +189,29 @@ impl Half {
 
     /// Looks at the number of a packet that came in order; gives it where this side counts its packets,
     /// as most systems do. Others draw them at random or have always the same.
-    pub(super) fn packet_number(&mut self, tcp: &TcpFrame) -> Option<u16> {
+    pub(super) fn packet_number(&mut self, tcp: &TcpFrame) -> Option<PacketNumber> {
         let number = tcp.identification?;
         let step = number.wrapping_sub(std::mem::replace(&mut self.identification, number));
+        let was_counting = self.is_counting();
         self.counting = if (1..=STEP_MAX).contains(&step) {
             self.counting.saturating_add(1)
         } else {
             0
         };
-        self.is_counting().then_some(number)
+        self.is_counting().then_some(PacketNumber {
+            number,
+            is_behind_others: was_counting && step > 1,
+        })
+    }
+
+    /// Something was sent again: its number is one of those that count up.
+    pub(super) fn packet_again(&mut self, tcp: &TcpFrame) {
+        let step = tcp
+            .identification
+            .map(|number| number.wrapping_sub(self.identification));
+        if let Some(step) = step.filter(|step| (1..=STEP_MAX).contains(step)) {
+            self.identification = self.identification.wrapping_add(step);
+        }
     }
 
     /// Whether the numbers of this side's packets tell their order.
@@ -228,12 +255,49 @@ impl Half {
         false
     }
 
-    /// The numbers of `range` were sent again by the segment at this place.
-    pub(super) fn await_report(&mut self, range: Range<u64>, segment: Option<usize>) {
+    /// The numbers of `range` were sent again by a segment that is at this place.
+    pub(super) fn await_report(&mut self, range: Range<u64>, passed: &Passed<'_>) {
         if self.awaited.len() == AWAITED_MAX {
             self.awaited.pop_front();
         }
-        self.awaited.push_back(Awaited { range, segment });
+        self.awaited.push_back(Awaited {
+            range,
+            at: passed.at,
+            timestamp: passed.timestamp(),
+            is_acknowledged: false,
+            segment: passed.place,
+        });
+    }
+
+    /// The other side acknowledges all before `ack` at `at`, and echoes a timestamp. When that is older
+    /// than any of what was sent again and not acknowledged before, it is an original's: what was sent
+    /// again for it was in vain (RFC 3522 3.2). Without timestamps an answer tells that comes sooner
+    /// than any could. Gives the places of what was in vain.
+    pub(super) fn answered(
+        &mut self,
+        ack: u64,
+        at: Instant,
+        echo: Option<u32>,
+    ) -> Vec<Option<usize>> {
+        let open = self.awaited.iter().filter(|one| !one.is_acknowledged);
+        let times = open.filter_map(|one| one.timestamp);
+        let oldest = times.reduce(|one, other| if is_older(other, one) { other } else { one });
+        let is_original = oldest
+            .zip(echo)
+            .map(|(oldest, echo)| is_older(echo, oldest));
+        let soon = self.sent.rtt.min().unwrap_or_default() / 2;
+        let mut in_vain = Vec::new();
+        self.awaited.retain_mut(|one| {
+            if one.range.end > ack || std::mem::replace(&mut one.is_acknowledged, true) {
+                return true;
+            }
+            let is_told = is_original.unwrap_or_else(|| at.duration_since(one.at) < soon);
+            if is_told {
+                in_vain.push(one.segment);
+            }
+            !is_told
+        });
+        in_vain
     }
 
     /// The other side reports that it got `range` twice. Gives the place of the first retransmission

@@ -128,7 +128,8 @@ impl Connection {
         (largest > 0).then_some(full)
     }
 
-    /// From the capture to `side` and back: the handshake tells. Zero when it was not seen.
+    /// From the capture to `side` and back: the handshake tells, or what was answered quicker. Zero when
+    /// the handshake was not seen.
     pub fn near_time(&self, side: Side) -> Duration {
         let is_syn = |one: &&Segment| one.flags.contains(TcpFlags::SYN);
         let (asks, answers): (Vec<&Segment>, Vec<&Segment>) = self
@@ -148,7 +149,10 @@ impl Connection {
             Side::B => (from_b.map(|one| one.at), Some(answer.at)),
         };
         let both = start.zip(end);
-        both.map_or(Duration::ZERO, |(start, end)| end.duration_since(start))
+        let time = both.map_or(Duration::ZERO, |(start, end)| end.duration_since(start));
+        // A busy host may have been slower then than ever after.
+        let least = self.sent(side.other()).rtt.min();
+        least.map_or(time, |least| least.min(time))
     }
 
     /// The segments in the order in which `side` sends and hears them: what the other side sent still

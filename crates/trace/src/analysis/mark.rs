@@ -57,11 +57,14 @@ pub enum Mark {
     /// An ACK and nothing else behind another one, and by the numbers of their packets its sender sent
     /// more between the two.
     AcksMissing,
+    /// Text in order, and by the numbers of packets its sender sent something before it that did not
+    /// pass: ACKs, or the same text.
+    PacketsMissing,
 }
 
 impl Mark {
     /// Every mark with its word for machines, in the order of their bits.
-    pub const ALL: [(Self, &'static str); 23] = [
+    pub const ALL: [(Self, &'static str); 24] = [
         (Self::Gap, "gap"),
         (Self::OutOfOrder, "out-of-order"),
         (Self::Duplicated, "duplicated"),
@@ -85,6 +88,7 @@ impl Mark {
         (Self::ByIdentification, "by-identification"),
         (Self::ByTime, "by-time"),
         (Self::AcksMissing, "acks-missing"),
+        (Self::PacketsMissing, "packets-missing"),
     ];
 
     /// One word for machines.

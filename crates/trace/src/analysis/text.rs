@@ -69,11 +69,16 @@ pub(super) fn take(pair: &mut Pair<'_>, passed: &Passed<'_>, numbers: &Numbers) 
         pair.sender.fin = Some(numbers.range.end - 1);
     }
     let next = pair.sender.next;
-    let identification = if numbers.range.start >= next {
+    let packet = if numbers.range.start >= next {
         pair.sender.packet_number(passed.tcp)
     } else {
+        pair.sender.packet_again(passed.tcp);
         None
     };
+    let is_next = numbers.range.start == next && numbers.len > 0;
+    if is_next && packet.is_some_and(|packet| packet.is_behind_others) {
+        marks.add(Mark::PacketsMissing);
+    }
     if numbers.range.start > next {
         marks.add(Mark::Gap);
         pair.sender.gaps.open(Gap {
@@ -81,7 +86,7 @@ pub(super) fn take(pair: &mut Pair<'_>, passed: &Passed<'_>, numbers: &Numbers) 
             seen_at: passed.at,
             opened_by: Opener {
                 timestamp: passed.timestamp(),
-                identification,
+                identification: packet.map(|packet| packet.number),
             },
         });
         pair.sender.next = numbers.range.start;
@@ -200,7 +205,7 @@ fn again(pair: &mut Pair<'_>, passed: &Passed<'_>, numbers: &Numbers, marks: &mu
     if range.end <= acked || receiver.sacked.covers(range) {
         marks.add(Mark::Spurious);
     } else {
-        sender.await_report(range.clone(), passed.place);
+        sender.await_report(range.clone(), passed);
     }
 }
 

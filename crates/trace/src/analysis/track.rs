@@ -178,6 +178,7 @@ impl Track {
         if let Some(place) = in_vain {
             self.mark_spurious(side.other(), place);
         }
+        self.take_answer(side, passed, &numbers);
         self.handshake(side, passed);
         if numbers.rst {
             self.take_reset(side, passed, &numbers);
@@ -269,6 +270,20 @@ impl Track {
         self.halves[side.index()].sent.marks[usize::from(Mark::Spurious as u8)] += 1;
         if let Some(segment) = place.and_then(|place| self.told.segments.get_mut(place)) {
             segment.marks.add(Mark::Spurious);
+        }
+    }
+
+    /// Where nobody reports what came twice, the acknowledgments tell of it.
+    fn take_answer(&mut self, side: Side, passed: &Passed<'_>, numbers: &Numbers) {
+        let pair = self.pair(side);
+        let header = &passed.tcp.header;
+        let is_ack = header.flags.contains(TcpFlags::ACK) && !numbers.rst;
+        let Some(ack) = pair.sender.ack.filter(|_| is_ack && !pair.sack) else {
+            return;
+        };
+        let echo = header.options.timestamps.map(|both| both.echo);
+        for place in pair.receiver.answered(ack, passed.at, echo) {
+            self.mark_spurious(side.other(), place);
         }
     }
 

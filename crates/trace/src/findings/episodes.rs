@@ -15,6 +15,10 @@ const OUTAGE_MIN: Duration = Duration::from_millis(250);
 const OUTAGE_FIRES: usize = 2;
 /// So many full segments on their way do not vanish by chance.
 const OUTAGE_FLIGHT: u64 = 3;
+/// What is likelier than this may be chance.
+const CHANCE_MIN: f64 = 1e-3;
+/// Most silences of a sender that are looked into.
+const SILENCES_MAX: usize = 256;
 /// So often a large segment is sent before it counts as too large.
 const HOLE_FIRES: usize = 2;
 
@@ -51,7 +55,7 @@ pub(super) struct Episode {
     pub(super) behind: usize,
     /// The other side sent something meanwhile.
     heard: bool,
-    /// Numbers outstanding at its beginning.
+    /// Numbers outstanding at its beginning, as far as nobody has told that they arrived.
     flight: u64,
     start: u64,
     /// Behind the last number that was under way in it.
@@ -121,12 +125,15 @@ fn silences(look: &Look<'_>, side: Side, full: u64) -> Vec<Episode> {
     let segments = &look.one.segments;
     let rtt = look.path_rtt();
     let mut found = Vec::new();
-    for (place, pair) in segments.windows(2).enumerate() {
-        let (before, first) = (&pair[0], &pair[1]);
+    let quiet_before = |place: &usize| {
+        let (before, first) = (&segments[*place], &segments[place + 1]);
         let quiet = first.at.duration_since(before.at);
-        if quiet < OUTAGE_MIN || quiet < rtt * 3 || first.side != side || first.len == 0 {
-            continue;
-        }
+        quiet >= OUTAGE_MIN && quiet >= rtt * 3 && first.side == side && first.len > 0
+    };
+    let places = 0..segments.len().saturating_sub(1);
+    for place in places.filter(quiet_before).take(SILENCES_MAX) {
+        let (before, first) = (&segments[place], &segments[place + 1]);
+        let quiet = first.at.duration_since(before.at);
         let mut earlier = segments[..=place].iter().rev();
         let last = earlier.find(|one| one.side == side && one.len > 0);
         let was_going = last.is_some_and(|last| {
@@ -138,7 +145,8 @@ fn silences(look: &Look<'_>, side: Side, full: u64) -> Vec<Episode> {
         let gap = behind.find(|one| one.side == side && one.len > 0);
         let gap = gap.filter(|one| soon(one) && one.marks.has(Mark::Gap));
         let is_known = |one: &Segment| segments[..=place].iter().any(|each| each.seq == one.seq);
-        if !was_going || gap.is_none() && !(is_in_vain && is_known(first)) {
+        let smaller = was_going.then(|| smaller_from(look, side, place)).flatten();
+        if !was_going || smaller.is_none() && gap.is_none() && !(is_in_vain && is_known(first)) {
             continue;
         }
         // What the sender knows to be outstanding is an episode of its own, seen from its side.
@@ -152,15 +160,18 @@ fn silences(look: &Look<'_>, side: Side, full: u64) -> Vec<Episode> {
         }
         let answer = segments[place + 2..].iter().find(|one| one.side != side);
         found.push(Episode {
-            what: What::Outage,
+            what: match smaller {
+                Some(_) => What::BlackHole,
+                None => What::Outage,
+            },
             from: before.at,
             to: first.at,
             fired: vec![first.frame],
             waited: quiet,
             silent: quiet,
             answer: answer.map(|one| one.frame),
-            lost_len: first.len,
-            went_on: None,
+            lost_len: last.map_or(first.len, |last| last.len),
+            went_on: smaller.map(|len| (first.frame, len)),
             behind: 0,
             heard: false,
             flight: 0,
@@ -169,6 +180,23 @@ fn silences(look: &Look<'_>, side: Side, full: u64) -> Vec<Episode> {
         });
     }
     found
+}
+
+/// The size that a sender kept to from a place on, where all that it had sent in full before was larger.
+fn smaller_from(look: &Look<'_>, side: Side, place: usize) -> Option<u32> {
+    let texts = |some: &[Segment]| {
+        let own = some.iter().filter(|one| one.side == side && one.len > 0);
+        own.map(|one| one.len).max()
+    };
+    let (before, behind) = look.one.segments.split_at(place + 1);
+    let (large, small) = (texts(before)?, texts(behind)?);
+    let all: u64 = behind
+        .iter()
+        .filter(|one| one.side == side)
+        .map(|one| u64::from(one.len))
+        .sum();
+    let is_less = u64::from(small) * 50 < u64::from(large) * 49;
+    (is_less && all > 3 * u64::from(large)).then_some(small)
 }
 
 fn is_timer(segment: &Segment) -> bool {
@@ -183,6 +211,11 @@ fn begin(look: &Look<'_>, place: usize, acked: u64, quiet: Duration) -> Episode 
         first.at.as_nanos() - u64::try_from(quiet.as_nanos()).unwrap_or_default(),
     );
     let before = segments[..place].iter().rev();
+    // Who repeats an ACK has got what came behind the hole: no more than that is on its way.
+    let mut heard = before.clone().filter(|one| one.side != first.side);
+    let is_hole = heard
+        .next()
+        .is_some_and(|one| one.marks.has(Mark::DuplicateAck));
     let own = before.filter(|one| one.side == first.side && one.len > 0);
     let outstanding = own.take_while(|one| text_end(one) > acked);
     let behind = outstanding
@@ -203,7 +236,7 @@ fn begin(look: &Look<'_>, place: usize, acked: u64, quiet: Duration) -> Episode 
         went_on: None,
         behind,
         heard: false,
-        flight: first.in_flight.into(),
+        flight: if is_hole { 0 } else { first.in_flight.into() },
         start: first.seq,
         end: highest,
     }
@@ -221,12 +254,22 @@ fn what(look: &Look<'_>, side: Side, full: u64, episode: &Episode) -> What {
     if is_black_hole(look, side, episode) {
         return What::BlackHole;
     }
-    let is_many = episode.flight >= OUTAGE_FLIGHT * full || episode.fired.len() > OUTAGE_FIRES;
+    let is_many = episode.flight >= OUTAGE_FLIGHT * full || !may_be_chance(look, side, episode);
     let is_long = episode.time() >= OUTAGE_MIN && episode.fired.len() >= OUTAGE_FIRES;
     if is_many && is_long && !episode.heard {
         return What::Outage;
     }
     What::Loss
+}
+
+/// Whether so many attempts in a row may have been lost by chance, where so much is lost.
+fn may_be_chance(look: &Look<'_>, side: Side, episode: &Episode) -> bool {
+    let sent = look.sent(side);
+    let fired = u64::try_from(episode.fired.len()).unwrap_or(u64::MAX);
+    let others = sent.retransmissions.saturating_sub(fired).max(1);
+    let share = others as f64 / sent.text_segments.max(1) as f64;
+    let row = i32::try_from(episode.fired.len()).unwrap_or(i32::MAX);
+    row <= 2 || share.powi(row) > CHANCE_MIN
 }
 
 /// Whether what was too large never passed and what is smaller does: the sender went on with less, or

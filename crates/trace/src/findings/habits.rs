@@ -6,7 +6,7 @@ use std::time::Duration;
 use handfast_packet::tcp::TcpFlags;
 
 use super::kind::FindingKind as Kind;
-use super::look::{Look, is_pure_ack, is_syn, text_end};
+use super::look::{Look, is_pure_ack, is_syn, stamp_rates, text_end};
 use super::raw::{Figure, Raw, Shows};
 use crate::analysis::{LimitSpan, Limitation, Mark, Segment, Side};
 use crate::numbers::is_older;
@@ -22,8 +22,6 @@ const STRETCH_MIN: f64 = 3.5;
 const STRETCH_ACKS: usize = 12;
 /// Steps of timestamps of one side that are looked at for its clock.
 const STEPS_MIN: usize = 5;
-/// Seconds between two segments that tell how fast it ticks.
-const BASE_MIN: f64 = 0.05;
 /// A clock may be off by such a part of a time, and by so much more.
 const CLOCK_PART: f64 = 0.25;
 const CLOCK_SLACK: f64 = 0.5;
@@ -143,7 +141,7 @@ fn stamps(look: &Look<'_>, side: Side) -> Option<Raw> {
         is_plain && one.timestamps.0 != 0
     };
     let all: Vec<&Segment> = look.of(side).filter(is_first).collect();
-    let rates = rates(&all);
+    let rates = stamp_rates(&all);
     let rate = rates.get(rates.len() / 2).copied();
     let mut newest = all.first()?;
     for one in &all[1..] {
@@ -181,24 +179,6 @@ fn stamps(look: &Look<'_>, side: Side) -> Option<Raw> {
         newest = one;
     }
     None
-}
-
-/// Ticks in a second, by pairs far enough apart, ascending.
-fn rates(all: &[&Segment]) -> Vec<f64> {
-    let (mut rates, mut base) = (Vec::new(), all.first().copied());
-    for &one in all {
-        let Some(before) = base else {
-            continue;
-        };
-        let time = one.at.duration_since(before.at).as_secs_f64();
-        let ticks = one.timestamps.0.wrapping_sub(before.timestamps.0);
-        if time >= BASE_MIN && ticks > 0 && ticks < 1 << 31 {
-            rates.push(f64::from(ticks) / time);
-            base = Some(one);
-        }
-    }
-    rates.sort_unstable_by(f64::total_cmp);
-    rates
 }
 
 /// Not of the sender's present: sent again, late, or a copy; and resets, which copy or leave out.

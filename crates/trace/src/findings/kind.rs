@@ -32,6 +32,8 @@ pub enum FindingKind {
     Outage,
     /// Large segments vanish where small ones pass.
     BlackHole,
+    /// Segments were too large for the path, and the sender was told.
+    PathMtu,
     /// Segments were lost where a queue was full.
     QueueOverflow,
     /// Segments were lost several in a row.
@@ -123,7 +125,7 @@ pub enum Grade {
 
 impl FindingKind {
     /// Every kind with its word for machines, in the order of the gravity of equals.
-    pub const ALL: [(Self, &'static str); 49] = [
+    pub const ALL: [(Self, &'static str); 50] = [
         (Self::NoAnswer, "no-answer"),
         (Self::Refused, "refused"),
         (Self::KernelReset, "kernel-reset"),
@@ -136,6 +138,7 @@ impl FindingKind {
         (Self::HandshakeSlow, "handshake-slow"),
         (Self::Outage, "outage"),
         (Self::BlackHole, "mtu-black-hole"),
+        (Self::PathMtu, "path-mtu"),
         (Self::QueueOverflow, "queue-overflow"),
         (Self::BurstLoss, "burst-loss"),
         (Self::Loss, "loss"),

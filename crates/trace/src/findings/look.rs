@@ -11,6 +11,13 @@ use super::kind::FindingKind;
 use super::raw::{Figure, Raw};
 use crate::analysis::{Connection, LimitSpan, Limitation, Mark, Rtt, Segment, Sent, Side};
 
+/// Seconds between two segments that tell how fast timestamps tick.
+const BASE_MIN: f64 = 0.05;
+/// Ticks in a second of the timestamps that systems have.
+const CLOCKS: [f64; 4] = [100.0, 250.0, 1e3, 1e6];
+/// How far off they may seem: none of them is so near to another.
+const CLOCK_OFF_MAX: f64 = 0.3;
+
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Look<'a> {
@@ -140,6 +147,32 @@ impl<'a> Look<'a> {
         own * 4 < other
     }
 
+    /// How much longer than the quickest each text of `side` was on its way to the capture, by the
+    /// clock of the sender's timestamps: with its frame, in their order. `None` without such a clock.
+    pub(super) fn one_way_delays(&self, side: Side) -> Option<Vec<(u32, Duration)>> {
+        let is_original = |one: &&Segment| {
+            one.len > 0 && one.timestamps.0 != 0 && one.marks.retransmission().is_none()
+        };
+        let all: Vec<&Segment> = self.of(side).filter(is_original).collect();
+        let rates = stamp_rates(&all);
+        let rate = *rates.get(rates.len() / 2)?;
+        // A queue that grows slows the clock down that is seen; real ones tick at one of these.
+        let is_near = |known: &&f64| (rate / **known - 1.0).abs() < CLOCK_OFF_MAX;
+        let rate = CLOCKS.iter().find(is_near).copied()?;
+        let first = all.first()?;
+        let seconds = all.iter().map(|one| {
+            let sent = f64::from(one.timestamps.0.wrapping_sub(first.timestamps.0)) / rate;
+            one.at.duration_since(first.at).as_secs_f64() - sent
+        });
+        let seconds: Vec<f64> = seconds.collect();
+        let least = seconds.iter().copied().reduce(f64::min)?;
+        let delays = all.iter().zip(seconds).map(|(one, delay)| {
+            let more = Duration::try_from_secs_f64(delay - least);
+            (one.frame, more.unwrap_or_default())
+        });
+        Some(delays.collect())
+    }
+
     /// The last segment at or before a frame.
     pub(super) fn place(&self, frame: u32) -> usize {
         let segments = &self.one.segments;
@@ -155,6 +188,24 @@ impl<'a> Look<'a> {
             0.0
         }
     }
+}
+
+/// Ticks of timestamps in a second, by pairs far enough apart, ascending.
+pub(super) fn stamp_rates(all: &[&Segment]) -> Vec<f64> {
+    let (mut rates, mut base) = (Vec::new(), all.first().copied());
+    for &one in all {
+        let Some(before) = base else {
+            continue;
+        };
+        let time = one.at.duration_since(before.at).as_secs_f64();
+        let ticks = one.timestamps.0.wrapping_sub(before.timestamps.0);
+        if time >= BASE_MIN && ticks > 0 && ticks < 1 << 31 {
+            rates.push(f64::from(ticks) / time);
+            base = Some(one);
+        }
+    }
+    rates.sort_unstable_by(f64::total_cmp);
+    rates
 }
 
 /// Quantiles of samples, each a part of one; `None` without samples.

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::episodes::What;
+use super::episodes::{Episode, What};
 use super::kind::FindingKind as Kind;
 use super::look::{Look, is_pure_ack, is_syn, text_end};
 use super::pace;
 use super::raw::{Figure, Raw, Shows};
+use super::receiver;
 use crate::analysis::{Limitation, Mark, Segment, Side};
 
 /// From so many segments in a row on, on average, losses are bursts.
@@ -16,8 +17,6 @@ const BURST_MIN: f64 = 2.5;
 /// A queue shows when round trips before losses were so many times the shortest, and by so much longer.
 const QUEUE_FACTOR: f64 = 1.35;
 const QUEUE_MIN: Duration = Duration::from_millis(2);
-/// Repairs by timer without a duplicate ACK that are no accident.
-const SILENT_MIN: usize = 3;
 /// Losses that show what the other side does about them.
 const MANY: usize = 3;
 
@@ -32,12 +31,17 @@ struct Losses<'a> {
 
 pub(super) fn find(look: &Look<'_>, found: &mut Vec<Raw>) {
     for side in Side::BOTH {
-        let losses = losses(look, side);
         episodes(look, side, found);
         let slow = found
             .iter()
             .any(|raw| raw.kind == Kind::SlowReceiver && raw.side == Some(side.other()));
-        let silent = silent(look, side);
+        let losses = losses(look, side, slow);
+        let stalls = if slow {
+            receiver::stalls(look, side)
+        } else {
+            Vec::new()
+        };
+        let silent = receiver::silent(look, side, &stalls);
         let is_silent = silent.is_some();
         found.extend(silent);
         let damaged = look.marked(side, Mark::BadChecksum);
@@ -47,6 +51,8 @@ pub(super) fn find(look: &Look<'_>, found: &mut Vec<Raw>) {
         if losses.again.len() > damaged.len() && !is_tail {
             found.extend(lost(look, side, &losses, (slow, damaged.len())));
             found.extend(no_sack(look, side, &losses));
+        } else {
+            found.extend(receiver::drops(look, side, &stalls));
         }
         found.extend(spurious(look, side));
         if !is_silent {
@@ -68,7 +74,7 @@ fn repair_time(look: &Look<'_>, side: Side) -> Duration {
     time.saturating_sub(dead.iter().map(|one| one.time()).sum())
 }
 
-fn losses<'a>(look: &Look<'a>, side: Side) -> Losses<'a> {
+fn losses<'a>(look: &Look<'a>, side: Side, slow: bool) -> Losses<'a> {
     let mut losses = Losses::default();
     let mut places: BTreeMap<u64, usize> = BTreeMap::new();
     let segments = &look.one.segments;
@@ -93,6 +99,10 @@ fn losses<'a>(look: &Look<'a>, side: Side) -> Losses<'a> {
     losses
         .again
         .retain(|(one, original)| original.is_some() || !is_late(one));
+    // Nothing is lost any more of what has passed the receiver's door, unless by the receiver itself.
+    if look.is_near(side.other()) && !slow {
+        losses.again.retain(|(_, original)| original.is_none());
+    }
     let again = losses.again.iter();
     let mut ranges: Vec<(u64, u64)> = again.map(|(one, _)| (one.seq, text_end(one))).collect();
     ranges.sort_unstable();
@@ -127,8 +137,11 @@ fn lost(
     let queue = queue_before(look, side, losses);
     // Without SACK a sender repeats what had arrived, so that only gaps tell how many in a row were lost.
     let is_told = look.one.has_sack() || seen == 0;
+    let too_large = too_large(look, side, losses);
     let kind = if slow && seen >= MANY {
         Kind::ReceiverDrops
+    } else if too_large.is_some() {
+        Kind::PathMtu
     } else if queue.is_some() && count >= MANY {
         Kind::QueueOverflow
     } else if row >= BURST_MIN && count >= MANY && is_told {
@@ -136,7 +149,12 @@ fn lost(
     } else {
         Kind::Loss
     };
-    let sent = look.sent(side).text_segments.max(1);
+    // A super-segment is one here, and several on the path.
+    let sent = look
+        .sent(side)
+        .bytes
+        .div_ceil(full)
+        .max(look.sent(side).text_segments);
     let part = (count - damaged) as f64 / count as f64;
     let mut raw = look
         .found(kind, side)
@@ -149,34 +167,91 @@ fn lost(
     if let Some((before, least)) = queue {
         raw = raw.time("rtt", before).time("least", least);
     }
-    let some = losses.again.iter().find(|(_, original)| original.is_some());
-    if let Some((_, Some(original))) = some {
-        raw = raw.shown(look.one.segments[*original].frame, Shows::Lost);
+    if let Some((len, less)) = too_large {
+        raw = raw.figure("len", Figure::Bytes(len.into()));
+        raw = raw.figure("less", Figure::Bytes(less.into()));
     }
-    let again: Vec<u32> = losses.again.iter().map(|(one, _)| one.frame).collect();
+    let shown = surely_lost(look, losses);
+    let some = shown.iter().find_map(|(_, original)| *original);
+    if let Some(original) = some {
+        raw = raw.shown(look.one.segments[original].frame, Shows::Lost);
+    }
+    let again: Vec<u32> = shown.iter().map(|(one, _)| one.frame).collect();
     Some(raw.shown_by(&again, Shows::SentAgain))
+}
+
+/// Without SACK a sender repeats what had arrived; but what the receiver was waiting for had not.
+fn surely_lost<'a>(look: &Look<'_>, losses: &Losses<'a>) -> Vec<(&'a Segment, Option<usize>)> {
+    let is_waited_for = |one: &Segment| {
+        let before = look.one.segments[..look.place(one.frame)].iter().rev();
+        let mut heard = before.filter(|other| other.side != one.side);
+        heard.next().is_some_and(|heard| heard.ack == one.seq)
+    };
+    let sure = losses.again.iter().filter(|(one, _)| is_waited_for(one));
+    let sure: Vec<_> = sure.copied().collect();
+    if look.one.has_sack() || sure.is_empty() {
+        return losses.again.clone();
+    }
+    sure
+}
+
+/// What was too large for the path, and the largest that passed: what was sent again had been in larger
+/// segments, and from then on none so large was sent any more.
+fn too_large(look: &Look<'_>, side: Side, losses: &Losses<'_>) -> Option<(u32, u32)> {
+    let segments = &look.one.segments;
+    if u64::from(look.sent(side).text_max) > look.one.full_segment(side)? {
+        // Of super-segments it is not known in which sizes they left.
+        return None;
+    }
+    let originals = losses.again.iter().filter_map(|&(one, original)| {
+        let original = &segments[original?];
+        (original.len > one.len).then_some(original.len)
+    });
+    let originals: Vec<u32> = originals.collect();
+    let smallest = *originals.iter().min()?;
+    let first = losses.again.first()?.0;
+    let behind = segments
+        .iter()
+        .filter(|one| one.side == side && one.at >= first.at);
+    let largest = behind.clone().map(|one| one.len).max()?;
+    let full = behind.filter(|one| one.len == largest).count();
+    let is_less = u64::from(largest) * 50 < u64::from(smallest) * 49;
+    (is_less && full >= MANY).then_some((smallest, largest))
 }
 
 /// The round trips before losses beside the shortest, where they were so much longer that a queue
 /// must have been full: medians.
 fn queue_before(look: &Look<'_>, side: Side, losses: &Losses<'_>) -> Option<(Duration, Duration)> {
-    let rtt = look.rtt(side);
-    let samples = rtt.samples();
-    let least = rtt.min()?;
-    let mut before: Vec<Duration> = losses
-        .again
-        .iter()
-        .filter_map(|(one, _)| {
+    let (mut before, least) = if look.is_near(side.other()) {
+        delays_before(look, side)?
+    } else {
+        let rtt = look.rtt(side);
+        let samples = rtt.samples();
+        let again = losses.again.iter().filter_map(|(one, _)| {
             let place = samples.partition_point(|sample| sample.frame < one.frame);
             samples.get(place.checked_sub(1)?).map(|sample| sample.time)
-        })
-        .collect();
+        });
+        (again.collect::<Vec<Duration>>(), rtt.min()?)
+    };
     before.sort_unstable();
     let median = *before.get(before.len() / 2)?;
     let is_longer =
         median.as_secs_f64() >= QUEUE_FACTOR * least.as_secs_f64() && median >= least + QUEUE_MIN;
     // Where round trips vary anyway, a long one tells nothing.
     (is_longer && !pace::is_noisy(look, side)).then_some((median, least))
+}
+
+/// The same where the sender is far: what text behind a gap took longer on its way than the quickest,
+/// by the sender's timestamps, on top of the path's round trip.
+fn delays_before(look: &Look<'_>, side: Side) -> Option<(Vec<Duration>, Duration)> {
+    let delays = look.one_way_delays(side)?;
+    let gaps = look.marked(side, Mark::Gap);
+    let least = look.path_rtt();
+    let of_gap = |frame: &u32| {
+        let place = delays.binary_search_by_key(frame, |delay| delay.0).ok()?;
+        Some(least + delays[place].1)
+    };
+    Some((gaps.iter().filter_map(of_gap).collect(), least))
 }
 
 /// Dead paths.
@@ -217,10 +292,27 @@ fn episodes(look: &Look<'_>, side: Side, found: &mut Vec<Raw>) {
     }
 }
 
-/// Waits for timers, but for dead paths.
+/// Whether all that its timers sent had arrived before.
+fn is_in_vain(look: &Look<'_>, episode: &Episode) -> bool {
+    let mut fired = episode.fired.iter();
+    fired.all(|&frame| {
+        let segment = look.one.segments.get(look.place(frame));
+        segment.is_some_and(|one| one.marks.has(Mark::Spurious))
+    })
+}
+
+/// How long `side` waited for timers though nothing was lost but ACKs.
+pub(super) fn waited_in_vain(look: &Look<'_>, side: Side) -> Duration {
+    let episodes = look.episodes(side).iter();
+    let in_vain = episodes.filter(|one| one.what == What::Loss && is_in_vain(look, one));
+    in_vain.map(|one| one.silent).sum()
+}
+
+/// Waits for timers, but for dead paths and those in vain.
 fn timers(look: &Look<'_>, side: Side) -> Option<Raw> {
     let episodes = look.episodes(side).iter();
-    let waits: Vec<_> = episodes.filter(|one| one.what == What::Loss).collect();
+    let is_one = |one: &&Episode| one.what == What::Loss && !is_in_vain(look, one);
+    let waits: Vec<_> = episodes.filter(is_one).collect();
     let is_probe = |frame: u32| {
         let segment = look.one.segments.get(look.place(frame));
         segment.is_some_and(|one| one.marks.has(Mark::TailLossProbe))
@@ -265,35 +357,6 @@ fn spurious(look: &Look<'_>, side: Side) -> Option<Raw> {
             .count("count", frames.len())
             .figure("share", Figure::Share(frames.len() as f64 / all as f64))
             .shown_by(&frames, Shows::InVain),
-    )
-}
-
-/// A receiver that never says that something is missing, though timers had to find it out again and
-/// again with later segments on their way.
-fn silent(look: &Look<'_>, side: Side) -> Option<Raw> {
-    let receiver = look.sent(side.other());
-    if receiver.count(Mark::DuplicateAck) > 0 || look.one.has_sack() {
-        return None;
-    }
-    let waits = look.episodes(side).iter();
-    let waits: Vec<_> = waits.filter(|one| one.behind >= 2).collect();
-    let again = look.sent(side).retransmissions;
-    if waits.len() < SILENT_MIN {
-        return None;
-    }
-    let time: Duration = waits.iter().map(|one| one.silent).sum();
-    let fired: Vec<u32> = waits
-        .iter()
-        .filter_map(|one| one.fired.first().copied())
-        .collect();
-    Some(
-        look.found(Kind::NoDuplicateAcks, side.other())
-            .count("count", waits.len())
-            .figure("again", Figure::Count(again))
-            .time("time", time)
-            .figure("part", Figure::Share(look.share(time)))
-            .cost(time)
-            .shown_by(&fired, Shows::Timer),
     )
 }
 

@@ -13,6 +13,7 @@ mod opening;
 mod order;
 mod pace;
 mod raw;
+mod receiver;
 mod window;
 mod words;
 
@@ -101,7 +102,9 @@ fn look_at(look: &Look<'_>, is_lone: [bool; 2]) -> Vec<Raw> {
     let mut found = Vec::new();
     opening::find(look, &mut found);
     if look.is_two_sided() {
-        pace::find_slow(look, &mut found);
+        // Slow receivers come first: other findings look different where there is one.
+        let slow = Side::BOTH.into_iter();
+        found.extend(slow.filter_map(|side| receiver::slow(look, side)));
         loss::find(look, &mut found);
         window::find(look, &mut found);
         habits::find(look, &mut found);
@@ -109,7 +112,7 @@ fn look_at(look: &Look<'_>, is_lone: [bool; 2]) -> Vec<Raw> {
     order::find(look, is_lone, &mut found);
     ending::find(look, &mut found);
     if look.is_two_sided() && look.sent(look.talker()).unique_bytes > 0 {
-        pace::find(look, &mut found);
+        pace::find(look, is_lone, &mut found);
         let is_well = found.iter().all(|raw| raw.kind.grade() >= Grade::Fine);
         found.extend(is_well.then(|| healthy(look)));
     }
@@ -144,11 +147,36 @@ fn merged(mut all: Vec<Raw>) -> Vec<Vec<Raw>> {
             _ => groups.push(vec![raw]),
         }
     }
+    let is_loss = |group: &&Vec<Raw>| LOSSES.contains(&group[0].kind);
+    let losses = groups.iter().filter(is_loss);
+    let lost = losses.map(|group| (cost(group), count(group))).max();
     groups.sort_by_key(|group| {
         let kind = group[0].kind;
-        (kind.grade(), std::cmp::Reverse(cost(group)), kind)
+        // A timeout is a consequence: what was lost comes before it. So do many losses before few ends.
+        let cost = match (kind, lost) {
+            (FindingKind::Timeouts, Some((lost, _))) => cost(group).min(lost),
+            (FindingKind::TailLoss, Some((lost, all))) if all >= FEW_ENDS * count(group) => {
+                cost(group).min(lost)
+            }
+            _ => cost(group),
+        };
+        (kind.grade(), std::cmp::Reverse(cost), kind)
     });
     groups
+}
+
+/// So many more losses than ends of flights make the ends a part of the losses.
+const FEW_ENDS: u64 = 3;
+/// What timeouts come from.
+const LOSSES: [FindingKind; 4] = [
+    FindingKind::QueueOverflow,
+    FindingKind::BurstLoss,
+    FindingKind::Loss,
+    FindingKind::Corruption,
+];
+
+fn count(group: &[Raw]) -> u64 {
+    group.iter().filter_map(|raw| raw.count_of("count")).sum()
 }
 
 fn cost(group: &[Raw]) -> Option<Duration> {

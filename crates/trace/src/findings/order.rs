@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::kind::FindingKind as Kind;
 use super::look::{Look, is_pure_ack, text_end};
+use super::loss;
 use super::raw::{Figure, Raw, Shows};
 use crate::analysis::{Limitation, Mark, Segment, Side};
 
@@ -161,6 +162,7 @@ fn ack_loss(look: &Look<'_>, side: Side) -> Option<Raw> {
     }
     Some(
         look.found(Kind::AckLoss, side)
+            .cost(loss::waited_in_vain(look, side.other()))
             .count("count", skipping.len())
             .figure("share", Figure::Share(share))
             .shown_by(&skipping, Shows::Skipped),

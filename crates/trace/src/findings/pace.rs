@@ -1,5 +1,5 @@
 //! Findings about pace: what limited a sender that nothing went wrong for, and what round trips tell
-//! of queues and of slow receivers.
+//! of queues.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const SAMPLES_MIN: usize = 16;
 /// as a part of the middle), when such a part of that lies below the middle, and when neighbours differ
 /// by such a part.
 const SPREAD_MIN: f64 = 0.005;
-const SPREAD_PART: f64 = 0.15;
+const SPREAD_PART: f64 = 0.1;
 const LOWER_PART: f64 = 0.25;
 const STEP_PART: f64 = 0.1;
 /// A queue is bloated when it makes most round trips so many times as long, and by so much.
@@ -24,12 +24,6 @@ const BLOAT_MIN: Duration = Duration::from_millis(40);
 const BLOAT_LOSS: f64 = 0.01;
 /// A queue stands when round trips are so many times the shortest.
 const STANDING_FACTOR: f64 = 1.2;
-/// A receiver that needs at least so long for a segment is slow.
-const SLOW_MIN: Duration = Duration::from_millis(5);
-const SLOW_ACKS: usize = 10;
-/// Bytes of a SYN on the wire, and of headers in front of text: what a path of a low rate would have
-/// needed for the handshake tells whether it is the path that is slow.
-const SYN_LEN: f64 = 66.0;
 /// The application is told of when it was waited for so long, and such a part of the time.
 const THOUGHT_MIN: Duration = Duration::from_millis(100);
 const THOUGHT_PART: f64 = 0.25;
@@ -37,16 +31,7 @@ const THOUGHT_PART: f64 = 0.25;
 const HELD_PART: f64 = 0.5;
 const HELD_ROUNDS: u32 = 15;
 
-/// Slow receivers come first: other findings look different where there is one.
-pub(super) fn find_slow(look: &Look<'_>, found: &mut Vec<Raw>) {
-    found.extend(
-        Side::BOTH
-            .iter()
-            .filter_map(|&side| slow_receiver(look, side)),
-    );
-}
-
-pub(super) fn find(look: &Look<'_>, found: &mut Vec<Raw>) {
+pub(super) fn find(look: &Look<'_>, lone: [bool; 2], found: &mut Vec<Raw>) {
     for side in Side::BOTH {
         let is = |found: &[Raw], kinds: &[Kind]| found.iter().any(|raw| kinds.contains(&raw.kind));
         if is(found, &[Kind::SlowReceiver]) {
@@ -64,12 +49,17 @@ pub(super) fn find(look: &Look<'_>, found: &mut Vec<Raw>) {
             Kind::Outage,
             Kind::BlackHole,
             Kind::Timeouts,
+            // A sender that spreads its segments out never fills a window to the last byte.
+            Kind::NoWindowScaling,
         ];
         if !is(found, &explained) {
             found.extend(held_back(look, side));
         }
     }
-    found.extend(application(look));
+    let (thoughts, lost) = thoughts(look, lone);
+    found.extend(application(look, &thoughts));
+    let ends = Side::BOTH.into_iter();
+    found.extend(ends.filter_map(|side| lost_ends(look, side, &lost)));
 }
 
 /// Whether round trips of what `side` sends vary at random: to both sides of the middle, and from one
@@ -173,58 +163,6 @@ fn flight_before(look: &Look<'_>, side: Side, frame: u32) -> u64 {
     own.next().map_or(0, |one| one.in_flight.into())
 }
 
-/// `side` is the receiver: its ACKs come one by one and evenly, far apart, with much outstanding, and
-/// the handshake was quicker than it could be on a path so slow.
-fn slow_receiver(look: &Look<'_>, side: Side) -> Option<Raw> {
-    let full = look.one.full_segment(side.other())?;
-    let (mut outstanding, mut before) = (1, None);
-    let mut gaps: Vec<(Duration, u32)> = Vec::new();
-    for one in &look.one.segments {
-        if one.side != side {
-            outstanding = outstanding.max(text_end(one));
-            continue;
-        }
-        if !is_pure_ack(one) {
-            continue;
-        }
-        if let Some((at, ack)) = before
-            && one.ack > ack
-            && one.ack <= ack + 2 * full
-            && outstanding >= one.ack + full
-        {
-            let segments = (one.ack - ack) as f64 / full as f64;
-            gaps.push((
-                one.at.duration_since(at).div_f64(segments.max(1.0)),
-                one.frame,
-            ));
-        }
-        if before.is_none_or(|(_, ack)| one.ack > ack) {
-            before = Some((one.at, one.ack));
-        }
-    }
-    gaps.sort_unstable();
-    let [low, middle] = [gaps.len() / 4, gaps.len() / 2].map(|at| gaps.get(at).map(|gap| gap.0));
-    let (low, middle) = (low?, middle?);
-    let handshake = look.one.initial_rtt?;
-    let by_path = middle.mul_f64(0.8 * SYN_LEN / (full as f64 + SYN_LEN));
-    let is_even = low >= middle.mul_f64(0.7);
-    if gaps.len() < SLOW_ACKS || middle < SLOW_MIN || !is_even || handshake > by_path {
-        return None;
-    }
-    let time = gaps.iter().map(|gap| gap.0).sum();
-    let frames: Vec<u32> = gaps.iter().skip(gaps.len() / 4).map(|gap| gap.1).collect();
-    Some(
-        look.found(Kind::SlowReceiver, side)
-            .time("each", middle)
-            .time("handshake", handshake)
-            .count("count", gaps.len())
-            .time("time", time)
-            .figure("part", Figure::Share(look.share(time)))
-            .cost(time)
-            .shown_by(&frames, Shows::AckOfOne),
-    )
-}
-
 /// A long transfer without trouble: the path was full, or the sender held itself back.
 fn held_back(look: &Look<'_>, side: Side) -> Option<Raw> {
     let time = look.limited(side, Limitation::CongestionWindow);
@@ -289,8 +227,7 @@ fn is_even(look: &Look<'_>, side: Side) -> bool {
 }
 
 /// Times in which nothing was under way and nothing stood in the way: somebody thought.
-fn application(look: &Look<'_>) -> Option<Raw> {
-    let thoughts = thoughts(look);
+fn application(look: &Look<'_>, thoughts: &[Thought]) -> Option<Raw> {
     let time_of = |side: Side| -> Duration {
         let own = thoughts.iter().filter(|one| one.by == side);
         own.map(|one| one.time).sum()
@@ -315,6 +252,25 @@ fn application(look: &Look<'_>) -> Option<Raw> {
     )
 }
 
+/// Who fell silent because its last text had been lost on its way here, the frame that came at last,
+/// and after how long.
+type LostEnd = (Side, u32, Duration);
+
+/// The last text of a flight was lost before it came here: nothing told of it but the numbers of
+/// packets.
+fn lost_ends(look: &Look<'_>, side: Side, lost: &[LostEnd]) -> Option<Raw> {
+    let own = lost.iter().filter(|one| one.0 == side);
+    let frames: Vec<u32> = own.clone().map(|one| one.1).collect();
+    let time = own.map(|one| one.2).sum();
+    (!frames.is_empty()).then(|| {
+        look.found(Kind::TailLoss, side)
+            .count("count", frames.len())
+            .time("time", time)
+            .cost(time)
+            .shown_by(&frames, Shows::Timer)
+    })
+}
+
 /// A time without anything under way.
 struct Thought {
     time: Duration,
@@ -323,7 +279,9 @@ struct Thought {
     frame: u32,
 }
 
-fn thoughts(look: &Look<'_>) -> Vec<Thought> {
+/// All of them, and silences of a side whose text was lost on its way here.
+fn thoughts(look: &Look<'_>, lone: [bool; 2]) -> (Vec<Thought>, Vec<LostEnd>) {
+    let mut lost = Vec::new();
     let least = (look.path_rtt() * 2).max(Duration::from_millis(20));
     let (mut next, mut acked, mut window) = ([0_u64; 2], [0_u64; 2], [u32::MAX; 2]);
     let mut thoughts = Vec::new();
@@ -347,7 +305,11 @@ fn thoughts(look: &Look<'_>) -> Vec<Thought> {
             && is_new
         {
             let time = one.at.duration_since(before.at);
-            if time >= least {
+            // By its number it is not the first that was sent: the others were lost on their way here.
+            let was_lost = lone[own] && one.marks.has(Mark::PacketsMissing);
+            if time >= least && was_lost {
+                lost.push((one.side, one.frame, time));
+            } else if time >= least {
                 thoughts.push(Thought {
                     time: time - look.one.near_time(one.side).min(time),
                     by: one.side,
@@ -367,5 +329,5 @@ fn thoughts(look: &Look<'_>) -> Vec<Thought> {
             before = Some(one);
         }
     }
-    thoughts
+    (thoughts, lost)
 }

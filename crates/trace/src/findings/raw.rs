@@ -105,6 +105,26 @@ impl Raw {
         self.figure(name, Figure::Time(time))
     }
 
+    /// One of its times.
+    pub(super) fn time_of(&self, name: &str) -> Option<Duration> {
+        self.figures
+            .iter()
+            .find_map(|&(known, figure)| match figure {
+                Figure::Time(time) if known == name => Some(time),
+                _ => None,
+            })
+    }
+
+    /// One of its counts.
+    pub(super) fn count_of(&self, name: &str) -> Option<u64> {
+        self.figures
+            .iter()
+            .find_map(|&(known, figure)| match figure {
+                Figure::Count(count) if known == name => Some(count),
+                _ => None,
+            })
+    }
+
     /// One more frame that shows it, if there is room.
     pub(super) fn shown(self, frame: u32, shows: Shows) -> Self {
         self.shown_with(frame, shows, None)

@@ -33,6 +33,31 @@ pub struct Loss {
     pub len: u32,
 }
 
+impl Loss {
+    /// What a link tells of a segment; `None` when it was no TCP.
+    pub fn of(loss: &LossRecord<'_>, medium: Medium) -> Option<Self> {
+        let frame = Frame {
+            number: 0,
+            at: Some(loss.at),
+            link: link(medium),
+            bytes: loss.bytes,
+            wire_len: u32::try_from(loss.wire_len).unwrap_or(u32::MAX),
+            direction: Some(loss.direction),
+            comment: None,
+        };
+        let Content::Tcp(tcp) = Content::of(&frame) else {
+            return None;
+        };
+        Some(Self {
+            at: loss.at,
+            source: tcp.source,
+            destination: tcp.destination,
+            seq: tcp.header.seq,
+            len: tcp.text_len,
+        })
+    }
+}
+
 /// Collects what passes a device and what its stack tells.
 #[derive(Debug)]
 pub struct LiveRun {
@@ -90,25 +115,8 @@ impl Recorder for LiveRun {
     }
 
     fn record_loss(&mut self, loss: &LossRecord<'_>) {
-        let frame = Frame {
-            number: 0,
-            at: Some(loss.at),
-            link: link(self.medium),
-            bytes: loss.bytes,
-            wire_len: u32::try_from(loss.wire_len).unwrap_or(u32::MAX),
-            direction: Some(loss.direction),
-            comment: None,
-        };
-        if let Content::Tcp(tcp) = Content::of(&frame)
-            && self.losses.len() < LOSSES_MAX
-        {
-            self.losses.push(Loss {
-                at: loss.at,
-                source: tcp.source,
-                destination: tcp.destination,
-                seq: tcp.header.seq,
-                len: tcp.text_len,
-            });
+        if self.losses.len() < LOSSES_MAX {
+            self.losses.extend(Loss::of(loss, self.medium));
         }
     }
 }

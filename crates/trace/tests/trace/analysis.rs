@@ -126,6 +126,54 @@ fn what_had_arrived_is_sent_again_in_vain() {
     assert_eq!(seen.sent(Side::A).count(Mark::Spurious), 2);
 }
 
+/// A copy of the first of three segments leaves at 40 ms; nobody takes SACK blocks. What the answer
+/// to it looks like is the caller's.
+fn copy_without_sack(stamp: impl Fn(Tcp, u32, u32) -> Tcp, answer: (u64, u32)) -> Connection {
+    let mut analysis = analyse(|script| {
+        let options = |tcp: Tcp| tcp.mss(1_460).window_scale(7);
+        let syn = stamp(options(out(0, 0).syn().window(64_240)), 1, 0);
+        script.at_micros(0).sends(NONE, syn, b"");
+        let both = stamp(options(back(0, 1).syn().window(65_160)), 500, 1);
+        script.at_micros(10_000).gets(both, b"");
+        script.sends(NONE, stamp(out(1, 1), 11, 500), b"");
+        for index in 0..3 {
+            let segment = stamp(out(1 + index * 1_000, 1), 20, 500);
+            script.at_micros(20_000).sends(NONE, segment, &MSS);
+        }
+        script.at_micros(30_000);
+        for _ in 0..3 {
+            script.gets(stamp(back(1, 1), 520, 11), b"");
+        }
+        script
+            .at_micros(40_000)
+            .sends(NONE, stamp(out(1, 1), 40, 520), &MSS);
+        let (at, echo) = answer;
+        script
+            .at_micros(at)
+            .gets(stamp(back(1, 3_001), 540, echo), b"");
+    });
+    analysis.connections.remove(0)
+}
+
+#[test]
+fn without_sack_the_echo_tells_whether_the_original_came() {
+    let stamp = |tcp: Tcp, value, echo| tcp.timestamps(value, echo);
+    for (echo, in_vain) in [(20, 1), (40, 0)] {
+        let seen = copy_without_sack(stamp, (50_000, echo));
+        let sent = seen.sent(Side::A);
+        assert_eq!(sent.retransmissions, 1);
+        assert_eq!(sent.count(Mark::Spurious), in_vain, "echo {echo}");
+    }
+}
+
+#[test]
+fn without_timestamps_an_answer_that_comes_too_soon_is_to_the_original() {
+    for (at, in_vain) in [(41_000, 1), (50_000, 0)] {
+        let seen = copy_without_sack(|tcp, _, _| tcp, (at, 0));
+        assert_eq!(seen.sent(Side::A).count(Mark::Spurious), in_vain, "at {at}");
+    }
+}
+
 #[test]
 fn gaps_are_filled_late_or_again_by_time() {
     let seen = one(|script| {

@@ -110,7 +110,8 @@ function foot(run: Run, finding: Finding, ways: Ways): HTMLElement | null {
             title: `${endName(run, conn.a)} → ${endName(run, conn.b)}`,
             click: () => ways.toConnection(index),
           },
-          text.connection(index + 1),
+          // Where there are several, their numbers tell nobody who they are.
+          run.connections.length > 1 ? `${text.connection(index + 1)}: ${endName(run, conn.a)} → ${endName(run, conn.b)}` : text.connection(index + 1),
         )
       : null,
     finding.side ? h("span", { class: `side-${finding.side}` }, text.sentBy(finding.side)) : null,

@@ -10,7 +10,7 @@ pub(super) const MORE: &str = " The same was found {more:more time|more times}, 
 /// Behind that, when time can be told.
 pub(super) const MORE_COST: &str = " All of it took {total}.";
 
-pub(super) const TEXTS: [Texts; 49] = [
+pub(super) const TEXTS: [Texts; 50] = [
     texts(
         Kind::NoAnswer,
         "Nobody answers",
@@ -84,6 +84,12 @@ pub(super) const TEXTS: [Texts; 49] = [
         "Let ICMP \"fragmentation needed\" and \"packet too big\" through, lower the MTU or clamp the MSS; let {side} probe for the size (RFC 4821).",
     ),
     texts(
+        Kind::PathMtu,
+        "Segments were too large for the path",
+        "{count:segment|segments} of {side} with {len} of text did not pass, and the same text went again in pieces of at most {less} at once, without waiting for a timer: a router said that a link takes only smaller packets. The repairs took {time} ({part} of the connection).",
+        "Nothing is broken: this is path MTU discovery. To save its cost, lower the MTU of {side} or clamp the MSS.",
+    ),
+    texts(
         Kind::QueueOverflow,
         "A queue ran over",
         "{count:segment|segments} of {side} ({share}) were lost, and round trips before that had grown from {least} to {rtt}: a queue at a bottleneck was filling until it dropped. This is how a sender finds the rate of the path; the repairs took {time}.",
@@ -128,7 +134,7 @@ pub(super) const TEXTS: [Texts; 49] = [
     texts(
         Kind::NoDuplicateAcks,
         "The receiver says nothing about holes",
-        "{side} never sent a duplicate ACK or a SACK block, although segments behind a missing one were under way: {count:time|times} {other} had to wait for its timer, {time} altogether ({part} of the connection), and sent {again:segment|segments} again. What comes behind a hole seems to be thrown away.",
+        "{side} never sent a duplicate ACK or a SACK block, although segments behind a missing one were under way: {count:time|times} nothing moved until a timer of {other} ran out or somebody gave up, {time} altogether ({part} of the connection). {again:segment|segments} went again. What comes behind a hole seems to be thrown away.",
         "The stack of {side} must answer what is out of order at once by an ACK of what it misses, and keep it.",
     ),
     texts(

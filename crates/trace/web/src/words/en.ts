@@ -30,7 +30,7 @@ export const en = {
   },
   findings: {
     title: "Findings",
-    none: "Nobody has looked for findings here.",
+    none: "Nothing stands out here.",
     advice: "What to do",
     rule: "Rule",
     cost: (time: string) => `cost ${time}`,
@@ -214,6 +214,8 @@ export const en = {
     "by-timestamp": "told by timestamps",
     "by-identification": "told by packet numbers",
     "by-time": "told by time",
+    "acks-missing": "ACKs before it are missing",
+    "packets-missing": "packets before it are missing",
   } as Record<string, string>,
   machine: {
     title: "States",

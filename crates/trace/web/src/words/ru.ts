@@ -39,7 +39,7 @@ export const ru: Words = {
   },
   findings: {
     title: "Диагноз",
-    none: "Замечаний здесь никто не искал.",
+    none: "Здесь ничего не бросается в глаза.",
     advice: "Что делать",
     rule: "Основание",
     cost: (time) => `потеряно ${time}`,
@@ -223,6 +223,8 @@ export const ru: Words = {
     "by-timestamp": "определено по меткам времени",
     "by-identification": "определено по номеру пакета",
     "by-time": "определено по времени",
+    "acks-missing": "перед ним не хватает подтверждений",
+    "packets-missing": "перед ним не хватает пакетов",
   },
   machine: {
     title: "Состояния",

@@ -1,25 +1,27 @@
 //! What happens between the two kernels of a specimen.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+mod sockets;
+
+use std::io::{self, Read};
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use rustix::event::{Timespec, poll};
-use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::net::sockopt;
 
-use crate::content;
-use crate::matrix::scene::{FAR, NEAR, socket};
+pub(super) use self::sockets::pause;
+use self::sockets::{
+    abort, both_ways, connect, connect_in_time, finish, listen, read_all, read_resting, read_some,
+    set_limits, write, write_impatiently,
+};
+use crate::matrix::scene::{FAR, socket};
 use crate::namespace::Namespace;
 
-const PORT: u16 = 5001;
 /// Where nobody listens.
 const CLOSED_PORT: u16 = 5002;
 /// The port from which connections come that use one again.
 const OWN_PORT: u16 = 40_001;
-/// Bytes written or read at once.
-const PIECE_LEN: usize = 16 * 1024;
-/// How long a call may wait before the story is given up.
-const STALL_MAX: Duration = Duration::from_secs(60);
+/// How long whoever asks waits for an answer to its SYN, and a writer for room.
+const PATIENCE: Duration = Duration::from_millis(2_500);
 
 /// What the two ends do. The near one connects; the capture is made there.
 #[derive(Clone, Copy, Debug)]
@@ -72,13 +74,39 @@ pub enum Story {
     PortsReused(u32),
     /// The near end closes its direction first, and then the far end sends.
     HalfClosed(u64),
+    /// Nothing answers: the near end asks for a while.
+    Unanswered,
+    /// The near end sends so many bytes, and aborts when there is no room for a while.
+    Impatient(u64),
+    /// A connection rests with keep-alives until three were not answered.
+    DeadPeer,
+    /// The near end closes at once, and then the far end sends.
+    TooLate,
+    /// Questions that the far end thinks about.
+    Thinks {
+        /// How many.
+        count: u32,
+        /// For how long.
+        pause: Duration,
+    },
+    /// The near end asks in two small pieces each time, and waits for the answer.
+    InPieces(u32),
+    /// The near end sends so many small pieces as soon as it has them.
+    Trickle(u32),
+    /// The near end sends with a small send buffer.
+    SmallBuffer {
+        /// Bytes to send.
+        bytes: u64,
+        /// What the sender asks for as its buffer.
+        buffer: usize,
+    },
 }
 
 impl Story {
     /// Makes it happen.
     pub(super) fn tell(self, near: &Namespace, far: &Namespace) -> io::Result<()> {
-        if let Self::Refused = self {
-            let refused = near.run(|| TcpStream::connect(socket(FAR, CLOSED_PORT)));
+        if let Self::Refused | Self::Unanswered = self {
+            let refused = near.run(|| connect_in_time(socket(FAR, CLOSED_PORT), PATIENCE));
             return match refused {
                 Err(_) => Ok(()),
                 Ok(_) => Err(io::Error::other("somebody listens where nobody should")),
@@ -123,6 +151,11 @@ impl Story {
     /// The near end.
     fn connect_all(self) -> io::Result<()> {
         let buffer = matches!(self, Self::Rests { download: true, .. }).then_some(48 * 1024);
+        if let Self::SmallBuffer { buffer, .. } = self {
+            let stream = connect(None, None)?;
+            sockopt::set_socket_send_buffer_size(&stream, buffer)?;
+            return self.near(stream);
+        }
         if let Self::Parallel { connections, .. } = self {
             let streams: Vec<_> = (0..connections)
                 .map(|_| connect(None, buffer))
@@ -146,18 +179,26 @@ impl Story {
     fn far(self, mut stream: TcpStream) -> io::Result<()> {
         set_limits(&stream)?;
         match self {
-            Self::Upload(_) | Self::SmallWindow { .. } | Self::Parallel { .. } => {
-                read_all(&mut stream)
-            }
-            Self::Abort(_) => {
-                // It ends with the reset.
-                let _ = read_all(&mut stream);
+            Self::Upload(_)
+            | Self::SmallWindow { .. }
+            | Self::Parallel { .. }
+            | Self::Trickle(_)
+            | Self::SmallBuffer { .. } => read_all(&mut stream),
+            Self::Abort(_) | Self::Impatient(_) => read_to_any_end(stream),
+            Self::TooLate => {
+                stream.read_exact(&mut [0; 100])?;
+                pause(Duration::from_millis(100));
+                // It may be reset by then.
+                let _ = write(&mut stream, 1_000);
                 Ok(())
             }
+            Self::Thinks { count, pause: time } => {
+                answer_each(&mut stream, (count, 100, 100), || pause(time))
+            }
+            Self::InPieces(count) => answer_each(&mut stream, (count, 200, 100), || {}),
             Self::Unread(bytes) => {
                 let _ = write(&mut stream, bytes);
-                let _ = read_all(&mut stream);
-                Ok(())
+                read_to_any_end(stream)
             }
             Self::Download(bytes)
             | Self::Rests {
@@ -171,26 +212,20 @@ impl Story {
             Self::Rests { rest, .. } => read_resting(&mut stream, rest),
             Self::BothWays(bytes) => both_ways(stream, bytes),
             Self::Exchange { count, answer } => {
-                let mut question = [0; 100];
-                for _ in 0..count {
-                    stream.read_exact(&mut question)?;
-                    write(&mut stream, answer)?;
-                }
-                read_all(&mut stream)
+                answer_each(&mut stream, (count, 100, answer), || {})
             }
+            Self::DeadPeer => read_to_any_end(stream),
             Self::KeepAlive | Self::PortsReused(_) => {
-                let mut question = [0; 100];
-                stream.read_exact(&mut question)?;
+                stream.read_exact(&mut [0; 100])?;
                 write(&mut stream, 1_000)?;
-                // One that is used again ends with a reset.
-                let _ = read_all(&mut stream);
-                Ok(())
+                // One whose port is used again ends with a reset.
+                read_to_any_end(stream)
             }
             Self::HalfClosed(bytes) => {
                 read_all(&mut stream)?;
                 write(&mut stream, bytes)
             }
-            Self::Refused => Ok(()),
+            Self::Refused | Self::Unanswered => Ok(()),
         }
     }
 
@@ -200,6 +235,7 @@ impl Story {
             Self::Upload(bytes)
             | Self::SmallWindow { bytes, .. }
             | Self::Parallel { bytes, .. }
+            | Self::SmallBuffer { bytes, .. }
             | Self::Rests {
                 bytes,
                 download: false,
@@ -211,23 +247,37 @@ impl Story {
             Self::Download(_) => read_all(&mut stream),
             Self::Rests { rest, .. } => read_resting(&mut stream, rest),
             Self::BothWays(bytes) => both_ways(stream, bytes),
-            Self::Exchange { count, answer } => {
+            Self::Exchange { count, answer } => ask_each(&mut stream, count, &[100], answer),
+            Self::Thinks { count, .. } => ask_each(&mut stream, count, &[100], 100),
+            Self::InPieces(count) => ask_each(&mut stream, count, &[100, 100], 100),
+            Self::Abort(bytes) => {
+                write(&mut stream, bytes)?;
+                abort(&stream)
+            }
+            Self::Impatient(bytes) => {
+                write_impatiently(&mut stream, bytes, PATIENCE)?;
+                abort(&stream)
+            }
+            Self::TooLate => write(&mut stream, 100),
+            Self::Trickle(count) => {
+                stream.set_nodelay(true)?;
                 for _ in 0..count {
                     write(&mut stream, 100)?;
-                    read_some(&mut stream, answer)?;
+                    pause(Duration::from_millis(1));
                 }
                 finish(&mut stream)
             }
-            Self::Abort(bytes) => {
-                write(&mut stream, bytes)?;
-                sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
+            Self::DeadPeer => {
+                keep_alive(&stream)?;
+                sockopt::set_tcp_keepcnt(&stream, 3)?;
+                write(&mut stream, 100)?;
+                // It ends with an error.
+                let _ = read_all(&mut stream);
                 Ok(())
             }
             Self::Unread(bytes) => read_some(&mut stream, bytes / 2),
             Self::KeepAlive => {
-                sockopt::set_socket_keepalive(&stream, true)?;
-                sockopt::set_tcp_keepidle(&stream, Duration::from_secs(1))?;
-                sockopt::set_tcp_keepintvl(&stream, Duration::from_secs(1))?;
+                keep_alive(&stream)?;
                 write(&mut stream, 100)?;
                 read_some(&mut stream, 1_000)?;
                 pause(Duration::from_millis(3_500));
@@ -237,98 +287,53 @@ impl Story {
                 write(&mut stream, 100)?;
                 read_some(&mut stream, 1_000)?;
                 // A reset leaves no TIME-WAIT behind that would hold the port.
-                sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
-                Ok(())
+                abort(&stream)
             }
             Self::HalfClosed(_) => {
                 write(&mut stream, 2_000)?;
                 finish(&mut stream)
             }
-            Self::Refused => Ok(()),
+            Self::Refused | Self::Unanswered => Ok(()),
         }
     }
 }
 
-/// Waits without looking at anything.
-pub(super) fn pause(time: Duration) {
-    let time = Timespec::try_from(time).expect("rests are short");
-    let _ = poll(&mut [], Some(&time));
-}
-
-fn tcp_socket(buffer: Option<usize>) -> io::Result<std::os::fd::OwnedFd> {
-    let flags = SocketFlags::CLOEXEC;
-    let socket = net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
-    sockopt::set_socket_reuseaddr(&socket, true)?;
-    if let Some(buffer) = buffer {
-        sockopt::set_socket_recv_buffer_size(&socket, buffer)?;
+/// Sends so many questions, each in pieces of these sizes, and waits for each answer.
+fn ask_each(stream: &mut TcpStream, count: u32, pieces: &[u64], answer: u64) -> io::Result<()> {
+    for _ in 0..count {
+        pieces.iter().try_for_each(|&piece| write(stream, piece))?;
+        read_some(stream, answer)?;
     }
-    Ok(socket)
+    finish(stream)
 }
 
-fn listen(buffer: Option<usize>) -> io::Result<TcpListener> {
-    let socket_fd = tcp_socket(buffer)?;
-    sockopt::set_socket_timeout(&socket_fd, sockopt::Timeout::Recv, Some(STALL_MAX))?;
-    net::bind(&socket_fd, &socket(FAR, PORT))?;
-    net::listen(&socket_fd, 64)?;
-    Ok(socket_fd.into())
-}
-
-fn connect(port: Option<u16>, buffer: Option<usize>) -> io::Result<TcpStream> {
-    let socket_fd = tcp_socket(buffer)?;
-    if let Some(port) = port {
-        let own: SocketAddr = socket(NEAR, port);
-        net::bind(&socket_fd, &own)?;
-    }
-    net::connect(&socket_fd, &socket(FAR, PORT))?;
-    Ok(socket_fd.into())
-}
-
-fn set_limits(stream: &TcpStream) -> io::Result<()> {
-    stream.set_read_timeout(Some(STALL_MAX))?;
-    stream.set_write_timeout(Some(STALL_MAX))
-}
-
-fn write(stream: &mut TcpStream, bytes: u64) -> io::Result<()> {
-    let mut pieces = content::Pieces::new(bytes, PIECE_LEN);
-    while let Some((_, piece)) = pieces.next_piece() {
-        stream.write_all(piece)?;
-    }
-    Ok(())
-}
-
-/// Says that nothing more comes, and waits until the other side has said so.
-fn finish(stream: &mut TcpStream) -> io::Result<()> {
-    stream.shutdown(Shutdown::Write)?;
-    read_all(stream)
-}
-
-fn read_all(stream: &mut TcpStream) -> io::Result<()> {
-    let mut buffer = [0; PIECE_LEN];
-    while stream.read(&mut buffer)? > 0 {}
-    Ok(())
-}
-
-fn read_some(stream: &mut TcpStream, bytes: u64) -> io::Result<()> {
-    io::copy(&mut stream.take(bytes), &mut io::sink())?;
-    Ok(())
-}
-
-/// Reads a part, rests, and so on; then to the end.
-fn read_resting(stream: &mut TcpStream, rest: Duration) -> io::Result<()> {
-    for _ in 0..3 {
-        read_some(stream, 40_000)?;
-        pause(rest);
+/// Answers so many questions of so many bytes with so many each.
+fn answer_each(
+    stream: &mut TcpStream,
+    (count, question, answer): (u32, usize, u64),
+    think: impl Fn(),
+) -> io::Result<()> {
+    let mut asked = vec![0; question];
+    for _ in 0..count {
+        stream.read_exact(&mut asked)?;
+        think();
+        write(stream, answer)?;
     }
     read_all(stream)
 }
 
-fn both_ways(stream: TcpStream, bytes: u64) -> io::Result<()> {
-    let mut reader = stream.try_clone()?;
-    std::thread::scope(|scope| {
-        let reading = scope.spawn(move || read_all(&mut reader));
-        let mut stream = stream;
-        write(&mut stream, bytes)?;
-        stream.shutdown(Shutdown::Write)?;
-        reading.join().expect("a reader does not panic")
-    })
+/// Reads until the other side closes or resets, or is not heard for a while.
+fn read_to_any_end(mut stream: TcpStream) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE * 2))?;
+    // Any end is what the story is about.
+    let _ = read_all(&mut stream);
+    Ok(())
+}
+
+/// Keep-alives from one second of silence on, one each second.
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, Duration::from_secs(1))?;
+    sockopt::set_tcp_keepintvl(stream, Duration::from_secs(1))?;
+    Ok(())
 }
