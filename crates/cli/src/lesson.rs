@@ -102,6 +102,7 @@ fn print_page(
     args: &LabArgs,
 ) -> Result<(), Failure> {
     let run = Run {
+        pictures: &[],
         telling,
         is_broken: args.breaks,
     };

@@ -4,6 +4,7 @@
 //! with `RENEW=1` the pages are written instead of compared.
 
 mod common;
+mod pictures;
 
 use std::fs;
 use std::path::PathBuf;
@@ -42,28 +43,53 @@ fn main() -> ExitCode {
     ]))
 }
 
+/// Largest picture, in bytes.
+const PICTURE_LEN_MAX: usize = 40_000;
+
 type Case = Box<dyn Fn()>;
 
-/// What a lesson tells is on its page.
+/// What a lesson tells is on its page, and its pictures show what passed.
 fn whole_and_broken(lesson: &Lesson) {
     let run = |is_broken| {
+        let keeper = pictures::Keeper::new();
         let options = LessonOptions {
             seed: SEED,
             is_broken,
             answers: true,
+            recorder: Some(keeper.recorder()),
             ..LessonOptions::default()
         };
-        tell(|story| lesson.run(story, options.clone()))
+        let telling = tell(|story| lesson.run(story, options.clone()));
+        (telling, keeper.finish())
     };
-    let runs = [(run(false), false), (run(true), true)];
-    let runs = runs
-        .each_ref()
-        .map(|&(ref telling, is_broken)| Run { telling, is_broken });
+    let seen = [false, true].map(|is_broken| (run(is_broken), is_broken));
+    let pictures = [false, true].map(|is_broken| {
+        let all = pictures::of(lesson, is_broken);
+        all.map(|one| (one.title, one.file)).collect::<Vec<_>>()
+    });
+    let pages = seen.iter().zip(&pictures);
+    let runs: Vec<Run<'_>> = pages
+        .map(|(((telling, _), is_broken), pictures)| Run {
+            telling,
+            is_broken: *is_broken,
+            pictures,
+        })
+        .collect();
+    for ((_, run), is_broken) in &seen {
+        for (picture, language) in pictures::of(lesson, *is_broken)
+            .flat_map(|one| Language::ALL.map(|language| (one, language)))
+        {
+            let svg = picture.draw(run, language);
+            assert!(svg.len() <= PICTURE_LEN_MAX, "{} is large", picture.file);
+            let file = format!("pictures/{}.svg", picture.file);
+            compare(&file, language, &svg, |svg| picture.shape(svg));
+        }
+    }
     for language in Language::ALL {
         let page = page(lesson, &runs, language);
         // A text that names a figure which was not measured still has its braces.
         assert!(!shape(&page).contains('{'), "{page}");
-        compare(&format!("{}.md", lesson.name), language, &page);
+        compare(&format!("{}.md", lesson.name), language, &page, shape);
     }
 }
 
@@ -148,26 +174,28 @@ fn a_watched_lesson_shows_frames_losses_and_facts() {
 
 fn the_first_page_lists_all_lessons() {
     for language in Language::ALL {
-        compare("README.md", language, &index(language));
+        compare("README.md", language, &index(language), shape);
     }
 }
 
-/// Fails unless the stored page says the same; with `RENEW=1` stores it.
-fn compare(file: &str, language: Language, page: &str) {
+/// Fails unless the stored file has the same shape; with `RENEW=1` stores it.
+fn compare(file: &str, language: Language, page: &str, shape: impl Fn(&str) -> String) {
     let learn = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/learn");
     let folder = language.of(learn.clone(), learn.join("ru"));
     let path = folder.join(file);
     if std::env::var_os("RENEW").is_some_and(|value| value == "1") {
-        fs::create_dir_all(&folder).expect("docs can be written");
+        let parent = path.parent().expect("the folder of the language");
+        fs::create_dir_all(parent).expect("docs can be written");
         fs::write(&path, page).expect("docs can be written");
     }
     let stored = fs::read_to_string(&path).unwrap_or_default();
+    let told = shape(page);
     assert!(
-        shape(&stored) == shape(page),
+        shape(&stored) == told,
         "{} is not what the lesson says now; RENEW=1 cargo test -p handfast-lab --test lessons \
          writes it:\n{}",
         path.display(),
-        first_difference(&shape(&stored), &shape(page))
+        first_difference(&shape(&stored), &told)
     );
 }
 

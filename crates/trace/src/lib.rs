@@ -7,7 +7,8 @@
 //! one thing that a frame brings besides its bytes is its
 //! [`Cause`](handfast_packet::cause::Cause), which is only printed. [`EventsWriter`] and
 //! [`Explainer`] are the other way round: they are told by the stack, and conclude nothing. Files are
-//! read by [`capture`] and explained by [`analysis`]; [`findings`] says what is wrong in them. Nothing here decides anything, and nothing asks
+//! read by [`capture`] and explained by [`analysis`]; [`findings`] says what is wrong in them, and
+//! [`picture`] draws one connection. Nothing here decides anything, and nothing asks
 //! the stack.
 #![forbid(unsafe_code)]
 
@@ -24,6 +25,7 @@ mod language;
 mod numbers;
 mod page;
 mod pcapng;
+pub mod picture;
 pub mod report;
 mod summary;
 mod view;

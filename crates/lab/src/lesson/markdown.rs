@@ -25,8 +25,9 @@ const TITLE: Words = words("Learn TCP by watching it", "Как устроен TC
 const INTRODUCTION: Words = words(
     "Each lesson makes one phenomenon of TCP really happen: in three network namespaces of your own \
      machine, between Handfast and the kernel's TCP, without root. It draws every segment, \
-     measures, and fails if the phenomenon did not happen. These pages were written by the lessons \
-     themselves; what is **bold** was measured, and times differ from run to run.\n\n\
+     measures, and fails if the phenomenon did not happen. These pages were written, and their \
+     pictures drawn, by the lessons themselves; what is **bold** was measured, and times differ from \
+     run to run.\n\n\
      \x20   handfast lab                        # lists the lessons\n\
      \x20   handfast lab slow-start             # runs one\n\
      \x20   handfast lab slow-start --break     # breaks it on purpose\n\
@@ -35,8 +36,8 @@ const INTRODUCTION: Words = words(
      \x20   handfast lab slow-start -w FILE.pcapng   # and its frames for Wireshark",
     "Каждый урок вызывает одно явление TCP на самом деле: в трёх сетевых пространствах имён на вашей \
      машине, между Handfast и TCP ядра, без прав root. Он рисует каждый сегмент, измеряет и \
-     завершается ошибкой, если явления не было. Эти страницы написали сами уроки; **жирным** \
-     выделено измеренное, а времена от запуска к запуску разные.\n\n\
+     завершается ошибкой, если явления не было. Эти страницы написали и нарисовали сами уроки; \
+     **жирным** выделено измеренное, а времена от запуска к запуску разные.\n\n\
      \x20   handfast lab --lang ru                        # список уроков\n\
      \x20   handfast lab slow-start --lang ru             # запустить урок\n\
      \x20   handfast lab slow-start --lang ru --break     # нарочно сломать\n\
@@ -54,6 +55,9 @@ pub struct Run<'a> {
     pub telling: &'a Telling,
     /// Whether it was broken on purpose.
     pub is_broken: bool,
+    /// Pictures of it: their headlines, and the names of their files in the folder `pictures` beside
+    /// the page.
+    pub pictures: &'a [(Words, &'static str)],
 }
 
 /// The page of a lesson, made of one run or of both.
@@ -78,7 +82,7 @@ pub fn page(lesson: &Lesson, runs: &[Run<'_>], language: Language) -> String {
             &mut page,
             &format!("\n{run_it}: `handfast lab {name}{switch}{russian}`\n"),
         );
-        tell(&mut page, run.telling, language);
+        tell(&mut page, run, language);
     }
     page
 }
@@ -131,13 +135,18 @@ pub fn shape(page: &str) -> String {
     shape
 }
 
-fn tell(page: &mut String, telling: &Telling, language: Language) {
+fn tell(page: &mut String, run: &Run<'_>, language: Language) {
+    let telling = run.telling;
     for piece in &telling.pieces {
         let text = match piece {
             Piece::Said(said) => format!("\n{}\n", said.of(language)),
             Piece::Shown(said) => format!("\n```text\n{}\n```\n", said.of(language).trim_end()),
         };
         push(page, &text);
+    }
+    for (headline, file) in run.pictures {
+        let headline = headline.of(language);
+        push(page, &format!("\n![{headline}](pictures/{file}.svg)\n"));
     }
     let (measured, figure, value) = (MEASURED, FIGURE, VALUE);
     let heading = [measured, figure, value].map(|words| words.of(language));

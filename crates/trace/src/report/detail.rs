@@ -8,7 +8,6 @@ use super::columns::Columns;
 use super::limits;
 use super::told::Account;
 use crate::analysis::{Connection, Segment, Side};
-use crate::numbers::nearest;
 
 /// The least retransmission timeout, in nanoseconds, where none is told: as Linux and we have it.
 const TIMEOUT_MIN: i64 = 200_000_000;
@@ -57,20 +56,7 @@ pub(super) fn of(one: &Connection, count: usize, beside: &Beside<'_>) -> Columns
 /// What was lost on the way, by the numbers that segments have here.
 fn drops(columns: &mut Columns, one: &Connection, losses: &[Loss]) {
     let rows = losses.iter().filter_map(|loss| {
-        let side = match loss.source == one.ends[0] {
-            true => Side::A,
-            false => Side::B,
-        };
-        let start = one.sent(side).initial_number?;
-        let before = one
-            .segments
-            .partition_point(|segment| segment.at <= loss.at);
-        let mut before = one.segments[..before].iter().rev();
-        let near = before.find(|segment| segment.side == side);
-        let place = nearest(
-            loss.seq.0.wrapping_sub(start),
-            near.map_or(0, |near| near.seq),
-        );
+        let (side, place) = loss.place(one)?;
         Some((
             side,
             since(one.began, loss.at),

@@ -11,8 +11,9 @@ use handfast_tcp::Entry;
 use super::Run;
 use super::told::Told;
 use crate::Language;
-use crate::analysis::Analyser;
+use crate::analysis::{Analyser, Connection, Side};
 use crate::capture::{Content, Frame, LinkType};
+use crate::numbers::nearest;
 use crate::pcapng::comment;
 
 /// Most losses that are kept.
@@ -55,6 +56,24 @@ impl Loss {
             seq: tcp.header.seq,
             len: tcp.text_len,
         })
+    }
+
+    /// Which side of `connection` sent it, and its number there; `None` when it is of another
+    /// connection, or nothing tells what number the wire's is.
+    pub(crate) fn place(&self, connection: &Connection) -> Option<(Side, u64)> {
+        let [a, b] = connection.ends;
+        let side = match (self.source, self.destination) {
+            ends if ends == (a, b) => Side::A,
+            ends if ends == (b, a) => Side::B,
+            _ => return None,
+        };
+        let start = connection.sent(side).initial_number?;
+        let segments = &connection.segments;
+        let before = segments.partition_point(|segment| segment.at <= self.at);
+        let mut before = segments[..before].iter().rev();
+        let near = before.find(|segment| segment.side == side);
+        let number = self.seq.0.wrapping_sub(start);
+        Some((side, nearest(number, near.map_or(0, |near| near.seq))))
     }
 }
 

@@ -15,5 +15,6 @@ mod explain;
 mod findings;
 mod flows;
 mod ladder;
+mod picture;
 mod report;
 mod schema;
