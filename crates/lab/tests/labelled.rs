@@ -19,7 +19,7 @@ use handfast_trace::findings::{self, Finding, FindingKind as Kind};
 use handfast_trace::report::Loss;
 
 /// Captures that are made at the same time: they mostly wait.
-const WORKERS: usize = 3;
+const WORKERS: usize = 5;
 
 /// What makes a capture.
 #[derive(Clone, Copy)]

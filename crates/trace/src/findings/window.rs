@@ -81,15 +81,17 @@ fn small(look: &Look<'_>, side: Side, shut: Duration) -> Option<Raw> {
         syn.is_some_and(|syn| syn.window_scale.is_none())
     });
     let is_unscaled = unscaled.is_some() && window >= UNSCALED_MIN;
-    let full: Vec<u32> = look
+    let full: Vec<&Segment> = look
         .of(side)
         .filter(|one| one.len > 0)
         .filter(|one| {
             let by = look.limitation_at(side, one.at);
             one.marks.has(Mark::WindowFull) || by == Some(Limitation::ReceiveWindow)
         })
-        .map(|one| one.frame)
         .collect();
+    // What stood while it was the limit; it may have grown later.
+    let filled = full.iter().map(|one| u64::from(one.in_flight)).max();
+    let full: Vec<u32> = full.iter().map(|one| one.frame).collect();
     let kind = if is_unscaled {
         Kind::NoWindowScaling
     } else {
@@ -97,7 +99,7 @@ fn small(look: &Look<'_>, side: Side, shut: Duration) -> Option<Raw> {
     };
     let mut raw = look
         .found(kind, side.other())
-        .figure("window", Figure::Bytes(window))
+        .figure("window", Figure::Bytes(filled.unwrap_or(window).min(window)))
         .time("time", time)
         .figure("part", Figure::Share(part.min(1.0)))
         .time("rtt", look.path_rtt())
