@@ -99,7 +99,10 @@ fn small(look: &Look<'_>, side: Side, shut: Duration) -> Option<Raw> {
     };
     let mut raw = look
         .found(kind, side.other())
-        .figure("window", Figure::Bytes(filled.unwrap_or(window).min(window)))
+        .figure(
+            "window",
+            Figure::Bytes(filled.unwrap_or(window).min(window)),
+        )
         .time("time", time)
         .figure("part", Figure::Share(part.min(1.0)))
         .time("rtt", look.path_rtt())
