@@ -114,7 +114,7 @@ function foot(run: Run, finding: Finding, ways: Ways): HTMLElement | null {
           run.connections.length > 1 ? `${text.connection(index + 1)}: ${endName(run, conn.a)} → ${endName(run, conn.b)}` : text.connection(index + 1),
         )
       : null,
-    finding.side ? h("span", { class: `side-${finding.side}` }, text.sentBy(finding.side)) : null,
+    finding.side ? h("span", { class: `side-${finding.side}` }, text.side(finding.side)) : null,
   ].filter((part) => part !== null);
   return parts.length === 0 ? null : h("footer", {}, ...parts);
 }

@@ -163,6 +163,32 @@ test("evidence leads to its segment", () =>
     await shot(page, "evidence", false);
   }));
 
+test("evidence leads to its segment when another connection is shown", () =>
+  visit("ordinary", async (page) => {
+    await page.locator('tr[data-connection="1"]').click();
+    await page.waitForFunction(() => document.querySelector(".connection-head h2").textContent.includes("2"));
+    await page.locator('[data-frame="361"]').click();
+    await page.waitForFunction(() => document.querySelector(".connection-head h2").textContent.includes("1"));
+    await page.locator('.row.selected[data-row="360"]').waitFor({ timeout: 5_000 });
+  }));
+
+test("the keyboard alone reaches evidence and the segment behind it", () =>
+  visit("ordinary", async (page) => {
+    const isReached = () => page.evaluate(() => document.activeElement.dataset.frame === "361");
+    for (let tabs = 0; tabs < 40 && !(await isReached()); tabs++) await page.keyboard.press("Tab");
+    assert.ok(await isReached(), "Tab comes by the evidence");
+    await page.keyboard.press("Enter");
+    await page.locator('.row.selected[data-row="360"]').waitFor({ timeout: 5_000 });
+    assert.ok(await page.evaluate(() => document.activeElement.closest(".workbench, #connection, .connection") !== null), "and goes on from there");
+  }));
+
+test("a finding names its side, not a role: the receiver may be the one", () =>
+  visit("ordinary", async (page) => {
+    const foot = await page.locator('[data-kind="zero-window"] footer').innerText();
+    assert.match(foot, /side b/);
+    assert.doesNotMatch(foot, /sender/);
+  }));
+
 test("the table sorts by click and by key, and rows open connections", () =>
   visit("ordinary", async (page) => {
     const order = () => page.locator(".overview tbody tr").evaluateAll((rows) => rows.map((row) => row.dataset.connection).join(""));

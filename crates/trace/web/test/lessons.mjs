@@ -53,6 +53,11 @@ for (const file of files) {
       const evidence = page.locator("#findings .evidence button").first();
       await evidence.click();
       await page.waitForFunction(() => document.querySelector('[data-plot="sequence"] canvas') !== null);
+      // Wherever the segment is, the ladder shows it.
+      await page.locator(".row.selected").first().waitFor({ timeout: 5_000 });
+      const over = await page.locator(".card, .facts, .machine, .overview").evaluateAll((all) =>
+        all.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => `${one.className}: ${one.scrollWidth} in ${one.clientWidth}`));
+      assert.deepEqual(over, [], "nothing stands over the edge of its card");
       const colours = await page.locator('[data-plot="sequence"] canvas').evaluate(coloursOf);
       assert.ok(colours >= COLOURS_MIN, `the time–sequence plot has ${colours} colours`);
       await page.screenshot({ path: join(FOLDER, `${name}.png`), fullPage: true });

@@ -121,6 +121,8 @@ export class Ladder {
   }
 
   private bring(row: number, share: number): void {
+    // Before its first picture there is nothing to scroll.
+    this.makeSpace();
     this.scroller.scrollTop = this.layout.top[row] - (this.scroller.clientHeight - HEAD) * share;
     this.refresh();
   }
@@ -164,13 +166,17 @@ export class Ladder {
     });
   }
 
+  private makeSpace(): void {
+    this.space.style.height = `${Math.max(this.layout.height + HEAD - this.scroller.clientHeight, 0)}px`;
+    this.svg.style.height = `${this.scroller.clientHeight}px`;
+  }
+
   private draw(): void {
     const { clientWidth: width, clientHeight: height, scrollTop } = this.scroller;
     if (width === 0 || height === 0) return;
     const columns: Columns = { time: 70, a: 92, b: width - 22 };
-    this.space.style.height = `${Math.max(this.layout.height + HEAD - height, 0)}px`;
+    this.makeSpace();
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    this.svg.style.height = `${height}px`;
     const [first, end] = this.rows();
     const selected = this.moment.selected.get();
     const rows: SVGElement[] = [];

@@ -37,7 +37,7 @@ export const en = {
     evidence: "Seen in",
     frame: (n: number) => `frame ${n}`,
     connection: (n: number) => `connection ${n}`,
-    sentBy: (side: string) => `sender ${side}`,
+    side: (side: string) => `side ${side}`,
     notHere: (n: number) => `Frame ${n} is not among the segments that this report has room for.`,
     more: (n: number) => `${n} more`,
     less: "fewer",

@@ -46,7 +46,7 @@ export const ru: Words = {
     evidence: "Видно по кадрам",
     frame: (n) => `кадр ${n}`,
     connection: (n) => `соединение ${n}`,
-    sentBy: (side) => `отправитель ${side}`,
+    side: (side) => `сторона ${side}`,
     notHere: (n) => `Кадра ${n} нет среди сегментов, вошедших в отчёт.`,
     more: (n) => `ещё ${n}`,
     less: "свернуть",
