@@ -46,7 +46,8 @@ pub(super) fn find(look: &Look<'_>, found: &mut Vec<Raw>) {
                 .shown_by(&frames, Shows::ResetIgnored),
         );
     }
-    found.extend(unclosed(look));
+    // Of a side that is not in the capture nobody knows whether it closed.
+    found.extend(unclosed(look).filter(|_| look.is_two_sided()));
 }
 
 /// Why one side reset the connection.

@@ -1,9 +1,12 @@
 //! What is found in captures of transfers between two kernels, and that every frame that is named for
 //! it is in the file.
 
-use handfast_trace::Language;
+use handfast_packet::cause::Cause;
 use handfast_trace::analysis::Analysis;
 use handfast_trace::findings::{self, Finding};
+use handfast_trace::{Language, PcapngOptions, PcapngWriter};
+
+use crate::common::{Script, out};
 
 /// The kinds found in each capture, the worst first.
 const CASES: &[(&str, &[&str])] = &[
@@ -62,4 +65,24 @@ fn check_evidence(name: &str, analysis: &Analysis, finding: &Finding) {
 #[test]
 fn nothing_is_found_in_nothing() {
     assert_eq!(findings::find(&Analysis::default(), Language::English), []);
+}
+
+#[test]
+fn of_a_side_that_is_not_in_the_capture_nothing_is_said() {
+    let mut writer = PcapngWriter::new(Vec::new(), &PcapngOptions::default()).unwrap();
+    let mut script = Script::new(&mut writer);
+    script
+        .at_micros(0)
+        .sends(Cause::Unstated, out(0, 0).syn(), b"");
+    for (index, at) in [(0, 10_000), (1, 20_000), (2, 30_000)] {
+        let segment = out(1 + index * 100, 1);
+        script
+            .at_micros(at)
+            .sends(Cause::Unstated, segment, &[7; 100]);
+    }
+    script.sends(Cause::Unstated, out(301, 1).fin(), b"");
+    let analysis = Analysis::of(writer.get_ref().as_slice()).unwrap();
+    let found = findings::find(&analysis, Language::English);
+    let words: Vec<_> = found.iter().map(|one| one.kind.word()).collect();
+    assert_eq!(words, ["one-sided"]);
 }

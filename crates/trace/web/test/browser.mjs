@@ -465,6 +465,18 @@ test("nothing is cut off at 1024 pixels", () =>
     { viewport: { width: 1024, height: 768 } },
   ));
 
+test("the widest rate in either language fits before its axis", () =>
+  visit("ordinary", async (page) => {
+    const widths = await page.locator('[data-plot="sequence"] .u-over').evaluate((over) => {
+      const context = document.createElement("canvas").getContext("2d");
+      context.font = "11px system-ui, -apple-system, 'Segoe UI', sans-serif";
+      const widest = ["888 Мбит/с", "888 Mbit/s"].map((label) => context.measureText(label).width);
+      // Ticks and the gap behind them take ten.
+      return { needed: Math.max(...widest) + 10, room: over.offsetLeft };
+    });
+    assert.ok(widths.needed <= widths.room, `${widths.needed} px in ${widths.room}`);
+  }));
+
 test("the empty template says what it is", async () => {
   const page = await browser.newPage();
   await page.goto(pathToFileURL(new URL("../dist/report.html", import.meta.url).pathname).href);

@@ -22,7 +22,7 @@ export interface Links {
   pick: (time: number, segment: number | null) => void;
 }
 
-const LEFT = 68;
+const LEFT = 80;
 const WHEEL_STEP = 1.25;
 /** A pointer that moved less has clicked. */
 const CLICK_PIXELS = 4;
