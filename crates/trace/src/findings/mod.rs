@@ -17,6 +17,7 @@ mod receiver;
 mod window;
 mod words;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use handfast_packet::rule::Rule;
@@ -206,18 +207,18 @@ fn told(group: &[Raw], words: (Language, &Names)) -> Finding {
             text += &words::fill(more_cost, &figures, words);
         }
     }
-    let evidence = group
-        .iter()
-        .flat_map(|raw| &raw.evidence)
-        .take(EVIDENCE_MAX);
+    let evidence = group.iter().flat_map(|raw| &raw.evidence);
     let mut evidence: Vec<Evidence> = evidence
         .map(|&(frame, shows, figure)| Evidence {
             frame,
             text: words::shows(shows, figure, words),
         })
         .collect();
+    // The worst is shown first, and each frame once.
+    let mut frames = BTreeSet::new();
+    evidence.retain(|one| frames.insert(one.frame));
+    evidence.truncate(EVIDENCE_MAX);
     evidence.sort_by_key(|one| one.frame);
-    evidence.dedup();
     let same_side = group.iter().all(|raw| raw.side == worst.side);
     let advice = words::fill(texts.advice, &worst.figures, words);
     Finding {

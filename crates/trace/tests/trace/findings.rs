@@ -55,6 +55,15 @@ fn both_languages_find_the_same_and_name_frames_that_exist() {
 
 fn check_evidence(name: &str, analysis: &Analysis, finding: &Finding) {
     assert!(finding.evidence.len() <= findings::EVIDENCE_MAX);
+    let is_rising = finding
+        .evidence
+        .windows(2)
+        .all(|two| two[0].frame < two[1].frame);
+    assert!(
+        is_rising,
+        "{name}: each frame once, in order: {:?}",
+        finding.evidence
+    );
     for evidence in &finding.evidence {
         let mut segments = analysis.connections.iter().flat_map(|one| &one.segments);
         let is_there = segments.any(|one| one.frame == evidence.frame);
