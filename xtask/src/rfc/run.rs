@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
 
 use super::source::{self, Coverage};
 use super::table::{Citation, Proof, Row};
@@ -15,24 +17,34 @@ const SCRIPT_TEST: (&str, &str) = (
 );
 const SCRIPTS: &str = "crates/sim/drill/scripts";
 
-/// A test binary: the package, and what selects the binary in it.
-type Binary = (String, Vec<String>);
+/// Where test binaries come from: the folder of the package, the kind of target, and its name (none for
+/// all of them).
+type Source = (String, &'static str, Option<String>);
+
+/// A test binary that cargo has built.
+struct Binary {
+    folder: PathBuf,
+    kinds: Vec<String>,
+    name: String,
+    path: PathBuf,
+}
 
 /// Runs the cited tests; how many there are.
 pub(crate) fn run(root: &Path, rows: &[Row]) -> Result<usize, String> {
-    let mut binaries: BTreeMap<Binary, BTreeSet<&Citation>> = BTreeMap::new();
+    let mut sources: BTreeMap<Source, BTreeSet<&Citation>> = BTreeMap::new();
     let cited = rows.iter().filter_map(|row| match &row.proof {
         Proof::Tests(citations) => Some(citations),
         _ => None,
     });
     let cited: BTreeSet<Citation> = cited.flatten().map(by_test).collect::<Result<_, _>>()?;
     for citation in &cited {
-        let binary = binary(root, &citation.path)?;
-        binaries.entry(binary).or_default().insert(citation);
+        let source = source_of(root, &citation.path)?;
+        sources.entry(source).or_default().insert(citation);
     }
+    let binaries = build(root)?;
     let (mut count, mut unseen) = (0, Vec::new());
-    for (binary, citations) in &binaries {
-        let log = output(root, binary, citations)?;
+    for (source, citations) in &sources {
+        let log = output(root, &binaries, source, citations)?;
         count += citations.len();
         for citation in citations {
             let name = citation
@@ -88,8 +100,8 @@ fn suffixes(root: &Path, citation: &Citation) -> &'static [&'static str] {
     }
 }
 
-/// Which binary has the tests of a file.
-fn binary(root: &Path, path: &Path) -> Result<Binary, String> {
+/// Which binaries have the tests of a file.
+fn source_of(root: &Path, path: &Path) -> Result<Source, String> {
     let strange = || format!("{} is no file with tests of the workspace", path.display());
     let parts: Vec<&str> = path.iter().filter_map(|part| part.to_str()).collect();
     let (folder, rest) = match parts[..] {
@@ -97,20 +109,51 @@ fn binary(root: &Path, path: &Path) -> Result<Binary, String> {
         ["xtask", ..] => ("xtask".to_owned(), &parts[1..]),
         _ => return Err(strange()),
     };
-    let manifest = root.join(&folder).join("Cargo.toml");
-    let manifest = fs::read_to_string(&manifest)
-        .map_err(|error| format!("cannot read {}: {error}", manifest.display()))?;
-    let name = manifest
-        .lines()
-        .find_map(|line| line.strip_prefix("name = "));
-    let package = name.ok_or_else(strange)?.trim_matches('"').to_owned();
-    let selection = match rest {
-        ["tests", file, ..] => vec!["--test".to_owned(), file.trim_end_matches(".rs").to_owned()],
-        ["src", ..] if root.join(&folder).join("src/lib.rs").exists() => vec!["--lib".to_owned()],
-        ["src", ..] => vec!["--bins".to_owned()],
+    let (kind, name) = match rest {
+        ["tests", file, ..] => ("test", Some(file.trim_end_matches(".rs").to_owned())),
+        ["src", ..] if root.join(&folder).join("src/lib.rs").exists() => ("lib", None),
+        ["src", ..] => ("bin", None),
         _ => return Err(strange()),
     };
-    Ok((package, selection))
+    Ok((folder, kind, name))
+}
+
+/// Builds the tests of the whole workspace, as `cargo test` does that: a package alone would have other
+/// features, and everything below it would be built again.
+fn build(root: &Path) -> Result<Vec<Binary>, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(root).stderr(Stdio::inherit()).args([
+        "test",
+        "--workspace",
+        "--no-run",
+        "--quiet",
+        "--message-format=json",
+    ]);
+    let output = command
+        .output()
+        .map_err(|error| format!("cannot start cargo: {error}"))?;
+    if !output.status.success() {
+        return Err("the tests cannot be built".to_owned());
+    }
+    let log = String::from_utf8_lossy(&output.stdout);
+    Ok(log.lines().filter_map(binary).collect())
+}
+
+/// The test binary of which a message of cargo tells.
+fn binary(message: &str) -> Option<Binary> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let text = |value: &Value| Some(value.as_str()?.to_owned());
+    message["profile"]["test"].as_bool().filter(|&is| is)?;
+    let kinds = message["target"]["kind"].as_array()?;
+    Some(Binary {
+        folder: Path::new(message["manifest_path"].as_str()?)
+            .parent()?
+            .into(),
+        kinds: kinds.iter().filter_map(text).collect(),
+        name: text(&message["target"]["name"])?,
+        path: text(&message["executable"])?.into(),
+    })
 }
 
 /// The module of a file in its test binary.
@@ -130,30 +173,37 @@ fn module(path: &Path) -> String {
     names.copied().collect::<Vec<_>>().join("::")
 }
 
-/// What `cargo test` printed.
+/// What the binaries of `source` print when they run the tests of these citations.
 fn output(
     root: &Path,
-    (package, selection): &Binary,
+    binaries: &[Binary],
+    (folder, kind, name): &Source,
     citations: &BTreeSet<&Citation>,
 ) -> Result<String, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let names = citations
+    let folder = root.join(folder);
+    let is_one = |binary: &&Binary| {
+        let is_kind = binary.kinds.iter().any(|one| one == kind);
+        let is_named = name.as_ref().is_none_or(|name| *name == binary.name);
+        binary.folder == folder && is_kind && is_named
+    };
+    let names: Vec<&str> = citations
         .iter()
-        .filter_map(|citation| citation.name.as_deref());
-    let mut command = Command::new(cargo);
-    command
-        .current_dir(root)
-        .args(["test", "-p", package])
-        .args(selection);
-    command.arg("--").args(names);
-    let output = command
-        .output()
-        .map_err(|error| format!("cannot start cargo: {error}"))?;
-    let log = String::from_utf8_lossy(&output.stdout).into_owned();
-    if !output.status.success() {
-        print!("{log}");
-        eprint!("{}", String::from_utf8_lossy(&output.stderr));
-        return Err(format!("tests of {package} {} failed", selection.join(" ")));
+        .filter_map(|citation| citation.name.as_deref())
+        .collect();
+    let mut log = String::new();
+    for binary in binaries.iter().filter(is_one) {
+        let output = Command::new(&binary.path)
+            .current_dir(&folder)
+            .env("CARGO_MANIFEST_DIR", &folder)
+            .args(&names)
+            .output()
+            .map_err(|error| format!("cannot start {}: {error}", binary.path.display()))?;
+        log += &String::from_utf8_lossy(&output.stdout);
+        if !output.status.success() {
+            print!("{log}");
+            eprint!("{}", String::from_utf8_lossy(&output.stderr));
+            return Err(format!("tests of {} failed", binary.path.display()));
+        }
     }
     Ok(log)
 }
