@@ -16,7 +16,7 @@ use crate::analysis::{Limitation, Mark, Segment, Side};
 const BURST_MIN: f64 = 2.5;
 /// A queue shows when round trips before losses were so many times the shortest, and by so much longer.
 const QUEUE_FACTOR: f64 = 1.35;
-const QUEUE_MIN: Duration = Duration::from_millis(2);
+const QUEUE_MIN: Duration = Duration::from_millis(4);
 /// Losses that show what the other side does about them.
 const MANY: usize = 3;
 
