@@ -84,8 +84,10 @@ pub const BY_LESSON: &[ByLesson] = &[
     ),
     crippled(
         "article-quick",
+        // With the article's buffer it loses as much as the machine is busy.
         Crippled {
             per_packet: Duration::ZERO,
+            capture_buffer: ROOMY_BUFFER,
             ..ARTICLE
         },
         Some(PATIENCE),
