@@ -32,15 +32,11 @@ struct Losses<'a> {
 pub(super) fn find(look: &Look<'_>, found: &mut Vec<Raw>) {
     for side in Side::BOTH {
         episodes(look, side, found);
-        let slow = found
-            .iter()
-            .any(|raw| raw.kind == Kind::SlowReceiver && raw.side == Some(side.other()));
+        let mut slow = found.iter().filter(|raw| raw.kind == Kind::SlowReceiver);
+        let slow = slow.find(|raw| raw.side == Some(side.other()));
+        let stalls = slow.map_or_else(Vec::new, |slow| receiver::stalls(look, side, slow));
+        let slow = slow.is_some();
         let losses = losses(look, side, slow);
-        let stalls = if slow {
-            receiver::stalls(look, side)
-        } else {
-            Vec::new()
-        };
         let silent = receiver::silent(look, side, &stalls);
         let is_silent = silent.is_some();
         found.extend(silent);

@@ -88,11 +88,11 @@ pub(super) struct Stall {
     acknowledged: u32,
 }
 
-/// When `side`, whose receiver is slow, was not answered though enough had passed.
-pub(super) fn stalls(look: &Look<'_>, side: Side) -> Vec<Stall> {
+/// When `side`, whose receiver was found to be slow, was not answered though enough had passed.
+pub(super) fn stalls(look: &Look<'_>, side: Side, slow: &Raw) -> Vec<Stall> {
     let full = look.one.full_segment(side).unwrap_or(1);
-    let each = slow(look, side.other()).and_then(|raw| raw.time_of("each"));
-    let limit = (each.unwrap_or_default() * STALL_TIMES).max(STALL_MIN);
+    let each = slow.time_of("each").unwrap_or_default();
+    let limit = (each * STALL_TIMES).max(STALL_MIN);
     let (mut stalls, mut passed) = (Vec::new(), 1);
     // The last progress, what had passed by then, and the frame.
     let mut before: Option<(Instant, u64, u64, u32)> = None;

@@ -1,5 +1,5 @@
 // The page in Chromium, opened from file://: what a reader does, and what must never happen.
-// SHOTS=FOLDER leaves pictures of it; CHROMIUM=PATH takes another browser.
+// SHOTS=FOLDER leaves pictures of it; CHROMIUM=PATH takes another browser (visit.mjs).
 
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
 import { DOCUMENTS, makePage } from "./make.mjs";
+import { launch, visitPath } from "./visit.mjs";
 
 const SHOTS = process.env.SHOTS;
 /** The product's requirement on 100,000 segments, in milliseconds from the start of the navigation. */
@@ -16,7 +16,7 @@ const INTERACTIVE_MAX = 2_000;
 const SIZE_MAX = 1_500_000;
 
 const folder = mkdtempSync(join(tmpdir(), "handfast-report-"));
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await launch();
 if (SHOTS) mkdirSync(SHOTS, { recursive: true });
 after(async () => {
   await browser.close();
@@ -33,25 +33,7 @@ function pathOf(name) {
   return made.get(name);
 }
 
-/** Opens a document, lets `use` do something with it, and fails for any error or request of the page. */
-async function visit(name, use, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "light", ...options });
-  const page = await context.newPage();
-  const wrong = [];
-  const url = pathToFileURL(pathOf(name)).href;
-  page.on("console", (message) => ["error", "warning"].includes(message.type()) && wrong.push(`console: ${message.text()}`));
-  page.on("pageerror", (error) => wrong.push(`error: ${error.message}`));
-  page.on("dialog", (dialog) => wrong.push(`dialog: ${dialog.message()}`));
-  page.on("request", (request) => request.url().split("#")[0] !== url && wrong.push(`request: ${request.url()}`));
-  try {
-    await page.goto(url);
-    await page.waitForFunction(() => document.documentElement.dataset.ready === "true");
-    await use(page);
-    assert.deepEqual(wrong, []);
-  } finally {
-    await context.close();
-  }
-}
+const visit = (name, use, options) => visitPath(browser, pathOf(name), use, options);
 
 async function shot(page, name, fullPage = true) {
   if (SHOTS) await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage });

@@ -1,39 +1,21 @@
 // Reports that lessons wrote, in Chromium: node lessons.mjs FOLDER opens each HTML file in it, holds
 // what must be true of every report, and leaves pictures of it there: light, dark, printed.
-// CHROMIUM=PATH takes another browser.
+// CHROMIUM=PATH takes another browser (visit.mjs).
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
+import { launch, visitPath } from "./visit.mjs";
 
 const FOLDER = process.argv[2];
 /** A canvas with fewer colours than this has only axes on it, or nothing. */
 const COLOURS_MIN = 4;
 
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await launch();
 after(() => browser.close());
 
-/** Opens a report; fails for any error or request of the page. */
-async function visit(file, colorScheme, use) {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme });
-  const page = await context.newPage();
-  const wrong = [];
-  const url = pathToFileURL(join(FOLDER, file)).href;
-  page.on("console", (message) => ["error", "warning"].includes(message.type()) && wrong.push(`console: ${message.text()}`));
-  page.on("pageerror", (error) => wrong.push(`error: ${error.message}`));
-  page.on("request", (request) => request.url().split("#")[0] !== url && wrong.push(`request: ${request.url()}`));
-  try {
-    await page.goto(url);
-    await page.waitForFunction(() => document.documentElement.dataset.ready === "true");
-    await use(page);
-    assert.deepEqual(wrong, []);
-  } finally {
-    await context.close();
-  }
-}
+const visit = (file, colorScheme, use) => visitPath(browser, join(FOLDER, file), use, { colorScheme });
 
 /** How many colours a canvas has; runs in the page. */
 function coloursOf(canvas) {
